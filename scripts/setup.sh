@@ -1,0 +1,114 @@
+#!/bin/sh
+# Installs what is missing to try drill and to test it. Changes nothing, in well under a second, when all is there.
+#
+#   scripts/setup.sh                      what `scripts/try` needs: a PostgreSQL server for the sandbox to start
+#   DRILL_SETUP=tests scripts/setup.sh    and what `scripts/test` needs: boto3 and the AWS command line, in target/clients
+#
+# Installs with apt-get, dnf or brew, as root or through sudo. It never starts a server and never touches one.
+set -eu
+
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() {
+    say "$@"
+    exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif has sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+        say "needs root: sudo $*"
+        sudo "$@"
+    else
+        fail "this needs root and there is no usable sudo; run as root: $*"
+    fi
+}
+
+# Installs packages that exist under these names for the package manager at hand: install APT DNF BREW. An empty name
+# means that this system has it already or in another way.
+install() {
+    if has apt-get; then
+        [ -n "$1" ] || return 0
+        apt_install "$1"
+    elif has dnf; then
+        [ -n "$2" ] || return 0
+        as_root dnf install -y -q "$2" >&2
+    elif has brew; then
+        [ -n "$3" ] || return 0
+        brew install -q "$3" >&2
+    else
+        fail "found none of apt-get, dnf and brew: please install $1 by other means"
+    fi
+}
+
+apt_install() {
+    # Package lists can be missing (a fresh container) or old; they are fetched only if the first try fails.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$1" >&2 || {
+        as_root apt-get update -q >&2
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$1" >&2
+    }
+}
+
+# The folders in which drill looks, besides the PATH.
+has_postgres() {
+    { has initdb && has postgres; } && return 0
+    for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/libexec/postgresql* \
+        /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin /usr/local/pgsql*/bin \
+        /Library/PostgreSQL/*/bin; do
+        [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] && return 0
+    done
+    return 1
+}
+
+# Debian and Ubuntu make and start a database cluster with the package. Nobody asked for one, so this once they do not.
+without_cluster() {
+    note=/etc/postgresql-common/createcluster.d/drill-setup.conf
+    if has apt-get && [ ! -e /etc/postgresql-common ]; then
+        as_root mkdir -p /etc/postgresql-common/createcluster.d
+        as_root sh -c "echo 'create_main_cluster = false' >'$note'"
+        # Ended early or not: the next installation that somebody asks for must work as usual.
+        trap 'as_root rm -f "$note"' EXIT
+        "$@"
+        as_root rm -f "$note"
+        trap - EXIT
+    else
+        "$@"
+    fi
+}
+
+setup_postgres() {
+    has_postgres && return 0
+    say "installing a PostgreSQL server: the sandbox starts one for each database that it restores"
+    without_cluster install postgresql postgresql-server postgresql@17
+    has_postgres || fail "installed, but initdb and postgres are in none of the usual folders; put them on the PATH"
+}
+
+setup_python() {
+    wanted=tests/clients/requirements.txt
+    [ -f "$wanted" ] || fail "$wanted is missing: run this in a complete checkout"
+    stamp=target/clients/requirements.installed
+    if [ -x target/clients/bin/python ] && cmp -s "$wanted" "$stamp"; then
+        return 0
+    fi
+    has python3 || install python3 python3 python@3.13
+    python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv python3 ''
+    say "installing boto3 and the AWS command line into target/clients"
+    rm -rf target/clients
+    mkdir -p target
+    python3 -m venv target/clients
+    target/clients/bin/python -m pip install -q --disable-pip-version-check -r "$wanted" >&2
+    cp "$wanted" "$stamp"
+}
+
+has cargo || fail "there is no Rust toolchain: install one from https://rustup.rs, then run this again"
+has cc || has gcc || has clang || fail "there is no C compiler: install one, such as the package build-essential or gcc"
+setup_postgres
+case "${DRILL_SETUP:-}" in
+'') ;;
+tests) setup_python ;;
+*) fail "DRILL_SETUP is '$DRILL_SETUP'; it may be 'tests' or not be set" ;;
+esac

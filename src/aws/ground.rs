@@ -1,0 +1,79 @@
+//! Identity, keys and network in the destination. Permissions: [`crate::aws::permissions::GROUND`].
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::Filter;
+use aws_sdk_kms::types::KeyMetadata;
+
+use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::paging::Pages;
+use crate::aws::session::Clients;
+use crate::cloud::error::CloudError;
+use crate::cloud::ground::{Ground, Identity, KeyState, SecurityGroup};
+use crate::words::arn::Arn;
+use crate::words::text::tame;
+
+/// [`Ground`] over STS, KMS and EC2.
+pub struct AwsGround {
+    sts: aws_sdk_sts::Client,
+    kms: aws_sdk_kms::Client,
+    ec2: aws_sdk_ec2::Client,
+}
+
+impl AwsGround {
+    /// Over the destination's clients.
+    #[must_use]
+    pub fn new(clients: &Clients) -> Self {
+        Self { sts: clients.sts.clone(), kms: clients.kms.clone(), ec2: clients.ec2.clone() }
+    }
+}
+
+/// `sts:GetCallerIdentity`.
+///
+/// # Errors
+/// When the request fails, or its answer names no account.
+pub(crate) async fn caller(sts: &aws_sdk_sts::Client) -> Result<Identity, CloudError> {
+    const OPERATION: &str = "sts:GetCallerIdentity";
+    let answer = sts.get_caller_identity().send().await.map_err(|error| cloud_error(OPERATION, &error))?;
+    let account = answer.account().and_then(|account| account.parse().ok());
+    let account = account.ok_or_else(|| unreadable(OPERATION, "the answer names no account"))?;
+    Ok(Identity { account, arn: tame(answer.arn().unwrap_or_default()) })
+}
+
+#[async_trait]
+impl Ground for AwsGround {
+    async fn identity(&self) -> Result<Identity, CloudError> {
+        caller(&self.sts).await
+    }
+
+    async fn key(&self, key: &Arn) -> Result<KeyState, CloudError> {
+        const OPERATION: &str = "kms:DescribeKey";
+        let answer = self.kms.describe_key().key_id(key.as_str()).send().await;
+        let answer = answer.map_err(|error| cloud_error(OPERATION, &error))?;
+        let state = answer.key_metadata().and_then(KeyMetadata::key_state);
+        let state = state.ok_or_else(|| unreadable(OPERATION, "the answer names no state of the key"))?;
+        Ok(KeyState { state: tame(state.as_str()) })
+    }
+
+    /// By filter and not by id: for an id that does not exist EC2 refuses the whole request.
+    async fn security_groups(&self, ids: &[String]) -> Result<Vec<SecurityGroup>, CloudError> {
+        const OPERATION: &str = "ec2:DescribeSecurityGroups";
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = Filter::builder().name("group-id").set_values(Some(ids.to_vec())).build();
+        let (mut found, mut pages, mut token) = (Vec::new(), Pages::new(OPERATION), None);
+        loop {
+            let ask = self.ec2.describe_security_groups().filters(filter.clone()).set_next_token(token);
+            let page = ask.send().await.map_err(|error| cloud_error(OPERATION, &error))?;
+            for group in page.security_groups() {
+                if let Some(id) = group.group_id() {
+                    found.push(SecurityGroup { id: tame(id), vpc: group.vpc_id().map(tame) });
+                }
+            }
+            token = pages.next(page.next_token())?;
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The edge: everything that speaks to AWS, behind the traits of [`crate::cloud`].
+//!
+//! Invariant: no type of the SDK leaves this folder, and no text of AWS leaves it untamed. A call here takes one look
+//! or makes one request; order, deadlines, pace, retries and the ledger belong to the engine. `cli` builds a session
+//! here and hands the traits on; the pure stages see no more than [`resource::facts`], through the type
+//! [`crate::cloud::resource::Types`].
+//!
+//! Everything that needs the SDK is behind the feature `aws`. The facts of resource types and the lists of permissions
+//! are always there.
+
+pub mod permissions;
+pub mod resource;
+
+#[cfg(feature = "aws")]
+pub mod error;
+#[cfg(feature = "aws")]
+pub mod ground;
+#[cfg(feature = "aws")]
+mod nulls;
+#[cfg(feature = "aws")]
+mod paging;
+#[cfg(feature = "aws")]
+pub mod secrets;
+#[cfg(feature = "aws")]
+pub mod session;
+#[cfg(feature = "aws")]
+mod time;
+#[cfg(feature = "aws")]
+pub mod vault;
+#[cfg(feature = "aws")]
+pub mod witness;

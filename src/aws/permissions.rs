@@ -1,0 +1,94 @@
+//! The IAM actions that the edge needs, as data: the plan and the README's policy are made from these lists.
+//!
+//! Invariant: every request that a file of `aws` sends is in one of these lists or in the list of its resource type
+//! ([`crate::cloud::resource::ResourceFacts::permissions`]). Facts 1.11.
+
+/// AWS Backup in the destination (`aws/vault.rs`).
+pub const VAULT: &[&str] = &[
+    "backup:DescribeBackupVault",
+    "backup:DescribeRecoveryPoint",
+    "backup:DescribeRestoreJob",
+    "backup:GetRecoveryPointRestoreMetadata",
+    "backup:GetRestoreJobMetadata",
+    "backup:ListRecoveryPointsByBackupVault",
+    "backup:ListRestoreJobs",
+    "backup:StartRestoreJob",
+];
+
+/// Needed on the restore role, with the condition `iam:PassedToService` = `backup.amazonaws.com`: `StartRestoreJob`
+/// hands the role to AWS Backup.
+pub const RESTORE_ROLE: &[&str] = &["iam:PassRole"];
+
+/// AWS Backup in the source: the one thing that a drill reads there (`aws/vault.rs`).
+pub const COPIES: &[&str] = &["backup:ListCopyJobs"];
+
+/// Identity, keys and network in the destination (`aws/ground.rs`). The identity needs no permission, and is here
+/// because an explicit deny is possible.
+pub const GROUND: &[&str] = &["ec2:DescribeSecurityGroups", "kms:DescribeKey", "sts:GetCallerIdentity"];
+
+/// Only where a probe names a secret (`aws/secrets.rs`).
+pub const SECRETS: &[&str] = &["secretsmanager:GetSecretValue"];
+
+/// Only where a side names an `access_role`: on that role, for the credentials that drill is started with.
+pub const ACCESS_ROLE: &[&str] = &["sts:AssumeRole"];
+
+/// Every action above that any drill needs, whatever it restores and probes: what the plan starts from.
+pub const COMMON: &[&str] = &[
+    "backup:DescribeBackupVault",
+    "backup:DescribeRecoveryPoint",
+    "backup:DescribeRestoreJob",
+    "backup:GetRecoveryPointRestoreMetadata",
+    "backup:GetRestoreJobMetadata",
+    "backup:ListCopyJobs",
+    "backup:ListRecoveryPointsByBackupVault",
+    "backup:ListRestoreJobs",
+    "backup:StartRestoreJob",
+    "ec2:DescribeSecurityGroups",
+    "iam:PassRole",
+    "kms:DescribeKey",
+    "sts:GetCallerIdentity",
+];
+
+/// What a drill never needs, for an explicit `Deny` (facts 1.11).
+pub const NEVER: &[&str] = &[
+    "backup:DeleteBackupVault",
+    "backup:DeleteBackupVaultAccessPolicy",
+    "backup:DeleteRecoveryPoint",
+    "backup:PutBackupVaultAccessPolicy",
+    "backup:PutBackupVaultLockConfiguration",
+    "backup:UpdateBackupPlan",
+    "kms:ScheduleKeyDeletion",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{ACCESS_ROLE, COMMON, COPIES, GROUND, NEVER, RESTORE_ROLE, SECRETS, VAULT};
+    use crate::aws::resource::facts;
+    use crate::words::kind::ResourceKind;
+
+    #[test]
+    fn the_common_list_is_the_sum_of_its_parts() {
+        let parts: BTreeSet<&str> = [VAULT, COPIES, RESTORE_ROLE, GROUND].into_iter().flatten().copied().collect();
+        let common: BTreeSet<&str> = COMMON.iter().copied().collect();
+        assert_eq!(common, parts);
+    }
+
+    #[test]
+    fn every_action_is_well_formed_and_none_is_both_needed_and_never_needed() {
+        let mut needed: BTreeSet<&str> = BTreeSet::new();
+        for list in [VAULT, RESTORE_ROLE, COPIES, GROUND, SECRETS, ACCESS_ROLE] {
+            needed.extend(list);
+        }
+        for kind in ResourceKind::ALL {
+            needed.extend(facts(*kind).permissions());
+        }
+        for action in needed.iter().chain(NEVER) {
+            let (service, operation) = action.split_once(':').unwrap();
+            assert!(service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{action}");
+            assert!(operation.starts_with(|c: char| c.is_ascii_uppercase()), "{action}");
+        }
+        assert!(NEVER.iter().all(|action| !needed.contains(action)));
+    }
+}

@@ -1,0 +1,203 @@
+//! What can be predicted of an RDS restore before anything is started (facts 2.11, appendix B; trap 41). Reads only.
+//!
+//! Invariant: a check that could not be made is `NotChecked`, with the permission that was missing, and never `Ok`.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_rds::types::{AvailabilityZone, DbParameterGroup, DbSubnetGroup, OptionGroup, Subnet};
+
+use crate::aws::error::cloud_error;
+use crate::aws::resource::rds::settings::{security_groups, text};
+use crate::cloud::error::{CloudError, ErrorKind};
+use crate::cloud::ground::Ground;
+use crate::cloud::resource::{Check, CheckResult, Expected, Observation, Phase, Settings};
+use crate::words::text::tame;
+
+/// Subnet group and security groups, and that they belong together.
+pub(crate) async fn network(rds: &aws_sdk_rds::Client, ground: &dyn Ground, with: &Settings) -> Vec<Check> {
+    let (check, vpc) = match text(with, "subnet_group") {
+        Some(name) => subnet_group(rds, name).await,
+        None => (
+            check(
+                "subnet group",
+                CheckResult::Warning,
+                "`subnet_group` is not set: RDS takes the default VPC of the region, which many accounts do not have",
+            ),
+            None,
+        ),
+    };
+    vec![check, security_group_check(ground, &security_groups(with), vpc.as_deref()).await]
+}
+
+/// Parameter group and option group, where the definition names one.
+pub(crate) async fn groups(rds: &aws_sdk_rds::Client, with: &Settings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(name) = text(with, "parameter_group") {
+        const OPERATION: &str = "rds:DescribeDBParameterGroups";
+        let answer = rds.describe_db_parameter_groups().db_parameter_group_name(name).send().await;
+        let found = answer.map_err(|error| cloud_error(OPERATION, &error)).map(|answer| {
+            let family = answer.db_parameter_groups().first().and_then(DbParameterGroup::db_parameter_group_family);
+            format!("it exists, for the family {}", tame(family.unwrap_or("that AWS does not name")))
+        });
+        checks.push(existence(&format!("parameter group {name}"), OPERATION, found));
+    }
+    if let Some(name) = text(with, "option_group") {
+        const OPERATION: &str = "rds:DescribeOptionGroups";
+        let answer = rds.describe_option_groups().option_group_name(name).send().await;
+        let found = answer.map_err(|error| cloud_error(OPERATION, &error)).map(|answer| {
+            let engine = answer.option_groups_list().first().and_then(OptionGroup::engine_name);
+            format!("it exists, for the engine {}", tame(engine.unwrap_or("that AWS does not name")))
+        });
+        checks.push(existence(&format!("option group {name}"), OPERATION, found));
+    }
+    checks
+}
+
+/// Whether the destination offers the class depends on the engine, which only a recovery point knows.
+pub(crate) fn class(with: &Settings) -> Check {
+    let class = text(with, "instance_class").unwrap_or("of the source");
+    check(
+        &format!("instance class {class}"),
+        CheckResult::NotChecked,
+        "the engine is not known before a recovery point is picked; a class that is not offered there fails the job",
+    )
+}
+
+/// A name that is taken makes the restore job fail.
+pub(crate) fn name_is_free(expected: &Expected, seen: Result<Observation, CloudError>) -> Check {
+    let what = format!("name {}", expected.name);
+    match seen {
+        Ok(seen) if seen.phase == Phase::Gone => check(&what, CheckResult::Ok, "no DB instance has it"),
+        Ok(seen) => {
+            let detail = format!("a DB instance in status `{}` has it; the restore would fail", seen.status);
+            check(&what, CheckResult::Failed, &detail)
+        }
+        Err(error) => unchecked(&what, "rds:DescribeDBInstances", &error),
+    }
+}
+
+/// The check of a subnet group, and its VPC.
+async fn subnet_group(rds: &aws_sdk_rds::Client, name: &str) -> (Check, Option<String>) {
+    const OPERATION: &str = "rds:DescribeDBSubnetGroups";
+    let what = format!("subnet group {name}");
+    let answer = rds.describe_db_subnet_groups().db_subnet_group_name(name).send().await;
+    match answer.map_err(|error| cloud_error(OPERATION, &error)) {
+        Ok(answer) => match answer.db_subnet_groups().first() {
+            Some(group) => (judge_subnet_group(&what, group), group.vpc_id().map(tame)),
+            None => (check(&what, CheckResult::NotChecked, "the answer does not contain it"), None),
+        },
+        Err(error) => (existence(&what, OPERATION, Err(error)), None),
+    }
+}
+
+fn judge_subnet_group(what: &str, group: &DbSubnetGroup) -> Check {
+    let zones: BTreeSet<&str> = group
+        .subnets()
+        .iter()
+        .filter_map(Subnet::subnet_availability_zone)
+        .filter_map(AvailabilityZone::name)
+        .collect();
+    let status = group.subnet_group_status().unwrap_or("Complete");
+    if status != "Complete" {
+        let detail = format!("its status is `{}`", tame(status));
+        return check(what, CheckResult::Warning, &detail);
+    }
+    if zones.len() < 2 {
+        let detail = format!("it has subnets in {} zone(s); RDS wants at least two", zones.len());
+        return check(what, CheckResult::Failed, &detail);
+    }
+    let zones: Vec<&str> = zones.into_iter().collect();
+    let detail = format!("in {}, zones {}", tame(group.vpc_id().unwrap_or("no VPC")), tame(&zones.join(", ")));
+    check(what, CheckResult::Ok, &detail)
+}
+
+async fn security_group_check(ground: &dyn Ground, wanted: &[String], vpc: Option<&str>) -> Check {
+    if wanted.is_empty() {
+        let detail = "`security_groups` is not set: RDS takes the VPC's default group, which may let the restored \
+                      database reach production and be reached from it";
+        return check("security groups", CheckResult::Warning, detail);
+    }
+    let what = format!("security groups {}", wanted.join(", "));
+    let found = match ground.security_groups(wanted).await {
+        Ok(found) => found,
+        Err(error) => return unchecked(&what, "ec2:DescribeSecurityGroups", &error),
+    };
+    let missing: Vec<&str> =
+        wanted.iter().filter(|id| found.iter().all(|group| &group.id != *id)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        let detail = format!("{} not found in the destination's region and account", missing.join(", "));
+        return check(&what, CheckResult::Failed, &detail);
+    }
+    let Some(vpc) = vpc else {
+        let detail = "they exist; whether they are in the subnet group's VPC is not known";
+        return check(&what, CheckResult::Warning, detail);
+    };
+    match found.iter().find(|group| group.vpc.as_deref() != Some(vpc)) {
+        Some(other) => {
+            let theirs = other.vpc.as_deref().unwrap_or("no VPC");
+            let detail = format!("{} is in {theirs}, the subnet group is in {vpc}", other.id);
+            check(&what, CheckResult::Failed, &detail)
+        }
+        None => check(&what, CheckResult::Ok, &format!("they exist, in {vpc}")),
+    }
+}
+
+/// The check of something that either exists or does not.
+fn existence(what: &str, permission: &str, found: Result<String, CloudError>) -> Check {
+    match found {
+        Ok(detail) => check(what, CheckResult::Ok, &detail),
+        Err(error) if error.kind == ErrorKind::NotFound => {
+            check(what, CheckResult::Failed, "it does not exist in the destination's region and account")
+        }
+        Err(error) => unchecked(what, permission, &error),
+    }
+}
+
+fn unchecked(what: &str, permission: &str, error: &CloudError) -> Check {
+    let detail = match error.kind {
+        ErrorKind::Denied => format!("permission `{permission}` is missing: {error}"),
+        _ => error.to_string(),
+    };
+    check(what, CheckResult::NotChecked, &detail)
+}
+
+fn check(what: &str, result: CheckResult, detail: &str) -> Check {
+    Check { what: what.to_owned(), result, detail: detail.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_rds::types::{AvailabilityZone, DbSubnetGroup, Subnet};
+
+    use super::{existence, judge_subnet_group};
+    use crate::cloud::error::{CloudError, ErrorKind};
+    use crate::cloud::resource::CheckResult;
+
+    fn group(zones: &[&str]) -> DbSubnetGroup {
+        let subnet = |zone: &&str| {
+            Subnet::builder().subnet_availability_zone(AvailabilityZone::builder().name(*zone).build()).build()
+        };
+        let subnets = zones.iter().map(subnet).collect();
+        DbSubnetGroup::builder().vpc_id("vpc-1").subnet_group_status("Complete").set_subnets(Some(subnets)).build()
+    }
+
+    #[test]
+    fn a_subnet_group_needs_two_zones() {
+        let judged = |zones: &[&str]| judge_subnet_group("subnet group x", &group(zones)).result;
+        assert_eq!(judged(&["eu-west-1a", "eu-west-1b"]), CheckResult::Ok);
+        assert_eq!(judged(&["eu-west-1a", "eu-west-1a"]), CheckResult::Failed);
+        assert_eq!(judged(&[]), CheckResult::Failed);
+    }
+
+    #[test]
+    fn a_missing_permission_is_named_and_is_never_ok() {
+        let failed = |kind| Err(CloudError::new("rds:DescribeOptionGroups", kind, "code", "no", None));
+        let denied = existence("option group x", "rds:DescribeOptionGroups", failed(ErrorKind::Denied));
+        assert_eq!(denied.result, CheckResult::NotChecked);
+        assert!(denied.detail.contains("permission `rds:DescribeOptionGroups` is missing"));
+        let absent = existence("option group x", "rds:DescribeOptionGroups", failed(ErrorKind::NotFound));
+        assert_eq!(absent.result, CheckResult::Failed);
+        let slow = existence("option group x", "rds:DescribeOptionGroups", failed(ErrorKind::Throttled));
+        assert_eq!(slow.result, CheckResult::NotChecked);
+    }
+}

@@ -1,0 +1,348 @@
+//! The session with AWS: credentials, regions, roles, endpoints, and the mode that follows from them.
+//!
+//! Invariant: every client that this module hands out carries the witness's guard of the session's mode. Only `cli`
+//! calls [`connect`]. The SDK retries nothing here: the engine does, so that every try is seen and journalled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::identity::IdentityCache;
+use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::app_name::AppName;
+
+use crate::aws::error::cloud_error;
+use crate::aws::ground::AwsGround;
+use crate::aws::resource;
+use crate::aws::secrets::AwsSecrets;
+use crate::aws::vault::{AwsCopyHistory, AwsVault};
+use crate::aws::witness::{Capture, Guard, Place};
+use crate::cloud::Cloud;
+use crate::cloud::resource::ResourceCalls;
+use crate::words::arn::Arn;
+use crate::words::id::Region;
+use crate::words::kind::{Mode, ResourceKind};
+
+/// Until a connection stands. Real time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Until a request that was sent is answered, and for one attempt as a whole. Real time.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Until credentials are there: longer than the SDK's five seconds, because single sign-on and credential processes
+/// are slow, and within one attempt.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// One side of a drill: where it is and as whom it is reached.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// The region.
+    pub region: Region,
+    /// A profile of the AWS configuration; without one, the SDK's default chain decides.
+    pub profile: Option<String>,
+    /// A role that is assumed by STS before anything else.
+    pub access_role: Option<Arn>,
+}
+
+/// Fixed endpoint and credentials of one side, in place of everything that the environment says.
+///
+/// The two sides of a drill may be two accounts, so each has an override of its own. The credentials are already those
+/// of the side's account: an `access_role` is not assumed on top of them. Of the environment only the SDK's own proxy
+/// settings are left (`HTTP_PROXY`, `NO_PROXY`).
+#[derive(Clone)]
+pub struct Override {
+    /// The URL that every service of this side is reached at.
+    pub url: String,
+    /// The access key's id.
+    pub access_key: String,
+    /// The secret access key. There is no `Debug` because of it.
+    pub secret_key: String,
+}
+
+/// A session, ready for a run.
+pub struct Connected {
+    /// The handles.
+    pub cloud: Cloud,
+    /// What a run over this session may call itself.
+    pub mode: Mode,
+    /// Where requests go, one line a service, destination first.
+    pub endpoints: Vec<String>,
+}
+
+/// Why there is no session. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// The SDK cannot tell where a service is.
+    #[error(
+        "the endpoint of `{service}` in `{region}` cannot be found out: {reason}. Check the region, the profile and \
+         `AWS_ENDPOINT_URL*`"
+    )]
+    Endpoint {
+        /// The service.
+        service: &'static str,
+        /// The region.
+        region: Region,
+        /// What the SDK said.
+        reason: String,
+    },
+    /// A rehearsal would talk to a real account.
+    #[error("a sandbox run would send requests to AWS itself (`{0}`); give it the sandbox's URL")]
+    SandboxIsAws(String),
+}
+
+/// One side's clients. Each carries the guard.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// The region that all of them are in.
+    pub region: Region,
+    /// AWS Backup.
+    pub backup: aws_sdk_backup::Client,
+    /// EC2, for networks.
+    pub ec2: aws_sdk_ec2::Client,
+    /// KMS.
+    pub kms: aws_sdk_kms::Client,
+    /// RDS.
+    pub rds: aws_sdk_rds::Client,
+    /// Secrets Manager.
+    pub secretsmanager: aws_sdk_secretsmanager::Client,
+    /// STS.
+    pub sts: aws_sdk_sts::Client,
+}
+
+/// Builds the session of a run. Sends nothing.
+///
+/// `overrides` (destination's, source's) replace what the environment says. `sandbox` marks a rehearsal. `run_tag`
+/// names the sessions of assumed roles, for the audit log: `drill-<run tag>`.
+///
+/// # Errors
+/// When the endpoint of a service cannot be resolved, or a rehearsal would reach AWS itself.
+pub async fn connect(
+    destination: &Side,
+    source: &Side,
+    overrides: Option<(Override, Override)>,
+    sandbox: bool,
+    run_tag: &str,
+) -> Result<Connected, SessionError> {
+    let (there, here) = overrides.unzip();
+    let destination_config = configure(destination, there.as_ref(), run_tag).await;
+    let source_config = configure(source, here.as_ref(), run_tag).await;
+
+    let mut places = destination_places(&destination.region, &destination_config).await?;
+    places.extend(source_places(&source.region, &source_config).await?);
+    let mode = mode(&places, sandbox)?;
+
+    let clients = Clients::new(&destination.region, &destination_config, mode);
+    let copies = Clients::new(&source.region, &source_config, mode);
+    let mut endpoints: Vec<String> = Vec::new();
+    for place in &places {
+        let line = place.to_string();
+        if !endpoints.contains(&line) {
+            endpoints.push(line);
+        }
+    }
+    Ok(Connected { cloud: cloud(clients, &copies), mode, endpoints })
+}
+
+fn cloud(destination: Clients, source: &Clients) -> Cloud {
+    Cloud {
+        vault: Arc::new(AwsVault::new(destination.backup.clone())),
+        copies: Arc::new(AwsCopyHistory::new(source.backup.clone())),
+        ground: Arc::new(AwsGround::new(&destination)),
+        secrets: Arc::new(AwsSecrets::new(destination.secretsmanager.clone())),
+        resources: Arc::new(move |kind: ResourceKind| -> Arc<dyn ResourceCalls> {
+            resource::calls(kind, &destination)
+        }),
+    }
+}
+
+/// The mode that the places allow.
+fn mode(places: &[Place], sandbox: bool) -> Result<Mode, SessionError> {
+    if sandbox {
+        return match places.iter().find(|place| place.aws) {
+            Some(place) => Err(SessionError::SandboxIsAws(place.origin.clone())),
+            None => Ok(Mode::Sandbox),
+        };
+    }
+    Ok(if places.iter().all(|place| place.aws) { Mode::Aws } else { Mode::CustomEndpoint })
+}
+
+/// One side's configuration, with an assumed role's credentials where there is one.
+async fn configure(side: &Side, fixed: Option<&Override>, run_tag: &str) -> SdkConfig {
+    if let Some(fixed) = fixed {
+        return overridden(side, fixed);
+    }
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(sdk_region(side))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts())
+        .identity_cache(IdentityCache::lazy().load_timeout(CREDENTIALS_TIMEOUT).build())
+        .app_name(app_name());
+    if let Some(profile) = &side.profile {
+        loader = loader.profile_name(profile.as_str());
+    }
+    let config = loader.load().await;
+    let Some(role) = &side.access_role else {
+        return config;
+    };
+    let provider = AssumeRoleProvider::builder(role.as_str())
+        .configure(&config)
+        .region(sdk_region(side))
+        .session_name(session_name(run_tag))
+        .build()
+        .await;
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
+/// A configuration for which neither AWS's variables nor a profile count.
+fn overridden(side: &Side, fixed: &Override) -> SdkConfig {
+    let credentials = Credentials::new(fixed.access_key.as_str(), fixed.secret_key.as_str(), None, None, "override");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(sdk_region(side))
+        .endpoint_url(fixed.url.as_str())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts())
+        .app_name(app_name())
+        .build()
+}
+
+fn sdk_region(side: &Side) -> aws_types::region::Region {
+    aws_types::region::Region::new(side.region.as_str().to_owned())
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(ATTEMPT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
+}
+
+fn app_name() -> AppName {
+    AppName::new("drill").expect("letters are a valid app name")
+}
+
+/// STS allows letters, digits and `+=,.@-_`, at most 64 characters.
+fn session_name(run_tag: &str) -> String {
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || "+=,.@-_".contains(*c);
+    format!("drill-{}", run_tag.chars().filter(allowed).take(58).collect::<String>())
+}
+
+impl Clients {
+    fn new(region: &Region, config: &SdkConfig, mode: Mode) -> Self {
+        macro_rules! client {
+            ($sdk:ident, $service:literal) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(config).interceptor(Guard { service: $service, mode }).build(),
+                )
+            };
+        }
+        Self {
+            region: region.clone(),
+            backup: client!(aws_sdk_backup, "backup"),
+            ec2: client!(aws_sdk_ec2, "ec2"),
+            kms: client!(aws_sdk_kms, "kms"),
+            rds: client!(aws_sdk_rds, "rds"),
+            secretsmanager: client!(aws_sdk_secretsmanager, "secretsmanager"),
+            sts: client!(aws_sdk_sts, "sts"),
+        }
+    }
+}
+
+/// Where a service's requests would go. The request is made with credentials of nobody and stopped before it is signed.
+macro_rules! place {
+    ($sdk:ident, $service:literal, $operation:ident, $region:expr, $config:expr) => {{
+        let capture = Capture::default();
+        let config = $sdk::config::Builder::from($config)
+            .credentials_provider(Credentials::new("nobody", "nobody", None, None, "capture"))
+            .interceptor(capture.clone())
+            .build();
+        let answer = $sdk::Client::from_conf(config).$operation().send().await;
+        match (capture.seen(), answer) {
+            (Some(uri), _) => Ok(Place::new($service, &uri)),
+            (None, Err(error)) => Err(SessionError::Endpoint {
+                service: $service,
+                region: $region.clone(),
+                reason: cloud_error($service, &error).message,
+            }),
+            (None, Ok(_)) => Err(SessionError::Endpoint {
+                service: $service,
+                region: $region.clone(),
+                reason: "the request was answered before it was sent".to_owned(),
+            }),
+        }
+    }};
+}
+
+async fn destination_places(region: &Region, config: &SdkConfig) -> Result<Vec<Place>, SessionError> {
+    Ok(vec![
+        place!(aws_sdk_backup, "backup", list_backup_vaults, region, config)?,
+        place!(aws_sdk_rds, "rds", describe_db_instances, region, config)?,
+        place!(aws_sdk_ec2, "ec2", describe_security_groups, region, config)?,
+        place!(aws_sdk_kms, "kms", list_keys, region, config)?,
+        place!(aws_sdk_secretsmanager, "secretsmanager", list_secrets, region, config)?,
+        place!(aws_sdk_sts, "sts", get_caller_identity, region, config)?,
+    ])
+}
+
+/// Of the source only its copy jobs are read; STS is there for an assumed role.
+async fn source_places(region: &Region, config: &SdkConfig) -> Result<Vec<Place>, SessionError> {
+    Ok(vec![
+        place!(aws_sdk_backup, "backup", list_backup_vaults, region, config)?,
+        place!(aws_sdk_sts, "sts", get_caller_identity, region, config)?,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Override, SessionError, Side, connect, mode, session_name};
+    use crate::aws::witness::Place;
+    use crate::words::kind::Mode;
+
+    fn side(region: &str) -> Side {
+        Side { region: region.parse().unwrap(), profile: None, access_role: None }
+    }
+
+    fn fixed(url: &str) -> Override {
+        Override { url: url.to_owned(), access_key: "key".to_owned(), secret_key: "secret".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn the_mode_follows_from_where_requests_go_and_nothing_is_sent() {
+        let (destination, source) = (side("eu-west-1"), side("eu-west-2"));
+        // Nothing listens on port 1: a request that were sent would fail.
+        let local = || Some((fixed("http://127.0.0.1:1"), fixed("http://127.0.0.1:1")));
+        let connected = connect(&destination, &source, local(), true, "1a2b3c4d").await.unwrap();
+        assert_eq!(connected.mode, Mode::Sandbox);
+        assert_eq!(connected.endpoints.first().unwrap(), "backup http://127.0.0.1:1");
+        assert_eq!(connected.endpoints.len(), 6);
+        let connected = connect(&destination, &source, local(), false, "1a2b3c4d").await.unwrap();
+        assert_eq!(connected.mode, Mode::CustomEndpoint);
+    }
+
+    #[tokio::test]
+    async fn a_sandbox_run_refuses_aws_itself() {
+        let aws = || fixed("https://backup.eu-west-1.amazonaws.com");
+        let refused = connect(&side("eu-west-1"), &side("eu-west-2"), Some((aws(), aws())), true, "x").await;
+        assert!(matches!(refused, Err(SessionError::SandboxIsAws(_))));
+    }
+
+    #[test]
+    fn one_place_that_is_not_aws_makes_a_custom_endpoint() {
+        let aws = Place::new("rds", "https://rds.eu-west-1.amazonaws.com/");
+        let other = Place::new("sts", "https://sts.example/");
+        assert_eq!(mode(std::slice::from_ref(&aws), false), Ok(Mode::Aws));
+        assert_eq!(mode(&[aws, other], false), Ok(Mode::CustomEndpoint));
+    }
+
+    #[test]
+    fn session_names_are_what_sts_allows() {
+        assert_eq!(session_name("1a2b3c4d"), "drill-1a2b3c4d");
+        assert_eq!(session_name("a b/c"), "drill-abc");
+        assert_eq!(session_name(&"x".repeat(100)).len(), 64);
+    }
+}

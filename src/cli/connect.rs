@@ -1,0 +1,287 @@
+//! From options to a cloud and a clock: AWS itself, the simulated AWS in this process, or one in another.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::aws::session::{Connected, Override, Side, connect as connect_session};
+use crate::cli::clock::MachineClock;
+use crate::cli::error::CliError;
+use crate::cli::place::Place;
+use crate::cloud::Cloud;
+use crate::definition::model::Definition;
+use crate::journal::event::World;
+use crate::sandbox::file::WorldFile;
+use crate::sandbox::spec::WorldSpec;
+use crate::sandbox::{Options, Remote, Sandbox, access_key};
+use crate::words::id::AccountId;
+use crate::words::kind::{Mode, ProbeKind};
+use crate::words::time::Clock;
+
+/// World time passes so much faster than real time, unless `--speed` says otherwise: a drill of half an hour takes a
+/// few seconds.
+const DEFAULT_SPEED: f64 = 300.0;
+
+/// Which cloud.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CloudArgs {
+    /// Use a simulated AWS: in this process, or with =URL the one that `drill sandbox` serves
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub sandbox: Option<String>,
+
+    /// What the simulated AWS holds [default: drills/NAME.world.yaml if it exists, else made from the definition]
+    #[arg(long, value_name = "FILE")]
+    pub world: Option<PathBuf>,
+
+    /// Seed of the simulated AWS
+    #[arg(long)]
+    pub seed: Option<u64>,
+
+    /// How much faster than real time the simulated AWS runs
+    #[arg(long)]
+    pub speed: Option<f64>,
+
+    /// Profile of the AWS configuration, for sides whose definition names none
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// CA bundle for databases, such as Amazon's global-bundle.pem for RDS
+    #[arg(long, env = "DRILL_CA_BUNDLE", value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// A cloud, its clock, and what is special about it.
+pub struct Connection {
+    /// The handles.
+    pub cloud: Cloud,
+    /// What a run over it may call itself.
+    pub mode: Mode,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where the simulated AWS is.
+    pub world: Option<World>,
+    /// Its seed.
+    pub seed: Option<u64>,
+    /// It was made from the definition alone.
+    pub made: bool,
+    /// Kinds of probes that cannot be measured in it.
+    pub unmeasurable: BTreeMap<ProbeKind, String>,
+    /// Its databases' CA.
+    pub sandbox_ca: Option<PathBuf>,
+    /// Where requests go.
+    pub endpoints: Vec<String>,
+    sandbox: Option<Sandbox>,
+}
+
+impl Connection {
+    /// Ends the simulated AWS of this process, and its databases.
+    pub async fn close(self) {
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+}
+
+/// Connects as the options say.
+///
+/// # Errors
+/// When the options contradict each other, or there is no session or sandbox.
+pub async fn connect(
+    definition: &Definition,
+    args: &CloudArgs,
+    place: &Place,
+    run_tag: &str,
+) -> Result<Connection, CliError> {
+    args.check()?;
+    match args.sandbox.as_deref() {
+        None => connect_aws(definition, args, run_tag).await,
+        Some("") => connect_world(definition, args, place, run_tag).await,
+        Some(url) => connect_server(definition, url, run_tag).await,
+    }
+}
+
+impl CloudArgs {
+    fn check(&self) -> Result<(), CliError> {
+        let of_world = self.world.is_some() || self.seed.is_some() || self.speed.is_some();
+        match self.sandbox.as_deref() {
+            None if of_world => {
+                Err(CliError::usage("`--world`, `--seed` and `--speed` are for the simulated AWS: add `--sandbox`"))
+            }
+            Some(url) if !url.is_empty() && of_world => Err(CliError::usage(
+                "`--world`, `--seed` and `--speed` belong to the `drill sandbox` that serves the URL",
+            )),
+            _ => check_speed(self.speed),
+        }
+    }
+}
+
+/// A speed that a world can run at.
+///
+/// # Errors
+/// When it is not between 0.01 and 1,000,000.
+pub fn check_speed(speed: Option<f64>) -> Result<(), CliError> {
+    match speed {
+        Some(speed) if !(0.01..=1_000_000.0).contains(&speed) => {
+            Err(CliError::usage("`--speed` must be between 0.01 and 1000000"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The speed to use where none is given.
+#[must_use]
+pub fn speed_or_default(speed: Option<f64>) -> f64 {
+    speed.unwrap_or(DEFAULT_SPEED)
+}
+
+/// A seed to use where none is given.
+#[must_use]
+pub fn seed_or_random(seed: Option<u64>) -> u64 {
+    // Short enough to be typed again.
+    seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().1 % 1_000_000)
+}
+
+fn sides(definition: &Definition, profile: Option<&str>) -> (Side, Side) {
+    let (destination, source) = (&definition.destination, &definition.source);
+    let profile = |own: &Option<String>| own.clone().or_else(|| profile.map(str::to_owned));
+    (
+        Side {
+            region: destination.region.clone(),
+            profile: profile(&destination.profile),
+            access_role: destination.access_role.clone(),
+        },
+        Side {
+            region: source.region.clone(),
+            profile: profile(&source.profile),
+            access_role: source.access_role.clone(),
+        },
+    )
+}
+
+async fn connect_aws(definition: &Definition, args: &CloudArgs, run_tag: &str) -> Result<Connection, CliError> {
+    let (destination, source) = sides(definition, args.profile.as_deref());
+    let connected = connect_session(&destination, &source, None, false, run_tag)
+        .await
+        .map_err(|error| CliError::Session(Box::new(error)))?;
+    Ok(Connection {
+        mode: connected.mode,
+        endpoints: connected.endpoints,
+        cloud: connected.cloud,
+        clock: Arc::new(MachineClock),
+        world: None,
+        seed: None,
+        made: false,
+        unmeasurable: BTreeMap::new(),
+        sandbox_ca: None,
+        sandbox: None,
+    })
+}
+
+async fn session_with(definition: &Definition, url: &str, run_tag: &str) -> Result<Connected, CliError> {
+    let (destination, source) = sides(definition, None);
+    let with = |account: &AccountId| Override {
+        url: url.to_owned(),
+        access_key: access_key(account),
+        secret_key: "sandbox".to_owned(),
+    };
+    let overrides = (with(&definition.destination.account), with(&definition.source.account));
+    connect_session(&destination, &source, Some(overrides), true, run_tag)
+        .await
+        .map_err(|error| CliError::Session(Box::new(error)))
+}
+
+async fn connect_world(
+    definition: &Definition,
+    args: &CloudArgs,
+    place: &Place,
+    run_tag: &str,
+) -> Result<Connection, CliError> {
+    let spec = world_spec(definition, args.world.clone(), place)?;
+    let options = Options {
+        port: 0,
+        speed: speed_or_default(args.speed.or(spec.speed)),
+        seed: seed_or_random(args.seed.or(spec.seed)),
+        cache: place.cache(),
+    };
+    let sandbox = Sandbox::start(spec, options).await.map_err(|error| CliError::Sandbox(Box::new(error)))?;
+    let connected = session_with(definition, &sandbox.url(), run_tag).await?;
+    Ok(Connection {
+        cloud: connected.cloud,
+        mode: connected.mode,
+        endpoints: connected.endpoints,
+        clock: sandbox.clock(),
+        world: Some(World::InProcess),
+        seed: Some(sandbox.seed()),
+        made: sandbox.made(),
+        unmeasurable: unmeasurable(sandbox.sql_missing()),
+        sandbox_ca: sandbox.ca_bundle(),
+        sandbox: Some(sandbox),
+    })
+}
+
+async fn connect_server(definition: &Definition, url: &str, run_tag: &str) -> Result<Connection, CliError> {
+    let remote = Remote::connect(url).await.map_err(|error| CliError::Sandbox(Box::new(error)))?;
+    let connected = session_with(definition, url, run_tag).await?;
+    Ok(Connection {
+        cloud: connected.cloud,
+        mode: connected.mode,
+        endpoints: connected.endpoints,
+        clock: remote.clock(),
+        world: Some(World::Server { url: url.to_owned() }),
+        seed: Some(remote.seed()),
+        made: remote.made(),
+        unmeasurable: unmeasurable(remote.sql_missing()),
+        sandbox_ca: remote.ca_bundle(),
+        sandbox: None,
+    })
+}
+
+/// A session that leads nowhere, for a run whose simulated AWS ended with its process: nothing is asked of it.
+///
+/// # Errors
+/// When even that cannot be built.
+pub async fn connect_nowhere(definition: &Definition) -> Result<Connection, CliError> {
+    // Port 9 is `discard`: nothing listens there, and nothing is sent.
+    let connected = session_with(definition, "http://127.0.0.1:9", "nowhere").await?;
+    Ok(Connection {
+        cloud: connected.cloud,
+        mode: Mode::Sandbox,
+        endpoints: Vec::new(),
+        clock: Arc::new(MachineClock),
+        world: Some(World::InProcess),
+        seed: None,
+        made: false,
+        unmeasurable: BTreeMap::new(),
+        sandbox_ca: None,
+        sandbox: None,
+    })
+}
+
+fn unmeasurable(sql_missing: Option<String>) -> BTreeMap<ProbeKind, String> {
+    sql_missing.map(|because| (ProbeKind::Sql, because)).into_iter().collect()
+}
+
+/// What a simulated AWS is made from: the definition, and its world file if there is one.
+///
+/// # Errors
+/// When the world file cannot be read or is wrong.
+pub fn world_spec(definition: &Definition, file: Option<PathBuf>, place: &Place) -> Result<WorldSpec, CliError> {
+    let spec = WorldSpec::from_definition(definition);
+    let beside = place.drills().join(format!("{}.world.yaml", definition.name));
+    let Some(path) = file.or_else(|| beside.is_file().then_some(beside)) else { return Ok(spec) };
+    let text = std::fs::read_to_string(&path).map_err(|source| CliError::Read { path: path.clone(), source })?;
+    let shown = Place::shown(&path);
+    let wrong = |error| CliError::World(Box::new(error));
+    let file = WorldFile::read(&shown, &text).map_err(wrong)?;
+    file.check(&shown, &spec.resource_names()).map_err(wrong)?;
+    Ok(spec.overlay(file))
+}
+
+/// Looks up a variable of the environment: the home of that for the command line and for `${{ env.X }}`.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the home of the environment for the command line")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,109 @@
+//! Everything that can stop a command, joined at the rim: what happened, where, what to do next, and the exit code.
+
+use std::path::PathBuf;
+
+use crate::cli::exit::Exit;
+use crate::definition::load::LoadError;
+use crate::journal::store::StoreError;
+use crate::report::write::WriteError;
+use crate::run::drive::DriveError;
+
+/// What a user reads after `error:`.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The process cannot even begin.
+    #[error("the process cannot be set up")]
+    Runtime(#[source] std::io::Error),
+    /// A definition's file cannot be found or read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A definition is wrong; the problems were shown.
+    #[error("{problems} problem{} in {files} file{}; nothing was started", plural(*problems), plural(*files))]
+    Definition {
+        /// How many.
+        problems: usize,
+        /// In how many files.
+        files: usize,
+    },
+    /// An option is wrong.
+    #[error("{what}")]
+    Usage {
+        /// What, and what to do.
+        what: String,
+    },
+    /// A file of the user cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No such run.
+    #[error("there is no run `{0}`; `drill status` shows the runs")]
+    NoRun(String),
+    /// More than one run.
+    #[error("`{text}` fits several runs: {}", runs.join(", "))]
+    SeveralRuns {
+        /// What was asked for.
+        text: String,
+        /// What it fits.
+        runs: Vec<String>,
+    },
+    /// The journal.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The world file.
+    #[error("the world file is wrong")]
+    World(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The simulated AWS.
+    #[error("the simulated AWS cannot be used")]
+    Sandbox(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The session with AWS.
+    #[error("there is no session with AWS")]
+    Session(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A run that could not be driven to its end.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// A report that could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A report that could not be rendered.
+    #[error("the report cannot be rendered: {0}")]
+    Render(String),
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+impl CliError {
+    /// A usage error.
+    #[must_use]
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::Usage { what: what.into() }
+    }
+
+    /// The exit code: 2 when nothing was started because of what the user wrote, 3 when the surroundings are to blame,
+    /// 4 when something may be left.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Load(_)
+            | Self::Definition { .. }
+            | Self::Usage { .. }
+            | Self::Read { .. }
+            | Self::NoRun(_)
+            | Self::SeveralRuns { .. }
+            | Self::World(_)
+            | Self::Render(_) => Exit::Usage,
+            Self::Drive(DriveError::Journal { left, .. }) if !left.is_empty() => Exit::Leaked,
+            Self::Runtime(_)
+            | Self::Store(_)
+            | Self::Sandbox(_)
+            | Self::Session(_)
+            | Self::Drive(_)
+            | Self::Write(_) => Exit::Inconclusive,
+        }
+    }
+}

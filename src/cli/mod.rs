@@ -1,0 +1,146 @@
+//! The command line: the only place that constructs a session, a clock, a store or a sandbox, and the only one that
+//! prints.
+//!
+//! A verb is a file: an `Args` struct whose documentation is the help, and a function that returns an exit code.
+
+pub mod cancel;
+pub mod clock;
+pub mod connect;
+pub mod error;
+pub mod exit;
+pub mod line;
+pub mod list;
+pub mod logs;
+pub mod place;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod resume;
+pub mod run;
+pub mod sandbox;
+pub mod schema;
+pub mod status;
+pub mod ui;
+pub mod validate;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::place::Place;
+use crate::cli::ui::{Output, Ui};
+
+/// Proves that AWS backups restore: restores the latest recovery point in the DR region, probes it, tears it down, and
+/// reports.
+#[derive(Debug, Parser)]
+#[command(name = "drill", version, max_term_width = 110, propagate_version = true, subcommand_required = true)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+
+    /// What stdout carries.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    output: Output,
+
+    /// Plain lines instead of a live view; for validate and list, less.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check definitions; every problem at once, with file, line and column
+    Validate(validate::Args),
+    /// Show what a run would do, step by step
+    Plan(plan::Args),
+    /// Print the JSON Schema of definitions
+    Schema(schema::Args),
+    /// Run a drill: restore, probe, tear down, report
+    Run(run::Args),
+    /// Go on with a run whose process died, or finish a teardown that leaked
+    Resume(resume::Args),
+    /// End a run: it tears down and reports
+    Cancel(cancel::Args),
+    /// List the drills and how each last ended
+    List(list::Args),
+    /// Show runs, or the steps of one
+    Status(status::Args),
+    /// Print what a run's journal recorded
+    Logs(logs::Args),
+    /// Write a run's report again, from its journal alone
+    Report(report::Args),
+    /// Serve a simulated AWS for any AWS client
+    Sandbox(sandbox::Args),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(argv) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.code() } else { Exit::Passed.code() };
+        }
+    };
+    start_tracing();
+    let ui = Ui::new(cli.output, cli.quiet);
+    let exit = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)
+        .and_then(|runtime| {
+            let exit = runtime.block_on(dispatch(cli.verb, &cli.place, &ui));
+            // A blocking read of a file system that hangs must not keep a finished run from ending.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+            exit
+        });
+    match exit {
+        Ok(exit) => exit.code(),
+        Err(error) => {
+            ui.error(&error);
+            error.exit().code()
+        }
+    }
+}
+
+async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    match verb {
+        Verb::Validate(args) => validate::validate(&args, place, ui),
+        Verb::Plan(args) => plan::plan(&args, place, ui).await,
+        Verb::Schema(args) => schema::schema(&args, ui),
+        Verb::Run(args) => run::run(&args, place, ui).await,
+        Verb::Resume(args) => resume::resume(&args, place, ui).await,
+        Verb::Cancel(args) => cancel::cancel(&args, place, ui),
+        Verb::List(args) => list::list(&args, place, ui),
+        Verb::Status(args) => status::status(&args, place, ui),
+        Verb::Logs(args) => logs::logs(&args, place, ui),
+        Verb::Report(args) => report::report(&args, place, ui),
+        Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,
+        Verb::Completions { shell } => {
+            let mut bytes = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "drill", &mut bytes);
+            ui.print(&String::from_utf8_lossy(&bytes));
+            Ok(Exit::Passed)
+        }
+    }
+}
+
+/// Diagnostics for developers, off unless `DRILL_LOG` asks for them; they go to stderr.
+fn start_tracing() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("DRILL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

@@ -1,0 +1,130 @@
+//! Where things are: definitions, runbooks, state, reports.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::cli::error::CliError;
+use crate::definition::load::find;
+use crate::journal::store::{RunRow, Store};
+use crate::words::id::{DrillName, RunId};
+use crate::words::kind::Mode;
+
+/// The folders, as options and as `DRILL_*` variables.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// The repository: `drills/` and `runbooks/` are in it
+    #[arg(long, global = true, env = "DRILL_DIR", default_value = ".", value_name = "FOLDER")]
+    dir: PathBuf,
+
+    /// Journals and locks [default: .drill in --dir]
+    #[arg(long, global = true, env = "DRILL_STATE", value_name = "FOLDER")]
+    state: Option<PathBuf>,
+
+    /// Reports [default: reports in --dir]
+    #[arg(long, global = true, env = "DRILL_REPORTS", value_name = "FOLDER")]
+    reports: Option<PathBuf>,
+}
+
+/// A run that was asked for by its id or its last digits.
+pub struct FoundRun {
+    /// The journals that it is in.
+    pub store: Store,
+    /// Its line.
+    pub row: RunRow,
+}
+
+impl Place {
+    /// The folder of definitions.
+    #[must_use]
+    pub fn drills(&self) -> PathBuf {
+        self.dir.join("drills")
+    }
+
+    /// The folder of templates.
+    #[must_use]
+    pub fn runbooks(&self) -> PathBuf {
+        self.dir.join("runbooks")
+    }
+
+    /// A definition's file.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn definition(&self, name: &str) -> Result<PathBuf, CliError> {
+        find(&self.drills(), name).map_err(CliError::Load)
+    }
+
+    fn state_root(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| self.dir.join(".drill"))
+    }
+
+    /// The folder of journals for a mode: rehearsals live apart from evidence.
+    #[must_use]
+    pub fn state(&self, mode: Mode) -> PathBuf {
+        match mode {
+            Mode::Aws => self.state_root(),
+            Mode::Sandbox | Mode::CustomEndpoint => self.state_root().join("sandbox"),
+        }
+    }
+
+    /// The folder of a run's report: rehearsals live apart from evidence.
+    #[must_use]
+    pub fn evidence(&self, mode: Mode, drill: &DrillName, run: &RunId) -> PathBuf {
+        let root = self.reports.clone().unwrap_or_else(|| self.dir.join("reports"));
+        let root = match mode {
+            Mode::Aws => root,
+            Mode::Sandbox | Mode::CustomEndpoint => root.join(".rehearsal"),
+        };
+        root.join(drill.as_str()).join(run.to_string())
+    }
+
+    /// The journals that exist, those of real runs first.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub fn stores(&self) -> Result<Vec<Store>, CliError> {
+        let mut stores = Vec::new();
+        for mode in [Mode::Aws, Mode::Sandbox] {
+            stores.extend(Store::open_existing(&self.state(mode))?);
+        }
+        Ok(stores)
+    }
+
+    /// A run by its id or by at least four of its last digits.
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    pub fn run(&self, text: &str) -> Result<FoundRun, CliError> {
+        let mut found = Vec::new();
+        for store in self.stores()? {
+            for row in store.find(text)? {
+                found.push(FoundRun { store: store.clone(), row });
+            }
+        }
+        match found.len() {
+            0 => Err(CliError::NoRun(crate::words::text::tame(text))),
+            1 => Ok(found.remove(0)),
+            _ => Err(CliError::SeveralRuns {
+                text: crate::words::text::tame(text),
+                runs: found.iter().map(|found| found.row.run.to_string()).collect(),
+            }),
+        }
+    }
+
+    /// The folder in which things that can be made again are kept between runs.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        let variable = |name: &str| crate::cli::connect::environment(name).map(PathBuf::from);
+        variable("DRILL_CACHE")
+            .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("drill")))
+            .or_else(|| variable("HOME").map(|home| home.join(".cache").join("drill")))
+            .unwrap_or_else(|| self.state_root().join("cache"))
+    }
+
+    /// A path as a user should read it: relative to where they are, if it is below.
+    #[must_use]
+    pub fn shown(path: &Path) -> String {
+        path.strip_prefix("./").unwrap_or(path).display().to_string()
+    }
+}

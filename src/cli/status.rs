@@ -1,0 +1,135 @@
+//! `drill status`.
+
+use serde_json::json;
+
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::line::took;
+use crate::cli::list::run_json;
+use crate::cli::place::Place;
+use crate::cli::ui::Ui;
+use crate::journal::event::StepEnd;
+use crate::journal::ledger::Existence;
+use crate::journal::state::{State, StepState};
+use crate::report::json::summary;
+use crate::words::time::show_instant;
+
+/// Without a run: the runs, newest first. With one: its steps and what it made.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's id, or at least four of its last digits
+    run: Option<String>,
+
+    /// How many runs
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+}
+
+/// See [`Args`].
+///
+/// # Errors
+/// When the journals cannot be read, or there is no such run.
+pub fn status(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    match &args.run {
+        Some(run) => one(run, place, ui),
+        None => all(args.limit, place, ui),
+    }
+}
+
+fn all(limit: usize, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let mut runs = Vec::new();
+    for store in place.stores()? {
+        for row in store.runs(None)? {
+            let running = row.verdict.is_none() && store.is_running(&row.drill);
+            runs.push((row, running));
+        }
+    }
+    runs.sort_by_key(|(row, _)| std::cmp::Reverse(row.run));
+    runs.truncate(limit);
+    if ui.is_json() {
+        let runs: Vec<serde_json::Value> = runs
+            .iter()
+            .map(|(row, running)| {
+                let mut value = run_json(row);
+                value["running"] = json!(running);
+                value
+            })
+            .collect();
+        ui.json(&json!({"version": 1, "runs": runs}));
+        return Ok(Exit::Passed);
+    }
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .map(|(row, running)| {
+            let verdict = match (row.verdict, running) {
+                (Some(verdict), _) => verdict.to_string(),
+                (None, true) => "running".into(),
+                (None, false) => "not over: resume it".into(),
+            };
+            vec![row.run.to_string(), row.drill.to_string(), verdict, show_instant(row.started), row.mode.to_string()]
+        })
+        .collect();
+    let text = if rows.is_empty() {
+        "no runs yet".into()
+    } else {
+        Ui::table(&["run", "drill", "verdict", "started", "mode"], rows)
+    };
+    ui.print(&text);
+    Ok(Exit::Passed)
+}
+
+fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let found = place.run(text)?;
+    let state = found.store.state(&found.row.run)?;
+    let running = state.concluded.is_none() && found.store.is_running(&found.row.drill);
+    if ui.is_json() {
+        let evidence = place.evidence(state.started.mode, &state.started.drill, &state.run);
+        let mut value = summary(&state, state.report.as_ref().map(|_| Place::shown(&evidence)).as_deref());
+        value["running"] = json!(running);
+        ui.json(&value);
+        return Ok(Exit::Passed);
+    }
+    let verdict = match (&state.concluded, running) {
+        (Some((_, conclusion)), _) => conclusion.verdict.to_string(),
+        (None, true) => "running".into(),
+        (None, false) => format!("not over; `drill resume {}` goes on", state.run),
+    };
+    ui.print(&format!("{}  run {}  {}  {verdict}", state.started.drill, state.run, show_instant(state.started_at)));
+    ui.print(&Ui::table(&["step", "status", "took", "details"], step_rows(&state)));
+    if !state.ledger.is_empty() {
+        ui.print(&format!("\n{}", Ui::table(&["made", "state"], made_rows(&state))));
+    }
+    Ok(Exit::Passed)
+}
+
+fn step_rows(state: &State) -> Vec<Vec<String>> {
+    state
+        .in_order()
+        .map(|(step, step_state)| {
+            let (word, details) = match step_state {
+                StepState::Waiting => ("waiting", String::new()),
+                StepState::Running { .. } => ("running", String::new()),
+                StepState::Ended { end, .. } => match end {
+                    StepEnd::Passed => ("passed", String::new()),
+                    StepEnd::Failed(failure) => ("failed", failure.message.clone()),
+                    StepEnd::Skipped { because } => ("skipped", because.clone()),
+                    StepEnd::NotMeasured { because } => ("not measured", because.clone()),
+                },
+            };
+            vec![step.id.to_string(), word.into(), took(step_state.since(), step_state.ended_at()), details]
+        })
+        .collect()
+}
+
+fn made_rows(state: &State) -> Vec<Vec<String>> {
+    let word = |existence| match existence {
+        Existence::Gone => "gone",
+        Existence::Present => "present",
+        Existence::Unknown => "unknown",
+    };
+    state
+        .ledger
+        .values()
+        .map(|entry| vec![entry.intended.expected.arn.to_string(), word(entry.existence()).into()])
+        .collect()
+}

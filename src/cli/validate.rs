@@ -1,0 +1,96 @@
+//! `drill validate`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::aws::resource::facts;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::place::Place;
+use crate::cli::run::VarArgs;
+use crate::cli::ui::Ui;
+use crate::definition::load::{Loaded, Problems, load, names};
+use crate::yaml::diagnostic::{Diagnostic, Severity, to_json};
+use crate::yaml::node::Sources;
+use crate::yaml::snippet::render;
+
+/// Checks definitions: every problem at once, with file, line and column. Exit code 2 when there is one.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The drills' names [default: all in drills/]
+    names: Vec<String>,
+
+    #[command(flatten)]
+    vars: VarArgs,
+}
+
+/// See [`Args`].
+///
+/// # Errors
+/// When a definition has problems, or cannot be found.
+pub fn validate(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let vars = args.vars.map()?;
+    let paths = paths(args, place)?;
+    let mut checked: Vec<(String, Sources, Vec<Diagnostic>)> = Vec::new();
+    for path in &paths {
+        let (diagnostics, sources) = match load(path, &vars, facts) {
+            Ok(loaded) => (loaded.warnings, loaded.sources),
+            Err(problems) => (problems.diagnostics, problems.sources),
+        };
+        if !ui.is_json() {
+            show(&diagnostics, &sources, ui);
+            if errors(&diagnostics) == 0 && !ui.quiet {
+                ui.print(&format!("{}: valid", Place::shown(path)));
+            }
+        }
+        checked.push((Place::shown(path), sources, diagnostics));
+    }
+    if ui.is_json() {
+        let files: Vec<(String, &Sources, &[Diagnostic])> = checked
+            .iter()
+            .map(|(file, sources, diagnostics)| (file.clone(), sources, diagnostics.as_slice()))
+            .collect();
+        ui.json(&to_json(&files));
+    }
+    let problems: Vec<usize> =
+        checked.iter().map(|(_, _, diagnostics)| errors(diagnostics)).filter(|count| *count > 0).collect();
+    let wrong = (problems.iter().sum(), problems.len());
+    match wrong {
+        (0, _) => Ok(Exit::Passed),
+        (problems, files) => Err(CliError::Definition { problems, files }),
+    }
+}
+
+fn paths(args: &Args, place: &Place) -> Result<Vec<PathBuf>, CliError> {
+    if args.names.is_empty() {
+        return Ok(names(&place.drills())?.into_iter().map(|(_, path)| path).collect());
+    }
+    args.names.iter().map(|name| place.definition(name)).collect()
+}
+
+fn errors(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+}
+
+fn show(diagnostics: &[Diagnostic], sources: &Sources, ui: &Ui) {
+    if !diagnostics.is_empty() {
+        ui.say(render(sources, diagnostics, ui.is_coloured()).trim_end());
+    }
+}
+
+/// Loads a definition for a verb that needs it; its problems are shown as `drill validate` shows them.
+///
+/// # Errors
+/// When it has problems.
+pub fn load_or_explain(path: &Path, vars: &BTreeMap<String, String>, ui: &Ui) -> Result<Loaded, CliError> {
+    match load(path, vars, facts) {
+        Ok(loaded) => {
+            show(&loaded.warnings, &loaded.sources, ui);
+            Ok(loaded)
+        }
+        Err(Problems { diagnostics, sources }) => {
+            show(&diagnostics, &sources, ui);
+            Err(CliError::Definition { problems: errors(&diagnostics), files: 1 })
+        }
+    }
+}

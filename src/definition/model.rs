@@ -1,0 +1,314 @@
+//! What a definition means. No spans; nothing optional that has a default. Serialises into the journal.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cloud::resource::Settings;
+use crate::cloud::vault::Metadata;
+use crate::words::arn::Arn;
+use crate::words::id::{AccountId, DrillName, Name, Region, VaultName};
+use crate::words::kind::{ProbeKind, ResourceKind};
+
+/// A checked definition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// The file's stem.
+    pub name: DrillName,
+    /// One line for people.
+    pub title: String,
+    /// Who answers for the drill.
+    pub owner: String,
+    /// Free labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Controls that the owner maps this drill to; shown in the report.
+    #[serde(default)]
+    pub controls: Vec<String>,
+    /// What it must reach.
+    #[serde(default)]
+    pub objectives: Objectives,
+    /// Where the workload lives.
+    pub source: Source,
+    /// Where the drill restores.
+    pub destination: Destination,
+    /// Bounds of a run.
+    pub limits: Limits,
+    /// What to restore, by name.
+    pub restore: BTreeMap<Name, Restore>,
+    /// How to prove it, by name.
+    pub probes: BTreeMap<Name, Probe>,
+    /// When and how long to tear down.
+    pub teardown: Teardown,
+    /// The report.
+    pub report: ReportSettings,
+}
+
+/// Targets. An objective that could not be measured is not met.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Objectives {
+    /// From the run's start to the last required probe green.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rto: Option<SignedDuration>,
+    /// Age of the recovery point at the run's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo: Option<SignedDuration>,
+    /// From the source recovery point's creation to its copy's arrival.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_lag: Option<SignedDuration>,
+    /// Age of the newest data inside at the run's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_age: Option<SignedDuration>,
+}
+
+/// The workload's side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// Region of the workload.
+    pub region: Region,
+    /// Account of the workload.
+    pub account: AccountId,
+    /// A role that drill assumes to read copy jobs there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_role: Option<Arn>,
+    /// A profile of the AWS configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+}
+
+/// The side of the copy, where the drill restores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Destination {
+    /// The DR region.
+    pub region: Region,
+    /// The account of the vault.
+    pub account: AccountId,
+    /// The vault that holds the copies.
+    pub vault: VaultName,
+    /// The role passed to AWS Backup.
+    pub restore_role: Arn,
+    /// A role that drill assumes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_role: Option<Arn>,
+    /// A profile of the AWS configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Source and destination may be the same region.
+    #[serde(default)]
+    pub same_region: bool,
+}
+
+/// Bounds of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// From the run's start; then no new step starts but teardown. Default 8 h.
+    pub max_duration: SignedDuration,
+    /// Restore jobs under way at once. Default 4.
+    pub max_parallel_restores: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_duration: SignedDuration::from_hours(8), max_parallel_restores: 4 }
+    }
+}
+
+/// One thing to restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Restore {
+    /// Its type.
+    pub kind: ResourceKind,
+    /// The source resource.
+    pub resource: Arn,
+    /// Which recovery point.
+    #[serde(default)]
+    pub recovery_point: PickRule,
+    /// Typed settings of the type.
+    #[serde(default)]
+    pub with: Settings,
+    /// Raw StartRestoreJob metadata; wins over everything.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// Restores or probes that must pass first.
+    #[serde(default)]
+    pub needs: Vec<Name>,
+    /// From the restore job's start to ready. Default 4 h.
+    pub timeout: SignedDuration,
+}
+
+/// How to choose the recovery point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PickRule {
+    /// The rule.
+    pub pick: Pick,
+    /// Older ones are not eligible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<SignedDuration>,
+    /// Continuous recovery points that somebody stopped are eligible too.
+    #[serde(default)]
+    pub allow_stopped: bool,
+    /// Recovery points in cold storage are eligible too (hours slower).
+    #[serde(default)]
+    pub allow_cold: bool,
+}
+
+impl Default for PickRule {
+    fn default() -> Self {
+        Self { pick: Pick::Latest, max_age: None, allow_stopped: false, allow_cold: false }
+    }
+}
+
+/// The rule itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// The newest.
+    Latest,
+    /// The newest created at or before this instant.
+    Before(Timestamp),
+    /// This one.
+    Arn(Arn),
+}
+
+/// One probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The restore that it probes.
+    pub on: Name,
+    /// Its kind.
+    pub kind: ProbeKind,
+    /// The kind's settings, checked; only the kind's file reads inside.
+    pub settings: Settings,
+    /// Probes that must pass first.
+    #[serde(default)]
+    pub needs: Vec<Name>,
+    /// How often to try.
+    #[serde(default)]
+    pub retry: Retry,
+    /// One attempt's longest time; real time. Default 30 s.
+    pub timeout: SignedDuration,
+    /// What must hold, by the name of the observed value.
+    #[serde(default)]
+    pub expect: BTreeMap<String, Expectation>,
+    /// Observed values that are measures: only `data_age` is known.
+    #[serde(default)]
+    pub measures: Measures,
+    /// A variant that must fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative_control: Option<NegativeControl>,
+    /// Whether the verdict depends on it.
+    #[serde(default)]
+    pub severity: Severity,
+}
+
+/// Whether a probe decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It must hold.
+    #[default]
+    Required,
+    /// It is reported.
+    Advisory,
+}
+
+/// How often to try until green.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// From the first attempt; zero is one attempt.
+    #[serde(rename = "for")]
+    pub within: SignedDuration,
+    /// Between attempts.
+    pub every: SignedDuration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { within: SignedDuration::ZERO, every: SignedDuration::from_secs(15) }
+    }
+}
+
+/// What an observed value must satisfy. All that are given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// A number not below this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
+    /// A number not above this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<f64>,
+    /// A number between these two, both included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<(f64, f64)>,
+    /// Exactly this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equals: Option<Value>,
+    /// A regular expression that the value as text matches somewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matches: Option<String>,
+    /// `true`: there is a value. `false`: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_null: Option<bool>,
+}
+
+/// Observed values that become measures of the run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Measures {
+    /// The observed value that is the time of the newest data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_age: Option<String>,
+}
+
+/// A variant of a probe that must fail, and how. It changes the query, the target or the credential; the expectation
+/// stays, because a changed expectation alone proves nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NegativeControl {
+    /// The probe's settings with the control's laid over them.
+    pub settings: Settings,
+    /// The predicted reason.
+    pub fails_with: ProbeReason,
+}
+
+/// Why a probe did not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeReason {
+    /// The target did not answer.
+    Connection,
+    /// The target is not who it should be: certificate or name.
+    Tls,
+    /// The credential was refused.
+    Authentication,
+    /// The database refused the query (no such table, no permission, not read-only).
+    Query,
+    /// The program ended with another exit code than 0.
+    ExitCode,
+    /// It answered something else than expected.
+    Expectation,
+    /// It took too long.
+    Timeout,
+    /// Something on this side is missing: a secret, a program, a CA bundle.
+    Setup,
+}
+
+/// When to tear down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Teardown {
+    /// How long teardown may take before what is left counts as leaked. Default 2 h.
+    pub timeout: SignedDuration,
+}
+
+impl Default for Teardown {
+    fn default() -> Self {
+        Self { timeout: SignedDuration::from_hours(2) }
+    }
+}
+
+/// The report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportSettings {
+    /// The template's name: `runbooks/NAME.md.hbs`, or the one that is built in.
+    pub runbook: Name,
+}

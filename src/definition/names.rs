@@ -1,0 +1,233 @@
+//! Who names whom inside a definition: `on`, `needs`, references; unknown names, cycles, restores without a probe.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::definition::check::Subject;
+use crate::words::kind::ProbeKind;
+use crate::words::reference::{OPEN, Reference, Template, references_in};
+use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
+use crate::yaml::node::{Node, Span, Value};
+
+/// A restore or a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Thing<'a> {
+    Restore(&'a str),
+    Probe(&'a str),
+}
+
+impl<'a> Thing<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Restore(name) | Self::Probe(name) => name,
+        }
+    }
+}
+
+/// What waits for what, and where that is written.
+type Edges<'a> = BTreeMap<Thing<'a>, Vec<(Thing<'a>, Span)>>;
+
+/// Checks every name, then the order that they make.
+pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
+    let mut names = Names {
+        subject,
+        restores: keys(subject.root, "restore"),
+        probes: keys(subject.root, "probes"),
+        edges: BTreeMap::new(),
+        problems,
+    };
+    names.collect();
+    let edges = std::mem::take(&mut names.edges);
+    names.cycles(&edges);
+    names.unproven();
+}
+
+fn keys<'a>(root: &'a Node, key: &str) -> BTreeMap<&'a str, &'a Node> {
+    let entries = root.get(key).map(|(_, node)| node.entries()).unwrap_or_default();
+    entries.iter().map(|(key, node)| (key.name.as_str(), node)).collect()
+}
+
+struct Names<'a, 'p> {
+    subject: &'a Subject<'a>,
+    restores: BTreeMap<&'a str, &'a Node>,
+    probes: BTreeMap<&'a str, &'a Node>,
+    edges: Edges<'a>,
+    problems: &'p mut Diagnostics,
+}
+
+impl<'a> Names<'a, '_> {
+    fn collect(&mut self) {
+        for (name, node) in self.restores.clone() {
+            self.needs(Thing::Restore(name), node);
+            self.settings_of_restore(name);
+        }
+        for (name, node) in self.probes.clone() {
+            let thing = Thing::Probe(name);
+            self.on(thing, node);
+            self.needs(thing, node);
+            for kind in ProbeKind::WORDS.iter().copied() {
+                if let Some((_, settings)) = node.get(kind) {
+                    self.references(thing, settings);
+                }
+                if let Some(settings) = node.follow(&["negative_control", kind]) {
+                    self.references(thing, settings);
+                }
+            }
+        }
+    }
+
+    fn edge(&mut self, from: Thing<'a>, to: Thing<'a>, place: Span) {
+        self.edges.entry(from).or_default().push((to, place));
+    }
+
+    fn on(&mut self, probe: Thing<'a>, node: &'a Node) {
+        let Some((_, on)) = node.get("on") else { return };
+        let Some(name) = on.text() else { return };
+        if self.restores.contains_key(name) {
+            self.edge(probe, Thing::Restore(name), on.span);
+            return;
+        }
+        let known: Vec<&str> = self.restores.keys().copied().collect();
+        self.unknown("restore", name, &known, on.span);
+    }
+
+    fn needs(&mut self, thing: Thing<'a>, node: &'a Node) {
+        let Some(Value::List(items)) = node.get("needs").map(|(_, needs)| &needs.value) else { return };
+        for item in items {
+            let Some(name) = item.text() else { continue };
+            match (self.restores.contains_key(name), self.probes.contains_key(name)) {
+                (true, true) => {
+                    let message = format!("`{name}` is both a restore and a probe; `needs` cannot tell them apart");
+                    let diagnostic = Diagnostic::error(Code::AmbiguousName, message).at(item.span);
+                    self.problems.push(diagnostic.help("rename one of them"));
+                }
+                (true, false) => self.edge(thing, Thing::Restore(name), item.span),
+                (false, true) => self.edge(thing, Thing::Probe(name), item.span),
+                (false, false) => {
+                    let known: Vec<&str> = self.restores.keys().chain(self.probes.keys()).copied().collect();
+                    self.unknown("restore or probe", name, &known, item.span);
+                }
+            }
+        }
+    }
+
+    fn unknown(&mut self, what: &str, name: &str, known: &[&str], place: Span) {
+        let shown: String = name.chars().take(60).collect();
+        let diagnostic = Diagnostic::error(Code::UnknownName, format!("no {what} is named `{shown}`")).at(place);
+        self.problems.push(diagnostic.maybe_help(suggestion(name, known)));
+    }
+
+    /// Restores start before anything that could fill a reference to a step.
+    fn settings_of_restore(&mut self, name: &str) {
+        for part in ["with", "metadata"] {
+            let route = ["restore", name, part];
+            let references = self.subject.at(&route).map(references_in).unwrap_or_default();
+            for reference in references.iter().filter(|one| one.restore().is_some() || one.probe().is_some()) {
+                let message =
+                    format!("`{reference}` cannot be used in `{part}`: probes only can refer to what a step gives");
+                let place = self.subject.key_span(&route);
+                self.problems.push(Diagnostic::error(Code::UnexpectedReference, message).at(place));
+            }
+        }
+    }
+
+    fn references(&mut self, from: Thing<'a>, node: &'a Node) {
+        match &node.value {
+            Value::List(items) => {
+                for item in items {
+                    self.references(from, item);
+                }
+            }
+            Value::Map(entries) => {
+                for (_, value) in entries {
+                    self.references(from, value);
+                }
+            }
+            Value::Text(text) if text.contains(OPEN) => {
+                // What cannot be read was said when the shape was checked.
+                let Ok(template) = Template::parse(text) else { return };
+                for reference in template.references() {
+                    self.reference(from, reference, node);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn reference(&mut self, from: Thing<'a>, reference: &Reference, node: &'a Node) {
+        let text = reference.text();
+        let place = match self.subject.sources.slice(node.span).find(&text) {
+            Some(at) => Span { start: node.span.start + at, end: node.span.start + at + text.len(), ..node.span },
+            None => node.span,
+        };
+        if let Some(name) = reference.restore() {
+            match self.restores.get_key_value(name.as_str()).map(|(known, _)| *known) {
+                Some(known) => self.edge(from, Thing::Restore(known), place),
+                None => {
+                    let known: Vec<&str> = self.restores.keys().copied().collect();
+                    self.unknown("restore", name.as_str(), &known, place);
+                }
+            }
+        }
+        if let Some(name) = reference.probe() {
+            match self.probes.get_key_value(name.as_str()).map(|(known, _)| *known) {
+                Some(known) => self.edge(from, Thing::Probe(known), place),
+                None => {
+                    let known: Vec<&str> = self.probes.keys().copied().collect();
+                    self.unknown("probe", name.as_str(), &known, place);
+                }
+            }
+        }
+    }
+
+    /// Depth first, without recursion: a definition may chain thousands of probes.
+    fn cycles(&mut self, edges: &Edges<'a>) {
+        let mut done: BTreeSet<Thing<'a>> = BTreeSet::new();
+        for start in edges.keys() {
+            let mut path: Vec<(Thing<'a>, usize)> = vec![(*start, 0)];
+            let mut on_path: BTreeSet<Thing<'a>> = BTreeSet::from([*start]);
+            while let Some((thing, next)) = path.pop() {
+                let out = edges.get(&thing).map(Vec::as_slice).unwrap_or_default();
+                let Some((to, place)) = out.get(next).filter(|_| !done.contains(&thing)) else {
+                    on_path.remove(&thing);
+                    done.insert(thing);
+                    continue;
+                };
+                path.push((thing, next + 1));
+                if on_path.contains(to) {
+                    self.cycle(&path, *to, *place);
+                } else if !done.contains(to) {
+                    on_path.insert(*to);
+                    path.push((*to, 0));
+                }
+            }
+        }
+    }
+
+    fn cycle(&mut self, path: &[(Thing<'a>, usize)], back_to: Thing<'a>, place: Span) {
+        let mut names: Vec<&str> =
+            path.iter().map(|(thing, _)| *thing).skip_while(|thing| *thing != back_to).map(Thing::name).collect();
+        names.push(back_to.name());
+        let message = format!("these wait for each other: {}", names.join(" -> "));
+        self.problems.push(Diagnostic::error(Code::Cycle, message).at(place).label("this closes the circle"));
+    }
+
+    fn unproven(&mut self) {
+        for restore in self.restores.keys().copied() {
+            let proven = self.probes.values().any(|probe| {
+                let on = probe.get("on").and_then(|(_, on)| on.text());
+                let severity = probe.get("severity").and_then(|(_, severity)| severity.text());
+                on == Some(restore) && severity != Some("advisory")
+            });
+            if !proven {
+                let message = format!("no required probe proves the restore `{restore}`");
+                let place = self.subject.key_span(&["restore", restore]);
+                let diagnostic = Diagnostic::error(Code::Unproven, message).at(place);
+                self.problems.push(
+                    diagnostic.help(format!(
+                        "add a probe with `on: {restore}`; one with `severity: advisory` does not count"
+                    )),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a definition says about regions, accounts and ARNs, held against itself.
+
+use crate::definition::check::Subject;
+use crate::words::arn::Arn;
+use crate::words::kind::ResourceKind;
+use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
+
+/// Checks names, regions, ARNs, roles and raw metadata.
+pub fn check(subject: &Subject<'_>, stem: &str, problems: &mut Diagnostics) {
+    name(subject, stem, problems);
+    regions(subject, problems);
+    roles(subject, problems);
+    for (restore, _) in subject.entries(&["restore"]) {
+        resource(subject, restore, problems);
+        recovery_point(subject, restore, problems);
+        metadata(subject, restore, problems);
+    }
+    formats(subject, problems);
+}
+
+fn name(subject: &Subject<'_>, stem: &str, problems: &mut Diagnostics) {
+    if let Some(name) = subject.text(&["name"])
+        && name != stem
+    {
+        let message = format!("the drill is named `{name}`, its file `{stem}.yaml`");
+        let diagnostic = Diagnostic::error(Code::NameMismatch, message).at(subject.value_span(&["name"]));
+        problems.push(diagnostic.help("a drill has its file's name, so that both lead to the same thing"));
+    }
+}
+
+fn regions(subject: &Subject<'_>, problems: &mut Diagnostics) {
+    let (source, destination) = (subject.text(&["source", "region"]), subject.text(&["destination", "region"]));
+    let allowed = subject.at(&["destination", "same_region"]).is_some_and(|value| value == true);
+    if let (Some(source), Some(destination)) = (source, destination)
+        && source == destination
+        && !allowed
+    {
+        let message = format!("source and destination are the same region, {source}");
+        let place = subject.value_span(&["destination", "region"]);
+        let diagnostic = Diagnostic::error(Code::SameRegion, message).at(place);
+        let diagnostic = diagnostic.related(subject.value_span(&["source", "region"]), "the source");
+        problems
+            .push(diagnostic.help(
+                "a drill restores in another region; if this is meant, add `same_region: true` to `destination`",
+            ));
+    }
+}
+
+fn roles(subject: &Subject<'_>, problems: &mut Diagnostics) {
+    for route in [["source", "access_role"], ["destination", "access_role"], ["destination", "restore_role"]] {
+        let Some(arn) = subject.text(&route).and_then(|text| text.parse::<Arn>().ok()) else { continue };
+        if arn.service() != "iam" || !arn.resource().starts_with("role/") || arn.account().is_none() {
+            let message = format!("`{}` must be an IAM role", route[1]);
+            let diagnostic = Diagnostic::error(Code::WrongRole, message).at(subject.value_span(&route));
+            problems.push(diagnostic.help("write it like arn:aws:iam::123456789012:role/drill-restore"));
+            continue;
+        }
+        let wanted = subject.text(&["destination", "account"]);
+        let account = arn.account().map(String::from);
+        if route[1] == "restore_role" && wanted.is_some() && account.as_deref() != wanted {
+            let message = "`restore_role` must be a role of the destination's account";
+            let diagnostic = Diagnostic::error(Code::WrongRole, message).at(subject.value_span(&route));
+            problems
+                .push(diagnostic.related(subject.value_span(&["destination", "account"]), "the destination's account"));
+        }
+    }
+}
+
+fn resource(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
+    let route = ["restore", restore, "resource"];
+    let Some(arn) = subject.text(&route).and_then(|text| text.parse::<Arn>().ok()) else { return };
+    let place = subject.value_span(&route);
+    if let Some(kind) = kind(subject, restore)
+        && let Err(message) = (subject.types)(kind).check_arn(&arn)
+    {
+        problems.push(Diagnostic::error(Code::WrongResource, message).at(place));
+    }
+    let region = arn.region().map(String::from);
+    let account = arn.account().map(String::from);
+    for (what, found) in [("region", region), ("account", account)] {
+        if let (Some(found), Some(wanted)) = (found, subject.text(&["source", what]))
+            && found != wanted
+        {
+            let message = format!("the resource is in the {what} {found}, the source is {wanted}");
+            let diagnostic = Diagnostic::error(Code::WrongResource, message).at(place);
+            problems.push(diagnostic.related(subject.value_span(&["source", what]), format!("the source's {what}")));
+        }
+    }
+}
+
+fn recovery_point(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
+    let route = ["restore", restore, "recovery_point", "pick"];
+    let Some(pick) = subject.at(&route) else { return };
+    let text =
+        pick.get("arn").and_then(|arn| arn.as_str()).or_else(|| pick.as_str()?.strip_prefix("arn:").map(str::trim));
+    let region = text.and_then(|text| text.parse::<Arn>().ok()).and_then(|arn| arn.region()).map(String::from);
+    if let (Some(found), Some(wanted)) = (region, subject.text(&["destination", "region"]))
+        && found != wanted
+    {
+        let message = format!("the recovery point is in the region {found}, the destination is {wanted}");
+        let diagnostic = Diagnostic::error(Code::WrongResource, message).at(subject.value_span(&route));
+        problems.push(diagnostic.help("name the copy in the destination's vault"));
+    }
+}
+
+/// The type of a restore, if it is known.
+pub(crate) fn kind(subject: &Subject<'_>, restore: &str) -> Option<ResourceKind> {
+    subject.text(&["restore", restore, "type"]).and_then(ResourceKind::from_word)
+}
+
+fn metadata(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
+    let naming_key = kind(subject, restore).map(|kind| (subject.types)(kind).naming_key());
+    for (key, value) in subject.entries(&["restore", restore, "metadata"]) {
+        let lower = key.to_lowercase();
+        let is = |other: &str| lower == other.to_lowercase();
+        let why = if is("DBInstanceIdentifier") || naming_key.is_some_and(is) {
+            Some("drill gives the restored resource its name, so that it can be found and removed whatever happens")
+        } else if is("DBSnapshotIdentifier") {
+            Some("it names the snapshot of the source; restore jobs that carry it fail within seconds")
+        } else if lower.starts_with("aws:") {
+            Some("keys that start with `aws:` are AWS Backup's own")
+        } else if lower.starts_with("informationalonly:") {
+            Some("keys that start with `InformationalOnly:` are read-only")
+        } else if value.is_null() {
+            Some("its value is empty; leave the key out")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let message = format!("the metadata key `{key}` cannot be set: {why}");
+            let place = subject.key_span(&["restore", restore, "metadata", key]);
+            problems.push(Diagnostic::error(Code::ForbiddenMetadata, message).at(place));
+        }
+    }
+}
+
+fn formats(subject: &Subject<'_>, problems: &mut Diagnostics) {
+    let Some(formats) = subject.at(&["report", "formats"]).and_then(|formats| formats.as_array()) else { return };
+    if !["markdown", "json"].iter().all(|format| formats.iter().any(|given| given == format)) {
+        let message = "a report is always written as `markdown` and as `json`";
+        problems.push(Diagnostic::warning(Code::NoEffect, message).at(subject.value_span(&["report", "formats"])));
+    }
+}

@@ -1,0 +1,199 @@
+//! Whether probes can prove anything: retries, expectations, measures, negative controls, the kinds' own checks.
+
+use jiff::SignedDuration;
+use serde_json::{Map, Value as Json};
+
+use crate::definition::check::Subject;
+use crate::probe;
+use crate::words::kind::ProbeKind;
+use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::yaml::shape::Need;
+
+/// Checks every probe.
+pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
+    for (name, probe) in subject.entries(&["probes"]) {
+        retry(subject, name, probe, problems);
+        expectations(subject, name, problems);
+        let Some((kind, settings)) = kind_of(probe) else { continue };
+        settings_of(subject, name, kind, settings, problems);
+        control(subject, name, kind, probe, problems);
+        answer(subject, name, kind, probe, problems);
+    }
+    unmeasured(subject, problems);
+}
+
+/// The kind of a probe and what the shapes let through of its settings.
+pub(crate) fn kind_of(probe: &Json) -> Option<(ProbeKind, &Map<String, Json>)> {
+    ProbeKind::ALL.iter().find_map(|kind| Some((*kind, probe.get(kind.word())?.as_object()?)))
+}
+
+fn length(json: Option<&Json>) -> Option<SignedDuration> {
+    json?.as_str()?.parse().ok()
+}
+
+fn retry(subject: &Subject<'_>, name: &str, probe: &Json, problems: &mut Diagnostics) {
+    let Some(retry) = probe.get("retry") else { return };
+    let (Some(within), Some(every)) = (length(retry.get("for")), length(retry.get("every"))) else { return };
+    if every > within {
+        let place = subject.value_span(&["probes", name, "retry", "every"]);
+        let diagnostic =
+            Diagnostic::error(Code::Retry, "the pause between attempts is longer than all retries").at(place);
+        problems.push(diagnostic.related(subject.value_span(&["probes", name, "retry", "for"]), "all retries"));
+    }
+}
+
+fn expectations(subject: &Subject<'_>, name: &str, problems: &mut Diagnostics) {
+    for (value, expectation) in subject.entries(&["probes", name, "expect"]) {
+        let Some(expectation) = expectation.as_object() else { continue };
+        let route = ["probes", name, "expect", value.as_str()];
+        // What the shapes refused is left out of `expectation`; then it is not empty, it is wrong.
+        let written = subject.root.follow(&route).map_or(0, |node| node.entries().len());
+        if written == 0 {
+            let diagnostic =
+                Diagnostic::error(Code::Expectation, "this expectation says nothing").at(subject.key_span(&route));
+            problems.push(diagnostic.help("say what must hold, such as `{ at_least: 1 }` or `{ not_null: true }`"));
+        }
+        for message in contradictions(expectation) {
+            problems.push(Diagnostic::error(Code::Expectation, message).at(subject.value_span(&route)));
+        }
+    }
+}
+
+fn contradictions(expectation: &Map<String, Json>) -> Vec<String> {
+    let number = |key: &str| expectation.get(key).and_then(Json::as_f64);
+    let mut found = Vec::new();
+    if let (Some(low), Some(high)) = (number("at_least"), number("at_most"))
+        && low > high
+    {
+        found.push(format!("nothing is at least {low} and at most {high}"));
+    }
+    if let Some(between) = expectation.get("between").and_then(Json::as_array) {
+        match between.as_slice() {
+            [low, high] if low.as_f64() > high.as_f64() => {
+                found.push(format!("nothing is between {low} and {high}: the lower number comes first"))
+            }
+            [_, _] => {}
+            _ => found.push("`between` takes two numbers, the lower first".to_owned()),
+        }
+    }
+    if expectation.get("equals").is_some_and(Json::is_null) {
+        found.push("`equals: null` never holds; write `not_null: false`".to_owned());
+    }
+    let others =
+        ["at_least", "at_most", "between", "equals", "matches"].iter().any(|key| expectation.contains_key(*key));
+    if expectation.get("not_null").is_some_and(|value| value == false) && others {
+        found.push("a value that is not there cannot satisfy anything else".to_owned());
+    }
+    found
+}
+
+/// The kind's own check, if the shapes had nothing to say: it is about settings that belong together.
+fn settings_of(
+    subject: &Subject<'_>,
+    name: &str,
+    kind: ProbeKind,
+    settings: &Map<String, Json>,
+    problems: &mut Diagnostics,
+) {
+    let route = ["probes", name, kind.word()];
+    if !complete(subject, &route, kind, settings) {
+        return;
+    }
+    if let Err(message) = probe::kind(kind).check(settings) {
+        problems.push(Diagnostic::error(Code::BadValue, message).at(subject.key_span(&route)));
+    }
+}
+
+fn complete(subject: &Subject<'_>, route: &[&str], kind: ProbeKind, settings: &Map<String, Json>) -> bool {
+    let written = subject.root.follow(route).map_or(0, |node| node.entries().len());
+    let fields = probe::kind(kind).fields();
+    let mut required = fields.iter().filter(|field| field.need == Need::Required);
+    written == settings.len() && required.all(|field| settings.contains_key(field.key))
+}
+
+fn control(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
+    let Some(control) = probe.get("negative_control") else { return };
+    let route = ["probes", name, "negative_control"];
+    let Some((control_kind, overlay)) = kind_of(control) else { return };
+    if control_kind != kind {
+        let message = format!("the control of a `{kind}` probe must be `{kind}` too, not `{control_kind}`");
+        let place = subject.key_span(&[route[0], route[1], route[2], control_kind.word()]);
+        problems.push(Diagnostic::error(Code::NegativeControl, message).at(place));
+        return;
+    }
+    let Some(settings) = probe.get(kind.word()).and_then(Json::as_object) else { return };
+    let inner = [route[0], route[1], route[2], kind.word()];
+    let written = subject.root.follow(&inner).map_or(0, |node| node.entries().len());
+    if written != overlay.len() {
+        return;
+    }
+    if overlay.iter().all(|(key, value)| settings.get(key) == Some(value)) {
+        let message = "this control is the probe itself: it changes nothing";
+        let help = format!("change one of {}", crate::yaml::diagnostic::ticked(probe::kind(kind).control_keys()));
+        problems.push(Diagnostic::error(Code::NegativeControl, message).at(subject.key_span(&inner)).help(help));
+    } else if complete(subject, &["probes", name, kind.word()], kind, settings)
+        && let Err(message) = probe::kind(kind).check(&overlaid(settings, overlay))
+    {
+        problems.push(Diagnostic::error(Code::BadValue, message).at(subject.key_span(&inner)));
+    }
+    let predicted = control.get("fails_with").and_then(Json::as_str);
+    if predicted == Some("expectation") && subject.root.follow(&["probes", name, "expect"]).is_none() {
+        let message = "this control is predicted to miss an expectation, and the probe has none";
+        let place = subject.value_span(&[route[0], route[1], route[2], "fails_with"]);
+        problems.push(Diagnostic::error(Code::NegativeControl, message).at(place));
+    }
+}
+
+/// A probe's settings with a control's laid over them, key by key.
+pub(crate) fn overlaid(settings: &Map<String, Json>, overlay: &Map<String, Json>) -> Map<String, Json> {
+    let mut all = settings.clone();
+    for (key, value) in overlay {
+        all.insert(key.clone(), value.clone());
+    }
+    all
+}
+
+fn answer(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
+    let asks = matches!(kind, ProbeKind::Sql | ProbeKind::Command);
+    if asks && probe.get("expect").is_none() && probe.get("measures").is_none() {
+        let message = format!("the probe `{name}` looks at no answer: any will do");
+        let diagnostic = Diagnostic::warning(Code::NoExpectation, message).at(subject.key_span(&["probes", name]));
+        problems.push(diagnostic.help("add `expect:` or `measures:`"));
+    }
+}
+
+fn unmeasured(subject: &Subject<'_>, problems: &mut Diagnostics) {
+    if subject.at(&["objectives", "data_age"]).is_none() {
+        return;
+    }
+    let measured = subject.entries(&["probes"]).any(|(_, probe)| probe.pointer("/measures/data_age").is_some());
+    if !measured {
+        let message = "no probe measures the age of the data: this objective cannot be met";
+        let place = subject.key_span(&["objectives", "data_age"]);
+        problems.push(
+            Diagnostic::warning(Code::Unmeasured, message)
+                .at(place)
+                .help("add `measures: { data_age: COLUMN }` to a probe"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contradictions;
+    use serde_json::json;
+
+    #[test]
+    fn expectations_that_cannot_hold_are_found() {
+        for bad in [
+            json!({"at_least": 2, "at_most": 1}),
+            json!({"between": [2, 1]}),
+            json!({"between": [1, 2, 3]}),
+            json!({"equals": null}),
+            json!({"not_null": false, "at_least": 1}),
+        ] {
+            assert_eq!(contradictions(bad.as_object().unwrap()).len(), 1, "{bad}");
+        }
+        assert!(contradictions(json!({"between": [1, 2], "not_null": true}).as_object().unwrap()).is_empty());
+    }
+}

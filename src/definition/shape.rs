@@ -1,0 +1,367 @@
+//! What a definition of version 1 may hold. The checks, `drill schema` and the suggestions all come from here.
+//!
+//! A resource type's and a probe kind's own keys come from its own file.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::cloud::resource::Types;
+use crate::probe;
+use crate::words::arn::Arn;
+use crate::words::id::{AccountId, DrillName, Name, Region, VaultName};
+use crate::words::kind::{ProbeKind, ResourceKind};
+use crate::words::reference::{is_value_name, is_variable_name};
+use crate::yaml::schema::document;
+use crate::yaml::shape::{Field, Shape};
+
+/// Patterns for editors, next to the parsers that decide.
+const NAME: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
+const REGION: &str = "^[a-z]{2,}(-[a-z0-9]+)+-[0-9]$";
+const ACCOUNT: &str = "^[0-9]{12}$";
+const ARN: &str = "^arn:aws[^:]*:[^:]+:[^:]*:[^:]*:.+$";
+
+/// The JSON Schema of a definition.
+#[must_use]
+pub fn schema(types: Types) -> Value {
+    document("drill definition, version 1", &definition(types))
+}
+
+/// The keys of a definition.
+#[must_use]
+pub fn definition(types: Types) -> Vec<Field> {
+    vec![
+        Field::required("version", Shape::Integer { min: 1, max: 1 }, "The version of the format: 1."),
+        Field::required("name", name::<DrillName>("a drill's name"), "The file's stem; names the drill everywhere."),
+        Field::required("title", Shape::Text, "One line for people."),
+        Field::required("owner", Shape::Text, "Who answers for the drill."),
+        Field::optional("labels", dictionary(Shape::Text, Shape::Text, 0), "Free labels."),
+        Field::optional("controls", list(Shape::Text, 0), "Controls that this drill is evidence for."),
+        Field::optional(
+            "vars",
+            vars(),
+            "Values that `${{ vars.NAME }}` stands for; `--var NAME=VALUE` overrides them.",
+        ),
+        Field::optional("objectives", Shape::Map(objectives()), "What the drill must reach."),
+        Field::required("source", Shape::Map(source()), "Where the workload lives."),
+        Field::required("destination", Shape::Map(destination()), "Where the drill restores."),
+        Field::optional("limits", Shape::Map(limits()), "Bounds of a run."),
+        Field::required("restore", dictionary(name::<Name>("a name"), restore(types), 1), "What to restore, by name."),
+        Field::required("probes", dictionary(name::<Name>("a name"), probe_shape(), 1), "How to prove it, by name."),
+        Field::optional("teardown", Shape::Map(teardown()), "When to remove what was restored."),
+        Field::optional("report", Shape::Map(report()), "The report."),
+        Field::not_yet("schedule", Shape::Scalar, "start drills from cron or a timer with `drill run`"),
+        Field::not_yet("actions", Shape::Scalar, "this version only restores, probes and tears down"),
+        Field::not_yet("gates", Shape::Scalar, "this version asks nobody in the middle of a run"),
+        Field::not_yet("consistency", Shape::Scalar, "compare restores with a probe of each"),
+        Field::not_yet("probe_templates", Shape::Scalar, "use YAML anchors for what probes share"),
+    ]
+}
+
+fn parsed<T>(text: &str) -> Result<(), String>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    text.parse::<T>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn name<T>(what: &'static str) -> Shape
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    Shape::Parsed { what, format: Some(NAME), parse: parsed::<T> }
+}
+
+fn arn(what: &'static str) -> Shape {
+    Shape::Parsed { what, format: Some(ARN), parse: parsed::<Arn> }
+}
+
+fn dictionary(key: Shape, of: Shape, min: usize) -> Shape {
+    Shape::Dictionary { key: Box::new(key), of: Box::new(of), min }
+}
+
+fn list(of: Shape, min: usize) -> Shape {
+    Shape::List { of: Box::new(of), min }
+}
+
+fn vars() -> Shape {
+    dictionary(variable_name(), Shape::Scalar, 0)
+}
+
+fn variable_name() -> Shape {
+    let parse = |text: &str| {
+        if is_variable_name(text) {
+            Ok(())
+        } else {
+            Err("a variable's name is 1 to 64 letters, digits, `_` and `-`, and does not start with a digit".to_owned())
+        }
+    };
+    Shape::Parsed { what: "a variable's name", format: Some("^[A-Za-z_][A-Za-z0-9_-]{0,63}$"), parse }
+}
+
+fn value_name() -> Shape {
+    let parse = |text: &str| {
+        if is_value_name(text) {
+            Ok(())
+        } else {
+            Err("an observed value's name is a column's name: letters, digits, `_` and `-`; use `AS` in the query"
+                .to_owned())
+        }
+    };
+    Shape::Parsed { what: "an observed value's name", format: None, parse }
+}
+
+fn region() -> Field {
+    let shape = Shape::Parsed { what: "a region", format: Some(REGION), parse: parsed::<Region> };
+    Field::required("region", shape, "The region, such as eu-west-1.")
+}
+
+fn account() -> Field {
+    let shape = Shape::Parsed { what: "an account id", format: Some(ACCOUNT), parse: parsed::<AccountId> };
+    Field::required("account", shape, "The account's twelve digits, in quotes.")
+}
+
+fn objectives() -> Vec<Field> {
+    vec![
+        Field::optional("rto", Shape::Duration, "From the run's start to the last required probe green."),
+        Field::optional("rpo", Shape::Duration, "Age of the recovery point at the run's start."),
+        Field::optional("copy_lag", Shape::Duration, "From the source's recovery point to its copy's arrival."),
+        Field::optional("data_age", Shape::Duration, "Age of the newest data inside at the run's start."),
+    ]
+}
+
+fn source() -> Vec<Field> {
+    vec![
+        region(),
+        account(),
+        Field::optional("access_role", arn("a role's ARN"), "A role that drill assumes to read copy jobs there."),
+        Field::optional("profile", Shape::Text, "A profile of the AWS configuration."),
+    ]
+}
+
+fn destination() -> Vec<Field> {
+    let vault =
+        Shape::Parsed { what: "a vault's name", format: Some("^[A-Za-z0-9_-]{2,50}$"), parse: parsed::<VaultName> };
+    vec![
+        region(),
+        account(),
+        Field::required("vault", vault, "The vault that holds the copies."),
+        Field::required("restore_role", arn("a role's ARN"), "The role that AWS Backup restores with."),
+        Field::optional("access_role", arn("a role's ARN"), "A role that drill assumes."),
+        Field::optional("profile", Shape::Text, "A profile of the AWS configuration."),
+        Field::optional("same_region", Shape::Bool, "Source and destination may be the same region."),
+    ]
+}
+
+fn limits() -> Vec<Field> {
+    vec![
+        Field::optional("max_duration", Shape::Duration, "Then nothing new starts but teardown. Default 8h."),
+        Field::optional(
+            "max_parallel_restores",
+            Shape::Integer { min: 1, max: 100 },
+            "Restore jobs at once. Default 4.",
+        ),
+        Field::not_yet("max_cost_usd", Shape::Number, "bound the cost with `max_duration` and the instance class"),
+    ]
+}
+
+fn restore(types: Types) -> Shape {
+    let cases = ResourceKind::ALL.iter().map(|kind| (kind.word(), restore_fields(types(*kind).fields()))).collect();
+    Shape::Kinds { key: "type", cases }
+}
+
+fn restore_fields(with: Vec<Field>) -> Vec<Field> {
+    vec![
+        Field::required("resource", arn("an ARN"), "The ARN of the source resource."),
+        Field::optional("recovery_point", Shape::Map(recovery_point()), "Which recovery point. Default: the newest."),
+        Field::optional("with", Shape::Map(with), "Settings of the restored resource."),
+        Field::optional(
+            "metadata",
+            dictionary(Shape::Text, Shape::Scalar, 0),
+            "Raw StartRestoreJob metadata; wins over `with`.",
+        ),
+        Field::optional("needs", list(name::<Name>("a name"), 0), "Restores or probes that must pass first."),
+        Field::optional("timeout", Shape::Duration, "From the restore job's start to ready. Default 4h."),
+        Field::not_yet("select", Shape::Scalar, "name each resource with `resource`"),
+    ]
+}
+
+fn recovery_point() -> Vec<Field> {
+    let instant = Shape::Parsed { what: "an instant", format: None, parse: check_instant };
+    let exact = Shape::OneOf(vec![
+        Field::optional("before", instant, "The newest created at or before this instant."),
+        Field::optional("arn", arn("an ARN"), "This one."),
+        Field::not_yet("random", Shape::Duration, "pick `latest`, `before` or `arn`"),
+    ]);
+    let words = Shape::Parsed { what: "`latest`, `before: <time>` or `arn: <arn>`", format: None, parse: check_pick };
+    vec![
+        Field::optional(
+            "pick",
+            Shape::Either { text: Box::new(words), map: Box::new(exact) },
+            "The rule. Default: latest.",
+        ),
+        Field::optional("max_age", Shape::Duration, "Older ones are not eligible."),
+        Field::optional(
+            "allow_stopped",
+            Shape::Bool,
+            "Continuous recovery points that somebody stopped are eligible too.",
+        ),
+        Field::optional("allow_cold", Shape::Bool, "Recovery points in cold storage are eligible too; hours slower."),
+    ]
+}
+
+fn check_instant(text: &str) -> Result<(), String> {
+    match text.parse::<Timestamp>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("`{}` is not an instant; write it like 2026-11-01T00:00:00Z", shown(text))),
+    }
+}
+
+/// `latest`, `before: <time>`, `arn: <arn>`.
+fn check_pick(text: &str) -> Result<(), String> {
+    match text.split_once(':').map(|(word, rest)| (word.trim(), rest.trim())) {
+        None if text == "latest" => Ok(()),
+        Some(("before", time)) => check_instant(time),
+        Some(("arn", arn)) if !arn.starts_with("aws") => parsed::<Arn>(arn),
+        Some(("arn", _)) => parsed::<Arn>(text).and(Err(format!("write `arn: {}`", shown(text)))),
+        Some(("random", _)) => Err("`random` is not supported yet: pick `latest`, `before` or `arn`".to_owned()),
+        _ => Err(format!("`{}` is no rule; write `latest`, `before: <time>` or `arn: <arn>`", shown(text))),
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+fn probe_shape() -> Shape {
+    let mut fields = vec![
+        Field::required("on", name::<Name>("a name"), "The restore that it probes."),
+        Field::optional("needs", list(name::<Name>("a name"), 0), "Probes that must pass first."),
+        Field::optional("retry", Shape::Map(retry()), "How often to try. Default: once."),
+        Field::optional("timeout", Shape::Duration, "One attempt's longest time. Default 30s."),
+        Field::optional(
+            "expect",
+            dictionary(value_name(), Shape::Map(expectation()), 1),
+            "What must hold, by observed value.",
+        ),
+        Field::optional("measures", Shape::Map(measures()), "Observed values that are measures of the run."),
+        Field::optional(
+            "negative_control",
+            negative_control(),
+            "A variant that must fail, or the probe proves nothing.",
+        ),
+        Field::optional("severity", Shape::Choice(&["required", "advisory"]), "Whether the verdict depends on it."),
+        Field::not_yet("when", Shape::Scalar, "a probe always runs"),
+        Field::not_yet("hold", Shape::Scalar, "a probe passes when it holds once"),
+        Field::not_yet("record", Shape::Scalar, "use `measures` for the age of the data"),
+    ];
+    for kind in ProbeKind::ALL {
+        fields.push(Field::optional(kind.word(), Shape::Map(probe::kind(*kind).fields()), kind_doc(*kind)));
+    }
+    Shape::Tagged { fields, exactly_one_of: ProbeKind::WORDS.to_vec() }
+}
+
+fn kind_doc(kind: ProbeKind) -> &'static str {
+    match kind {
+        ProbeKind::Tcp => "Connect to a port.",
+        ProbeKind::Sql => "Ask a database a question.",
+        ProbeKind::Command => "Run a program here.",
+    }
+}
+
+fn retry() -> Vec<Field> {
+    vec![
+        Field::required("for", Shape::Duration, "How long to try, from the first attempt."),
+        Field::optional("every", Shape::Duration, "The pause between attempts. Default 15s."),
+    ]
+}
+
+fn expectation() -> Vec<Field> {
+    let regex = Shape::Parsed { what: "a regular expression", format: None, parse: check_regex };
+    vec![
+        Field::optional("at_least", Shape::Number, "A number not below this one."),
+        Field::optional("at_most", Shape::Number, "A number not above this one."),
+        Field::optional("between", list(Shape::Number, 2), "A number between these two, both included."),
+        Field::optional("equals", Shape::Scalar, "Exactly this."),
+        Field::optional("matches", regex, "A regular expression that the value as text matches somewhere."),
+        Field::optional("not_null", Shape::Bool, "`true`: there is a value. `false`: there is none."),
+    ]
+}
+
+fn check_regex(text: &str) -> Result<(), String> {
+    match regex_lite::Regex::new(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("`{}` is not a regular expression: {error}", shown(text))),
+    }
+}
+
+fn measures() -> Vec<Field> {
+    vec![Field::optional("data_age", value_name(), "The observed value that is the time of the newest data.")]
+}
+
+/// The probe's own kind's settings, those that a control may change; none is required, because the probe's stay.
+fn negative_control() -> Shape {
+    let mut fields = vec![Field::required("fails_with", Shape::Choice(FAILS_WITH), "The predicted reason.")];
+    for kind in ProbeKind::ALL {
+        let calls = probe::kind(*kind);
+        let keys = calls.control_keys();
+        let overlay = calls
+            .fields()
+            .into_iter()
+            .filter(|field| keys.contains(&field.key))
+            .map(|field| Field::optional(field.key, field.shape, field.doc))
+            .collect();
+        fields.push(Field::optional(
+            kind.word(),
+            Shape::Map(overlay),
+            "What the control changes of the probe's settings.",
+        ));
+    }
+    Shape::Tagged { fields, exactly_one_of: ProbeKind::WORDS.to_vec() }
+}
+
+/// Reasons that a control may predict. `setup` is none: a probe that could not run proves nothing.
+const FAILS_WITH: &[&str] = &["connection", "tls", "authentication", "query", "exit_code", "expectation", "timeout"];
+
+fn teardown() -> Vec<Field> {
+    let when = Shape::Parsed { what: "`always`", format: Some("^always$"), parse: check_when };
+    vec![
+        Field::optional("when", when, "`always`."),
+        Field::optional("timeout", Shape::Duration, "Then what is left counts as leaked. Default 2h."),
+        Field::not_yet("keep_for", Shape::Duration, "keep a restore with `drill run --keep`"),
+    ]
+}
+
+fn check_when(text: &str) -> Result<(), String> {
+    match text {
+        "always" => Ok(()),
+        "on_pass" | "manual" => Err(format!("`{text}` is not supported yet: teardown runs `always`")),
+        _ => Err(format!("`{}` is not a value of `when`; write `always`", shown(text))),
+    }
+}
+
+fn report() -> Vec<Field> {
+    let format = Shape::Parsed { what: "a format", format: Some("^(markdown|json)$"), parse: check_format };
+    vec![
+        Field::optional(
+            "runbook",
+            name::<Name>("a runbook's name"),
+            "The template `runbooks/NAME.md.hbs`. Default: `default`.",
+        ),
+        Field::optional("formats", list(format, 1), "`markdown` and `json`; both by default."),
+        Field::not_yet("notify", Shape::Scalar, "send the report on from where drill is started"),
+        Field::not_yet("archive", Shape::Scalar, "copy the folder of reports with your own tools"),
+    ]
+}
+
+fn check_format(text: &str) -> Result<(), String> {
+    match text {
+        "markdown" | "json" => Ok(()),
+        "html" | "pdf" | "junit" => Err(format!("the format `{text}` is not supported yet: `markdown` and `json` are")),
+        _ => Err(format!("`{}` is not a format; write `markdown` or `json`", shown(text))),
+    }
+}

@@ -1,0 +1,101 @@
+//! The hash chain: each record's hash covers the one before, so that nothing can be changed, removed or reordered
+//! without breaking every hash after it.
+
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::event::Recorded;
+use crate::words::id::RunId;
+
+/// A SHA-256, in 64 hexadecimal digits.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hash(String);
+
+impl Hash {
+    /// What stands before the first record.
+    #[must_use]
+    pub fn zero() -> Self {
+        Self("0".repeat(64))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A hash as it was stored. Whether it is right is for [`verify`] to say.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// SHA-256 of some bytes, in hexadecimal.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    digest(&SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The hash of a record whose event serialises to `body`.
+#[must_use]
+pub fn link(run: &RunId, seq: u64, at: Timestamp, body: &str, prev: &Hash) -> Hash {
+    Hash(sha256_hex(format!("{run}\n{seq}\n{at}\n{prev}\n{body}").as_bytes()))
+}
+
+/// A journal that is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenChain {
+    /// A record is missing or out of order.
+    #[error("record {found} stands where record {expected} belongs")]
+    OutOfOrder { expected: u64, found: u64 },
+    /// A record of another run.
+    #[error("record {seq} belongs to another run")]
+    OtherRun { seq: u64 },
+    /// A record does not follow the one before.
+    #[error("record {seq} does not continue the record before it")]
+    NotLinked { seq: u64 },
+    /// A record was changed.
+    #[error("record {seq} was changed after it was written")]
+    Changed { seq: u64 },
+}
+
+/// Checks one stored record against the one before. `body` is the event exactly as it was stored.
+///
+/// # Errors
+/// When it is not the record that was written.
+pub fn verify(record: &Recorded, body: &str, run: &RunId, expected_seq: u64, prev: &Hash) -> Result<(), BrokenChain> {
+    if record.seq != expected_seq {
+        return Err(BrokenChain::OutOfOrder { expected: expected_seq, found: record.seq });
+    }
+    if &record.run != run {
+        return Err(BrokenChain::OtherRun { seq: record.seq });
+    }
+    if &record.prev != prev {
+        return Err(BrokenChain::NotLinked { seq: record.seq });
+    }
+    if link(run, record.seq, record.at, body, prev) != record.hash {
+        return Err(BrokenChain::Changed { seq: record.seq });
+    }
+    Ok(())
+}

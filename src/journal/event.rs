@@ -1,0 +1,290 @@
+//! The vocabulary of the journal.
+//!
+//! An *intent* is durable before its side effect starts; an *outcome* is recorded after. Nothing is ever changed or
+//! removed. What each event proves stands beside it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::error::CloudError;
+use crate::cloud::ground::Identity;
+use crate::cloud::resource::{Check, Expected, Observation};
+use crate::cloud::vault::{Metadata, Picked, RestoreJob};
+use crate::journal::chain::Hash;
+use crate::journal::verdict::Conclusion;
+use crate::plan::step::Plan;
+use crate::probe::{Miss, Observed};
+use crate::words::arn::Arn;
+use crate::words::id::{DrillName, JobId, Name, RunId, StepId, Token};
+use crate::words::kind::{Mode, ProbeKind};
+
+/// Version of the journal's format.
+///
+/// | version | since | change |
+/// |---|---|---|
+/// | 1 | 0.1.0 | first |
+pub const FORMAT: u32 = 1;
+
+/// One record of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The run.
+    pub run: RunId,
+    /// Position in the run, from 1.
+    pub seq: u64,
+    /// When, by the run's clock.
+    pub at: Timestamp,
+    /// What.
+    pub event: Event,
+    /// Hash of the record before; zeros for the first.
+    pub prev: Hash,
+    /// SHA-256 over run, seq, at, event and prev.
+    pub hash: Hash,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run exists. First record, once.
+    RunStarted(Box<RunStarted>),
+    /// Another process goes on with the run: whatever was in flight is in doubt.
+    RunResumed { by: String },
+    /// Somebody asked for the end. From here on nothing starts but teardown and report.
+    CancelRequested { by: CancelBy },
+    /// A concluded run that leaked is torn down once more.
+    TeardownReopened,
+
+    /// A step began.
+    StepStarted { step: StepId },
+    /// A step ended.
+    StepEnded { step: StepId, end: StepEnd },
+    /// A request failed in a way that passes; it is made again after a pause.
+    Stumbled { step: StepId, error: CloudError },
+    /// Something that a reader of the report should know.
+    Warned { step: StepId, text: String },
+
+    /// Outcome of the preflight.
+    Preflighted { identity: Option<Identity>, checks: Vec<Check> },
+    /// Outcome of a pick.
+    Picked { restore: Name, picked: Box<Picked> },
+
+    /// INTENT. A restore job is about to be started: the ledger's entry.
+    RestoreIntended { restore: Name, entry: Box<Intended> },
+    /// AWS accepted the job, or the job was found (`found`) after a start whose answer never came.
+    RestoreAccepted { restore: Name, job: JobId, found: bool },
+    /// A start whose answer never came left no job that can be found; it may be sent again with the same token.
+    RestoreNotFound { restore: Name },
+    /// AWS refused the start: no job exists.
+    RestoreRefused { restore: Name, error: CloudError },
+    /// The job looks different from the last look.
+    JobSeen { restore: Name, job: RestoreJob },
+    /// The restored resource looks different from the last look.
+    ResourceSeen { restore: Name, observation: Observation },
+
+    /// INTENT. The inherited tags `remove` (kept here, values too) are removed, the tags `add` are added.
+    StampIntended { restore: Name, remove: BTreeMap<String, String>, add: BTreeMap<String, String> },
+    /// The tags are as intended.
+    Stamped { restore: Name },
+    /// The tags could not be set; the ledger and the restore job still prove whose the resource is.
+    StampFailed { restore: Name, error: CloudError },
+
+    /// One attempt of a probe.
+    ProbeTried { probe: Name, attempt: u32, result: Tried },
+    /// One attempt of a probe's negative control.
+    ControlTried { probe: Name, attempt: u32, result: Tried },
+
+    /// The tags that a resource of doubtful origin carries, read before anything is done to it.
+    TagsSeen { restore: Name, tags: BTreeMap<String, String> },
+    /// INTENT. Deletion protection is switched off.
+    UnprotectIntended { restore: Name },
+    /// It was.
+    Unprotected { restore: Name },
+    /// INTENT. The resource is deleted; `witness` says what proves that it is the run's.
+    RemovalIntended { restore: Name, witness: Witness },
+    /// The service accepted the deletion.
+    RemovalAccepted { restore: Name },
+    /// The service says that it does not exist. Absence counts when it was seen twice.
+    AbsenceSeen { restore: Name },
+    /// Nothing of it is left.
+    Gone { restore: Name, proof: GoneProof },
+
+    /// The verdict. Last event that the report is made from.
+    Concluded { conclusion: Box<Conclusion> },
+    /// The report's files.
+    ReportWritten { files: Vec<ReportFile> },
+    /// The report could not be written; `drill report RUN` writes it.
+    ReportFailed { message: String },
+}
+
+/// The first record: everything that the run, its resume and its report need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Version of drill.
+    pub version: String,
+    /// The drill.
+    pub drill: DrillName,
+    /// What it talks to.
+    pub mode: Mode,
+    /// The compiled plan.
+    pub plan: Plan,
+    /// The definition's text, as compiled.
+    pub definition: String,
+    /// SHA-256 of that text.
+    pub definition_sha256: String,
+    /// The folder that `file:` references are relative to.
+    pub folder: String,
+    /// `--var` and defaults, after merging.
+    pub vars: BTreeMap<String, String>,
+    /// Who started it, as far as the machine knows: user@host.
+    pub started_by: String,
+    /// The runbook's template and partials, as read.
+    pub templates: BTreeMap<String, String>,
+    /// Seed of the simulated world.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Where the simulated AWS is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub world: Option<World>,
+    /// Kinds of probes that cannot be measured here, with the reason and what to install.
+    #[serde(default)]
+    pub unmeasurable: BTreeMap<ProbeKind, String>,
+    /// The world was made from the definition alone: a table that is missing in it proves nothing.
+    #[serde(default)]
+    pub made_world: bool,
+}
+
+/// Where a simulated AWS is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum World {
+    /// Inside the process of the run: it dies with it.
+    InProcess,
+    /// A server of its own.
+    Server { url: String },
+}
+
+/// Who asked for the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelBy {
+    /// Ctrl-C or SIGTERM.
+    Signal,
+    /// `drill cancel`.
+    Command,
+    /// A newer run of the same drill: this one's process had died.
+    NewerRun,
+    /// `limits.max_duration` is over.
+    MaxDuration,
+    /// The process that held the simulated world died, and the world with it.
+    WorldLost,
+    /// The journal could not be written: nothing new begins without it. Known to this process only.
+    JournalLost,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum StepEnd {
+    /// It did what it is for.
+    Passed,
+    /// It did not.
+    Failed(Failure),
+    /// It never ran.
+    Skipped { because: String },
+    /// It could not run here, which is no pass.
+    NotMeasured { because: String },
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Whose fault.
+    pub class: Class,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// AWS's request id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// Whose fault a failure is: decides between `failed` and `inconclusive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The backup did not prove itself.
+    Data,
+    /// The environment stood in the way.
+    Environment,
+    /// A deadline passed.
+    Deadline,
+    /// Somebody ended the run.
+    Cancelled,
+    /// A probe's negative control did not fail as predicted: the probe proves nothing.
+    Untrustworthy,
+}
+
+/// The ledger's entry: what a restore may have made, written before it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intended {
+    /// From 1; a further attempt only after the last is terminal and its leftover is gone.
+    pub attempt: u32,
+    /// What it will be called and where it will be.
+    pub expected: Expected,
+    /// Hash of run, step, attempt and metadata.
+    pub token: Token,
+    /// What AWS is sent.
+    pub metadata: Metadata,
+    /// The recovery point.
+    pub point: Arn,
+    /// The restore role.
+    pub role: Arn,
+}
+
+/// One attempt's result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum Tried {
+    /// It answered, and every expectation held. `explained` says how, one line an expectation.
+    Held { observed: Observed, explained: Vec<String> },
+    /// It did not.
+    Missed { miss: Miss },
+}
+
+/// What proves, besides the ledger, that a resource is the run's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum Witness {
+    /// The run's own restore job names it as what it made, or was told to make it under this name.
+    RestoreJob { job: JobId },
+    /// It carries the tag `drill:run` with this run's id.
+    Tag,
+}
+
+/// How it is known that nothing is left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum GoneProof {
+    /// The service answered twice that it does not exist, and keeps nothing of it.
+    AbsentTwice { first: Timestamp, second: Timestamp },
+    /// AWS refused the start, so nothing was ever made.
+    NeverStarted,
+    /// The simulated world ended with its process, and everything in it.
+    WorldLost,
+}
+
+/// One file of the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportFile {
+    /// Its name inside the run's folder.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}

@@ -1,0 +1,446 @@
+//! `apply(state, event)`: the fold. One match; an event that cannot follow is an error.
+//!
+//! Live view, resume, status and report all come from here. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cloud::error::CloudError;
+use crate::cloud::ground::Identity;
+use crate::cloud::resource::{Check, Phase};
+use crate::cloud::vault::Picked;
+use crate::journal::event::{CancelBy, Event, FORMAT, Recorded, ReportFile, RunStarted, StepEnd, Tried};
+use crate::journal::ledger::{Entry, Stamp};
+use crate::journal::verdict::Conclusion;
+use crate::plan::step::{Step, Work};
+use crate::words::id::{Name, RunId, StepId};
+
+/// Requests that fail in a row: after this long without one, the row starts anew.
+const ROW_ENDS_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Everything that is known about a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The run.
+    pub run: RunId,
+    /// The first record.
+    pub started: Box<RunStarted>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When the last record was written.
+    pub last_at: Timestamp,
+    /// Position of the last record.
+    pub seq: u64,
+    /// Every step of the plan.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// What each restore picked.
+    pub picked: BTreeMap<Name, Picked>,
+    /// The ledger: at most one entry a restore in this version.
+    pub ledger: BTreeMap<Name, Entry>,
+    /// Attempts of probes.
+    pub probes: BTreeMap<Name, ProbeState>,
+    /// Who the caller was.
+    pub identity: Option<Identity>,
+    /// What the preflight found.
+    pub checks: Option<Vec<Check>>,
+    /// The last request of each step that failed in a way that passes.
+    pub last_errors: BTreeMap<StepId, CloudError>,
+    /// Warnings, in order.
+    pub warnings: Vec<Warning>,
+    /// When and by whom the end was asked for.
+    pub cancelled: Option<(Timestamp, CancelBy)>,
+    /// Takeovers by other processes.
+    pub resumed_at: Vec<Timestamp>,
+    /// The verdict, once there is one.
+    pub concluded: Option<(Timestamp, Conclusion)>,
+    /// Position of the record with the verdict.
+    pub concluded_seq: Option<u64>,
+    /// The report's files, once written.
+    pub report: Option<Vec<ReportFile>>,
+    /// The report could not be written.
+    pub report_failed: bool,
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepState {
+    /// Not begun.
+    Waiting,
+    /// Under way.
+    Running {
+        /// Since when; a resumed step keeps its first start.
+        since: Timestamp,
+        /// Requests that failed in a row in a way that passes.
+        stumbles: u32,
+        /// The last of them.
+        stumbled_at: Option<Timestamp>,
+        /// Requests that failed in all.
+        stumbled_in_all: u32,
+    },
+    /// Over.
+    Ended {
+        /// When it began; none if it never did.
+        since: Option<Timestamp>,
+        /// When it ended.
+        at: Timestamp,
+        /// How.
+        end: StepEnd,
+        /// Requests that failed in all.
+        stumbled_in_all: u32,
+    },
+}
+
+impl StepState {
+    /// How it ended, if it did.
+    #[must_use]
+    pub fn end(&self) -> Option<&StepEnd> {
+        match self {
+            Self::Ended { end, .. } => Some(end),
+            Self::Waiting | Self::Running { .. } => None,
+        }
+    }
+
+    /// When it began, if it did.
+    #[must_use]
+    pub fn since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Waiting => None,
+            Self::Running { since, .. } => Some(*since),
+            Self::Ended { since, .. } => *since,
+        }
+    }
+
+    /// When it ended, if it did.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Ended { at, .. } => Some(*at),
+            Self::Waiting | Self::Running { .. } => None,
+        }
+    }
+}
+
+/// The attempts of one probe.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProbeState {
+    /// Every attempt: number, when, result.
+    pub tried: Vec<(u32, Timestamp, Tried)>,
+    /// Every attempt of its negative control.
+    pub control: Vec<(u32, Timestamp, Tried)>,
+}
+
+/// A warning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// When.
+    pub at: Timestamp,
+    /// About which step.
+    pub step: StepId,
+    /// In words.
+    pub text: String,
+}
+
+/// An event that cannot follow what happened before: the journal is not of this run, or of another version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq} of the journal cannot be: {why}")]
+pub struct Illegal {
+    /// Position of the record.
+    pub seq: u64,
+    /// Why.
+    pub why: String,
+}
+
+impl State {
+    /// The state after the first record.
+    ///
+    /// # Errors
+    /// When it is not a run's first record, or is of a format that this version cannot read.
+    pub fn begin(run: RunId, at: Timestamp, event: &Event) -> Result<Self, Illegal> {
+        let Event::RunStarted(started) = event else {
+            return Err(Illegal { seq: 1, why: "a journal begins with `run_started`".into() });
+        };
+        if started.format != FORMAT {
+            let why = format!(
+                "it is of format {}, and drill {} reads format {FORMAT}; use drill {}",
+                started.format,
+                env!("CARGO_PKG_VERSION"),
+                started.version
+            );
+            return Err(Illegal { seq: 1, why });
+        }
+        Ok(Self {
+            run,
+            steps: started.plan.steps.iter().map(|step| (step.id.clone(), StepState::Waiting)).collect(),
+            started: started.clone(),
+            started_at: at,
+            last_at: at,
+            seq: 1,
+            picked: BTreeMap::new(),
+            ledger: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            identity: None,
+            checks: None,
+            last_errors: BTreeMap::new(),
+            warnings: Vec::new(),
+            cancelled: None,
+            resumed_at: Vec::new(),
+            concluded: None,
+            concluded_seq: None,
+            report: None,
+            report_failed: false,
+        })
+    }
+
+    /// Folds a whole journal.
+    ///
+    /// # Errors
+    /// When it is empty, or a record cannot follow.
+    pub fn replay(records: &[Recorded]) -> Result<Self, Illegal> {
+        let Some((first, rest)) = records.split_first() else {
+            return Err(Illegal { seq: 0, why: "it is empty".into() });
+        };
+        let mut state = Self::begin(first.run, first.at, &first.event)?;
+        for record in rest {
+            state.apply(record.at, &record.event)?;
+        }
+        Ok(state)
+    }
+
+    /// The step of a piece of work.
+    #[must_use]
+    pub fn step(&self, work: &Work) -> &StepState {
+        self.steps.get(&work.id()).unwrap_or(&StepState::Waiting)
+    }
+
+    /// The plan's steps with their states, in the order of the plan.
+    pub fn in_order(&self) -> impl Iterator<Item = (&Step, &StepState)> {
+        self.started.plan.steps.iter().filter_map(|step| self.steps.get(&step.id).map(|state| (step, state)))
+    }
+
+    /// Applies one more event.
+    ///
+    /// # Errors
+    /// When it cannot follow.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
+        let seq = self.seq + 1;
+        self.fold(at, seq, event).map_err(|why| Illegal { seq, why })?;
+        self.seq = seq;
+        self.last_at = at;
+        Ok(())
+    }
+
+    fn fold(&mut self, at: Timestamp, seq: u64, event: &Event) -> Result<(), String> {
+        match event {
+            Event::RunStarted(_) => return Err("a run starts once".into()),
+            Event::RunResumed { .. } => self.resumed(at),
+            Event::CancelRequested { by } => {
+                self.cancelled.get_or_insert((at, by.clone()));
+            }
+            Event::TeardownReopened => self.reopen()?,
+            Event::StepStarted { step } => self.start(at, step)?,
+            Event::StepEnded { step, end } => self.end(at, step, end)?,
+            Event::Stumbled { step, error } => {
+                self.stumble(at, step)?;
+                self.last_errors.insert(step.clone(), error.clone());
+                self.doubt(step, error.may_have_happened() && error.operation == "backup:StartRestoreJob");
+            }
+            Event::Warned { step, text } => {
+                self.warnings.push(Warning { at, step: step.clone(), text: text.clone() });
+            }
+            Event::Preflighted { identity, checks } => {
+                self.identity.clone_from(identity);
+                self.checks = Some(checks.clone());
+            }
+            Event::Picked { restore, picked } => {
+                self.picked.insert(restore.clone(), (**picked).clone());
+            }
+            Event::ProbeTried { probe, attempt, result } => {
+                self.probe(probe)?.tried.push((*attempt, at, result.clone()));
+            }
+            Event::ControlTried { probe, attempt, result } => {
+                self.probe(probe)?.control.push((*attempt, at, result.clone()));
+            }
+            Event::Concluded { conclusion } => {
+                if self.concluded.is_some() {
+                    return Err("a run concludes once".into());
+                }
+                self.concluded = Some((at, (**conclusion).clone()));
+                self.concluded_seq = Some(seq);
+            }
+            Event::ReportWritten { files } => self.report = Some(files.clone()),
+            Event::ReportFailed { .. } => self.report_failed = true,
+            Event::RestoreIntended { restore, entry } => {
+                if self.ledger.get(restore).is_some_and(|entry| entry.gone.is_none()) {
+                    return Err(format!("`{restore}` is in the ledger already"));
+                }
+                self.ledger.insert(restore.clone(), Entry::new((**entry).clone(), at));
+            }
+            of_entry => self.fold_entry(at, of_entry)?,
+        }
+        Ok(())
+    }
+
+    /// The events about one entry of the ledger.
+    fn fold_entry(&mut self, at: Timestamp, event: &Event) -> Result<(), String> {
+        match event {
+            Event::RestoreAccepted { restore, job, .. } => {
+                let entry = self.entry(restore)?;
+                if entry.job.as_ref().is_some_and(|known| known != job) {
+                    return Err(format!("`{restore}` has a restore job already"));
+                }
+                entry.job = Some(job.clone());
+                entry.accepted_at.get_or_insert(at);
+                entry.in_doubt = false;
+            }
+            Event::RestoreNotFound { restore } => {
+                let entry = self.entry(restore)?;
+                entry.in_doubt = false;
+                entry.not_found += 1;
+                entry.not_found_at = Some(at);
+            }
+            Event::RestoreRefused { restore, .. } => {
+                let entry = self.entry(restore)?;
+                entry.in_doubt = false;
+                entry.refused = true;
+            }
+            Event::JobSeen { restore, job } => self.entry(restore)?.job_seen = Some((at, job.clone())),
+            Event::ResourceSeen { restore, observation } => {
+                let entry = self.entry(restore)?;
+                if observation.phase == Phase::Ready {
+                    entry.ready_at.get_or_insert(at);
+                }
+                entry.absent_since = None;
+                entry.seen = Some((at, observation.clone()));
+            }
+            Event::StampIntended { restore, remove, add } => {
+                let entry = self.entry(restore)?;
+                entry.stamp = Some(Stamp { remove: remove.clone(), add: add.clone() });
+                entry.stamped = Some(false);
+            }
+            Event::Stamped { restore } => self.entry(restore)?.stamped = Some(true),
+            Event::StampFailed { restore, error } => {
+                let entry = self.entry(restore)?;
+                entry.stamp_failed = true;
+                let step = Work::Ready(restore.clone()).id();
+                let text = format!("the drill's tags could not be set: {error}");
+                self.warnings.push(Warning { at, step, text });
+            }
+            Event::TagsSeen { restore, tags } => self.entry(restore)?.tags = Some(tags.clone()),
+            Event::UnprotectIntended { restore } => {
+                self.entry(restore)?;
+            }
+            Event::Unprotected { restore } => self.entry(restore)?.unprotected_at = Some(at),
+            Event::RemovalIntended { restore, witness } => {
+                self.entry(restore)?.removal.get_or_insert((at, witness.clone()));
+            }
+            Event::RemovalAccepted { restore } => self.entry(restore)?.removal_accepted_at = Some(at),
+            Event::AbsenceSeen { restore } => {
+                self.entry(restore)?.absent_since.get_or_insert(at);
+            }
+            Event::Gone { restore, proof } => {
+                let entry = self.entry(restore)?;
+                if entry.gone.is_some() {
+                    return Err(format!("`{restore}` is gone already"));
+                }
+                entry.gone = Some((at, proof.clone()));
+            }
+            _ => return Err("this version does not know it".into()),
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, restore: &Name) -> Result<&mut Entry, String> {
+        self.ledger.get_mut(restore).ok_or_else(|| format!("`{restore}` is not in the ledger"))
+    }
+
+    fn probe(&mut self, probe: &Name) -> Result<&mut ProbeState, String> {
+        if self.started.plan.definition.probes.contains_key(probe) {
+            Ok(self.probes.entry(probe.clone()).or_default())
+        } else {
+            Err(format!("the plan has no probe `{probe}`"))
+        }
+    }
+
+    fn start(&mut self, at: Timestamp, step: &StepId) -> Result<(), String> {
+        let state = self.steps.get_mut(step).ok_or_else(|| format!("the plan has no step `{step}`"))?;
+        if *state != StepState::Waiting {
+            return Err(format!("step `{step}` began already"));
+        }
+        *state = StepState::Running { since: at, stumbles: 0, stumbled_at: None, stumbled_in_all: 0 };
+        Ok(())
+    }
+
+    fn end(&mut self, at: Timestamp, step: &StepId, end: &StepEnd) -> Result<(), String> {
+        let state = self.steps.get_mut(step).ok_or_else(|| format!("the plan has no step `{step}`"))?;
+        let (since, stumbled_in_all) = match state {
+            StepState::Ended { .. } => return Err(format!("step `{step}` ended already")),
+            StepState::Waiting if matches!(end, StepEnd::Passed | StepEnd::Failed(_)) => {
+                return Err(format!("step `{step}` never began"));
+            }
+            StepState::Waiting => (None, 0),
+            StepState::Running { since, stumbled_in_all, .. } => (Some(*since), *stumbled_in_all),
+        };
+        *state = StepState::Ended { since, at, end: end.clone(), stumbled_in_all };
+        Ok(())
+    }
+
+    fn stumble(&mut self, at: Timestamp, step: &StepId) -> Result<(), String> {
+        let Some(StepState::Running { stumbles, stumbled_at, stumbled_in_all, .. }) = self.steps.get_mut(step) else {
+            return Err(format!("step `{step}` is not under way"));
+        };
+        let row_goes_on = stumbled_at.is_some_and(|last| at.duration_since(last) < ROW_ENDS_AFTER);
+        *stumbles = if row_goes_on { stumbles.saturating_add(1) } else { 1 };
+        *stumbled_at = Some(at);
+        *stumbled_in_all = stumbled_in_all.saturating_add(1);
+        Ok(())
+    }
+
+    /// A start whose answer never came may have started a job.
+    fn doubt(&mut self, step: &StepId, maybe_started: bool) {
+        if maybe_started
+            && let Some((_, entry)) =
+                self.ledger.iter_mut().find(|(name, _)| Work::Restore((*name).clone()).id() == *step)
+            && entry.job.is_none()
+        {
+            entry.in_doubt = true;
+            entry.not_found = 0;
+        }
+    }
+
+    /// Another process takes over: it cannot know what the last one sent.
+    fn resumed(&mut self, at: Timestamp) {
+        self.resumed_at.push(at);
+        for entry in self.ledger.values_mut().filter(|entry| entry.job.is_none() && !entry.refused) {
+            entry.in_doubt = true;
+            entry.not_found = 0;
+        }
+        for state in self.steps.values_mut() {
+            if let StepState::Running { stumbles, stumbled_at, .. } = state {
+                *stumbles = 0;
+                *stumbled_at = None;
+            }
+        }
+    }
+
+    /// After a leak, the teardown of what is left runs once more.
+    fn reopen(&mut self) -> Result<(), String> {
+        if self.concluded.take().is_none() {
+            return Err("only a concluded run can be reopened".into());
+        }
+        self.concluded_seq = None;
+        self.report = None;
+        self.report_failed = false;
+        let left: Vec<StepId> = self
+            .ledger
+            .iter()
+            .filter(|(_, entry)| entry.gone.is_none())
+            .map(|(name, _)| Work::Teardown(name.clone()).id())
+            .chain([Work::Report.id()])
+            .collect();
+        for step in left {
+            self.steps.insert(step, StepState::Waiting);
+        }
+        Ok(())
+    }
+}

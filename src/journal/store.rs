@@ -1,0 +1,481 @@
+//! Journals on disk: the only importer of SQLite.
+//!
+//! WAL and `synchronous=FULL`: an append that returned is on the disk. Appending is only possible through a
+//! [`RunJournal`], which holds the drill's lock; the operating system takes the lock back from a process that dies.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::journal::chain::{BrokenChain, Hash, link, verify};
+use crate::journal::event::{Event, Recorded};
+use crate::journal::state::{Illegal, State};
+use crate::words::id::{DrillName, RunId};
+use crate::words::kind::{Mode, Verdict};
+
+/// The database's layout. It only ever grows; the journal's own format is `event::FORMAT`.
+const LAYOUT: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS runs (
+        run TEXT PRIMARY KEY, drill TEXT NOT NULL, mode TEXT NOT NULL, started TEXT NOT NULL, verdict TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS runs_by_drill ON runs (drill, run);
+    CREATE TABLE IF NOT EXISTS events (
+        run TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, prev TEXT NOT NULL,
+        hash TEXT NOT NULL, PRIMARY KEY (run, seq)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS cancels (run TEXT PRIMARY KEY) WITHOUT ROWID;
+";
+
+/// Why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or a lock file.
+    #[error("cannot use `{}`", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// SQLite.
+    #[error("the journal `{}` cannot be used", path.display())]
+    Database {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// A newer drill made it.
+    #[error("the journal `{}` was made by a newer drill (layout {found}, this one knows {LAYOUT}); use that version", path.display())]
+    TooNew {
+        /// Which.
+        path: PathBuf,
+        /// Its layout.
+        found: i64,
+    },
+    /// Another process runs the drill.
+    #[error("drill `{drill}` is running already ({by}); `drill status` shows it, `drill cancel` ends it")]
+    Locked {
+        /// The drill.
+        drill: DrillName,
+        /// Run and process, as far as the lock says.
+        by: String,
+    },
+    /// No such run.
+    #[error("there is no run {0}; `drill status` shows them")]
+    NoSuchRun(RunId),
+    /// The records are not what was written.
+    #[error("the journal of run {run} was damaged or changed")]
+    Broken {
+        /// The run.
+        run: RunId,
+        /// Where.
+        source: BrokenChain,
+    },
+    /// A record cannot be read.
+    #[error("record {seq} of run {run} cannot be read")]
+    Unreadable {
+        /// The run.
+        run: RunId,
+        /// The record.
+        seq: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The records do not make a run.
+    #[error("the journal of run {run} makes no sense")]
+    Senseless {
+        /// The run.
+        run: RunId,
+        /// Where.
+        source: Illegal,
+    },
+}
+
+/// Where the records of one run go. The engine writes through this; tests put a double in its place.
+pub trait Append: Send {
+    /// Makes events durable, in one piece: all or none. Returned means on the disk.
+    ///
+    /// # Errors
+    /// When they could not be made durable: then nothing may be done that they announce.
+    fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Every record so far, checked.
+    ///
+    /// # Errors
+    /// When they cannot be read or do not verify.
+    fn records(&self) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Whether `drill cancel` was called for this run.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    fn cancel_requested(&self) -> Result<bool, StoreError>;
+}
+
+/// One line of the list of runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// The run.
+    pub run: RunId,
+    /// Its drill.
+    pub drill: DrillName,
+    /// What it talked to.
+    pub mode: Mode,
+    /// When it started.
+    pub started: Timestamp,
+    /// Its verdict, once there is one.
+    pub verdict: Option<Verdict>,
+}
+
+/// A folder of journals.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// The lock of a drill: one run of a drill at a time.
+#[derive(Debug)]
+pub struct DrillLock {
+    drill: DrillName,
+    file: File,
+}
+
+impl Store {
+    /// Opens the folder, making it (0700) and its database (0600) where they do not exist.
+    ///
+    /// # Errors
+    /// When that is not possible, or a newer drill made it.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let locks = folder.join("locks");
+        private_folder(folder)
+            .and_then(|()| private_folder(&locks))
+            .map_err(|source| StoreError::Folder { path: locks, source })?;
+        let store = Self { folder: folder.to_owned() };
+        store.connect()?;
+        Ok(store)
+    }
+
+    /// Opens a folder only if journals are in it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_existing(folder: &Path) -> Result<Option<Self>, StoreError> {
+        if folder.join("drill.db").is_file() { Self::open(folder).map(Some) } else { Ok(None) }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("drill.db")
+    }
+
+    fn database<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
+        result.map_err(|source| StoreError::Database { path: self.path(), source })
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let path = self.path();
+        if !path.exists() {
+            private_file(&path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
+        }
+        let connection = self.database(Connection::open(&path))?;
+        self.database(prepare(&connection))?;
+        let found: i64 = self.database(connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
+        if found > LAYOUT {
+            return Err(StoreError::TooNew { path, found });
+        }
+        if found < LAYOUT {
+            self.database(connection.execute_batch(TABLES))?;
+            self.database(connection.pragma_update(None, "user_version", LAYOUT))?;
+        }
+        Ok(connection)
+    }
+
+    /// Takes the lock of a drill.
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn lock(&self, drill: &DrillName) -> Result<DrillLock, StoreError> {
+        let path = self.folder.join("locks").join(format!("{drill}.lock"));
+        let folder_error = |source| StoreError::Folder { path: path.clone(), source };
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(folder_error)?;
+        match file.try_lock() {
+            Ok(()) => Ok(DrillLock { drill: drill.clone(), file }),
+            Err(fs::TryLockError::WouldBlock) => {
+                let mut by = String::new();
+                let _ = (&mut file).take(200).read_to_string(&mut by);
+                Err(StoreError::Locked { drill: drill.clone(), by: crate::words::text::tame(by.trim()) })
+            }
+            Err(fs::TryLockError::Error(source)) => Err(folder_error(source)),
+        }
+    }
+
+    /// Whether a process runs the drill now.
+    #[must_use]
+    pub fn is_running(&self, drill: &DrillName) -> bool {
+        matches!(self.lock(drill), Err(StoreError::Locked { .. }))
+    }
+
+    /// Begins a run: its first record.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub fn begin(&self, lock: DrillLock, run: RunId, at: Timestamp, first: &Event) -> Result<RunJournal, StoreError> {
+        let mut journal =
+            RunJournal { store: self.clone(), connection: self.connect()?, run, seq: 0, prev: Hash::zero(), lock };
+        journal.lock.say(&run);
+        journal.append(&[(at, first.clone())])?;
+        Ok(journal)
+    }
+
+    /// Goes on with a run, after checking every record of it.
+    ///
+    /// # Errors
+    /// When there is no such run or its records do not verify.
+    pub fn go_on(&self, lock: DrillLock, run: RunId) -> Result<(RunJournal, Vec<Recorded>), StoreError> {
+        let records = self.load(&run)?;
+        let last = records.last().ok_or(StoreError::NoSuchRun(run))?;
+        let (seq, prev) = (last.seq, last.hash.clone());
+        let mut journal = RunJournal { store: self.clone(), connection: self.connect()?, run, seq, prev, lock };
+        journal.lock.say(&run);
+        Ok((journal, records))
+    }
+
+    /// Every record of a run, checked against the hash chain.
+    ///
+    /// # Errors
+    /// When there is no such run, or its records were damaged or changed.
+    pub fn load(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
+        let connection = self.connect()?;
+        let records = self.read(&connection, run)?;
+        if records.is_empty() { Err(StoreError::NoSuchRun(*run)) } else { Ok(records) }
+    }
+
+    /// A run's state, from its records.
+    ///
+    /// # Errors
+    /// As [`Store::load`], and when the records make no sense.
+    pub fn state(&self, run: &RunId) -> Result<State, StoreError> {
+        State::replay(&self.load(run)?).map_err(|source| StoreError::Senseless { run: *run, source })
+    }
+
+    fn read(&self, connection: &Connection, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
+        let rows = self.database(rows_of(connection, run))?;
+        let mut records: Vec<Recorded> = Vec::with_capacity(rows.len());
+        let mut prev = Hash::zero();
+        for (position, row) in rows.into_iter().enumerate() {
+            let seq = u64::try_from(row.seq).unwrap_or(0);
+            let unreadable = |source| StoreError::Unreadable { run: *run, seq, source };
+            let event: Event = serde_json::from_str(&row.body).map_err(unreadable)?;
+            let at =
+                row.at.parse().map_err(|_| StoreError::Broken { run: *run, source: BrokenChain::Changed { seq } })?;
+            let record =
+                Recorded { run: *run, seq, at, event, prev: Hash::stored(row.prev), hash: Hash::stored(row.hash) };
+            verify(&record, &row.body, run, position as u64 + 1, &prev)
+                .map_err(|source| StoreError::Broken { run: *run, source })?;
+            prev = record.hash.clone();
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// All runs, newest first; those of one drill, if it is given.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn runs(&self, drill: Option<&DrillName>) -> Result<Vec<RunRow>, StoreError> {
+        let connection = self.connect()?;
+        let read = || -> rusqlite::Result<Vec<RunRow>> {
+            let mut statement = connection.prepare_cached(
+                "SELECT run, drill, mode, started, verdict FROM runs WHERE ?1 IS NULL OR drill = ?1 ORDER BY run DESC",
+            )?;
+            let rows = statement.query_map([drill.map(DrillName::as_str)], |row| {
+                let texts: (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+                let verdict: Option<String> = row.get(4)?;
+                Ok((texts, verdict))
+            })?;
+            Ok(rows.filter_map(Result::ok).filter_map(run_row).collect())
+        };
+        self.database(read())
+    }
+
+    /// The runs whose id or last digits are `text`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn find(&self, text: &str) -> Result<Vec<RunRow>, StoreError> {
+        let wanted = text.to_lowercase();
+        let mut rows = self.runs(None)?;
+        rows.retain(|row| {
+            row.run.to_string() == wanted || (wanted.len() >= 4 && row.run.to_string().ends_with(&wanted))
+        });
+        Ok(rows)
+    }
+
+    /// Asks a running run to end. The process that runs it looks for this.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn request_cancel(&self, run: &RunId) -> Result<(), StoreError> {
+        let connection = self.connect()?;
+        let text = run.to_string();
+        self.database(connection.execute("INSERT OR IGNORE INTO cancels (run) VALUES (?1)", [text]).map(|_| ()))
+    }
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(30))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")
+}
+
+struct Row {
+    seq: i64,
+    at: String,
+    body: String,
+    prev: String,
+    hash: String,
+}
+
+fn rows_of(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<Row>> {
+    let mut statement =
+        connection.prepare_cached("SELECT seq, at, body, prev, hash FROM events WHERE run = ?1 ORDER BY seq")?;
+    let rows = statement.query_map([run.to_string()], |row| {
+        Ok(Row { seq: row.get(0)?, at: row.get(1)?, body: row.get(2)?, prev: row.get(3)?, hash: row.get(4)? })
+    })?;
+    rows.collect()
+}
+
+fn run_row(
+    ((run, drill, mode, started), verdict): ((String, String, String, String), Option<String>),
+) -> Option<RunRow> {
+    Some(RunRow {
+        run: run.parse().ok()?,
+        drill: drill.parse().ok()?,
+        mode: Mode::from_word(&mode)?,
+        started: started.parse().ok()?,
+        verdict: verdict.as_deref().and_then(Verdict::from_word),
+    })
+}
+
+/// The journal of one run, open for appending: proof that this process holds the drill's lock.
+#[derive(Debug)]
+pub struct RunJournal {
+    store: Store,
+    connection: Connection,
+    run: RunId,
+    seq: u64,
+    prev: Hash,
+    lock: DrillLock,
+}
+
+impl RunJournal {
+    /// Ends the appending and gives the lock back, for the next run of the same drill.
+    #[must_use]
+    pub fn close(self) -> DrillLock {
+        self.lock
+    }
+
+    fn write(&mut self, records: &[(Recorded, String)]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for (record, body) in records {
+            transaction
+                .prepare_cached("INSERT INTO events (run, seq, at, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .execute(params![
+                    record.run.to_string(),
+                    i64::try_from(record.seq).unwrap_or(i64::MAX),
+                    record.at.to_string(),
+                    body,
+                    record.prev.as_str(),
+                    record.hash.as_str()
+                ])?;
+            index(&transaction, record)?;
+        }
+        transaction.commit()
+    }
+}
+
+/// The list of runs is a function of the events; it is kept beside them so that listing does not replay.
+fn index(connection: &Connection, record: &Recorded) -> rusqlite::Result<()> {
+    let run = record.run.to_string();
+    match &record.event {
+        Event::RunStarted(started) => connection
+            .prepare_cached("INSERT INTO runs (run, drill, mode, started) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![run, started.drill.as_str(), started.mode.word(), record.at.to_string()])?,
+        Event::Concluded { conclusion } => connection
+            .prepare_cached("UPDATE runs SET verdict = ?2 WHERE run = ?1")?
+            .execute(params![run, conclusion.verdict.word()])?,
+        Event::TeardownReopened => {
+            connection.prepare_cached("UPDATE runs SET verdict = NULL WHERE run = ?1")?.execute([run])?
+        }
+        _ => 0,
+    };
+    Ok(())
+}
+
+impl Append for RunJournal {
+    fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+        let (mut seq, mut prev) = (self.seq, self.prev.clone());
+        let mut records = Vec::with_capacity(events.len());
+        for (at, event) in events {
+            let at = *at;
+            seq += 1;
+            let body =
+                serde_json::to_string(event).map_err(|source| StoreError::Unreadable { run: self.run, seq, source })?;
+            let hash = link(&self.run, seq, at, &body, &prev);
+            let record = Recorded { run: self.run, seq, at, event: event.clone(), prev, hash: hash.clone() };
+            records.push((record, body));
+            prev = hash;
+        }
+        let written = self.write(&records);
+        self.store.database(written)?;
+        (self.seq, self.prev) = (seq, prev);
+        Ok(records.into_iter().map(|(record, _)| record).collect())
+    }
+
+    fn records(&self) -> Result<Vec<Recorded>, StoreError> {
+        self.store.read(&self.connection, &self.run)
+    }
+
+    fn cancel_requested(&self) -> Result<bool, StoreError> {
+        let found = self
+            .connection
+            .prepare_cached("SELECT 1 FROM cancels WHERE run = ?1")
+            .and_then(|mut statement| statement.query_row([self.run.to_string()], |_| Ok(())).optional());
+        self.store.database(found).map(|row| row.is_some())
+    }
+}
+
+impl DrillLock {
+    /// The drill that is locked.
+    #[must_use]
+    pub fn drill(&self) -> &DrillName {
+        &self.drill
+    }
+
+    /// Leaves a word for whoever finds the drill locked. Only a courtesy: the lock itself is the operating system's.
+    fn say(&mut self, run: &RunId) {
+        let word = format!("run {run}, process {}", std::process::id());
+        let _ =
+            self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| self.file.write_all(word.as_bytes()));
+    }
+}
+
+fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if path.is_dir() { Ok(()) } else { fs::DirBuilder::new().recursive(true).mode(0o700).create(path) }
+}
+
+fn private_file(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(|_| ()),
+    }
+}

@@ -1,0 +1,181 @@
+//! The one verdict of a run, and why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::resource::Types;
+use crate::definition::model::Severity;
+use crate::journal::event::{Class, StepEnd};
+use crate::journal::measure::{Measure, Measures, measure};
+use crate::journal::state::{State, StepState};
+use crate::plan::step::Work;
+use crate::words::id::StepId;
+use crate::words::kind::Verdict;
+use crate::words::time::show_duration;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conclusion {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, most important first. Empty only for `passed`.
+    pub reasons: Vec<Reason>,
+    /// What was measured.
+    pub measures: Measures,
+}
+
+/// One reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The verdict that this reason alone would make.
+    pub makes: Verdict,
+    /// The step that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepId>,
+    /// In words.
+    pub text: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+/// Concludes a run whose steps are all over.
+///
+/// `leaked` wins over `failed` over `inconclusive` over `passed`. An objective that was measured and missed makes the
+/// run `failed`. One that could not be measured is not met: it never lets a run pass, and where a step already says
+/// why nothing could be measured, that step's class decides.
+#[must_use]
+pub fn conclude(state: &State, types: Types) -> Conclusion {
+    let measures = measure(state);
+    let mut reasons = leaks(state, types);
+    reasons.extend(failed_steps(state));
+    reasons.extend(missed_objectives(&measures));
+    if state.cancelled.is_some() && reasons.iter().all(|reason| reason.makes != Verdict::Inconclusive) {
+        let text = "the run was ended before it was over".to_owned();
+        reasons.push(Reason { makes: Verdict::Inconclusive, step: None, text, advice: None });
+    }
+    reasons.extend(unproven(state));
+    if reasons.is_empty() {
+        reasons.extend(unmeasured_objectives(&measures));
+    }
+    reasons.sort_by_key(|reason| std::cmp::Reverse(rank(reason.makes)));
+    let verdict = reasons.first().map_or(Verdict::Passed, |reason| reason.makes);
+    Conclusion { verdict, reasons, measures }
+}
+
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Passed => 0,
+        Verdict::Inconclusive => 1,
+        Verdict::Failed => 2,
+        Verdict::Leaked => 3,
+    }
+}
+
+fn leaks(state: &State, types: Types) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (name, entry) in state.ledger.iter().filter(|(_, entry)| entry.gone.is_none()) {
+        let step = Work::Teardown(name.clone()).id();
+        let expected = &entry.intended.expected;
+        let why = match state.steps.get(&step).and_then(StepState::end) {
+            Some(StepEnd::Failed(failure)) => failure.message.clone(),
+            _ => "teardown did not finish".to_owned(),
+        };
+        let job = entry.job.as_ref().map(|job| format!(", restore job {job}")).unwrap_or_default();
+        let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind);
+        let remove = kind.map(|kind| types(kind).by_hand(expected).remove.join(" ; ")).unwrap_or_default();
+        reasons.push(Reason {
+            makes: Verdict::Leaked,
+            step: Some(step),
+            text: format!("`{}` ({}{job}) may still exist: {why}", expected.name, expected.arn),
+            advice: Some(format!("run `drill resume {}`, or remove it by hand: {remove}", state.run)),
+        });
+    }
+    reasons
+}
+
+/// Steps that did not pass. Teardown is judged by the ledger, skipped steps by what made them skip.
+fn failed_steps(state: &State) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (step, step_state) in state.in_order() {
+        if matches!(step.work, Work::Teardown(_) | Work::Report) || is_advisory(state, &step.work) {
+            continue;
+        }
+        match step_state.end() {
+            Some(StepEnd::Failed(failure)) => reasons.push(Reason {
+                makes: match failure.class {
+                    Class::Data | Class::Untrustworthy => Verdict::Failed,
+                    Class::Environment | Class::Deadline | Class::Cancelled => Verdict::Inconclusive,
+                },
+                step: Some(step.id.clone()),
+                text: failure.message.clone(),
+                advice: failure.advice.clone(),
+            }),
+            Some(StepEnd::NotMeasured { because }) => reasons.push(Reason {
+                makes: Verdict::Inconclusive,
+                step: Some(step.id.clone()),
+                text: format!("not measured: {because}"),
+                advice: None,
+            }),
+            Some(StepEnd::Passed | StepEnd::Skipped { .. }) | None => {}
+        }
+    }
+    reasons
+}
+
+fn is_advisory(state: &State, work: &Work) -> bool {
+    let Work::Probe(name) = work else { return false };
+    state.started.plan.definition.probes.get(name).is_some_and(|probe| probe.severity == Severity::Advisory)
+}
+
+fn objectives(measures: &Measures) -> [(&'static str, &Measure); 4] {
+    [("rto", &measures.rto), ("rpo", &measures.rpo), ("copy_lag", &measures.copy_lag), ("data_age", &measures.data_age)]
+}
+
+fn missed_objectives(measures: &Measures) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (name, measure) in objectives(measures) {
+        if let (Some(value), Some(target)) = (measure.value, measure.target)
+            && value > target
+        {
+            let text = format!(
+                "objective `{name}` missed: {} measured, {} allowed ({} too long)",
+                show_duration(value),
+                show_duration(target),
+                show_duration(value - target)
+            );
+            reasons.push(Reason { makes: Verdict::Failed, step: None, text, advice: None });
+        }
+    }
+    reasons
+}
+
+fn unmeasured_objectives(measures: &Measures) -> Vec<Reason> {
+    objectives(measures)
+        .into_iter()
+        .filter(|(_, measure)| measure.target.is_some() && measure.value.is_none())
+        .map(|(name, measure)| Reason {
+            makes: Verdict::Failed,
+            step: None,
+            text: format!("objective `{name}` is not met: {}", measure.how),
+            advice: None,
+        })
+        .collect()
+}
+
+/// Every restore needs at least one required probe that ran and held. Said only where no step says more.
+fn unproven(state: &State) -> Vec<Reason> {
+    let definition = &state.started.plan.definition;
+    let mut reasons = Vec::new();
+    for restore in definition.restore.keys() {
+        let proven = definition.probes.iter().any(|(name, probe)| {
+            &probe.on == restore
+                && probe.severity == Severity::Required
+                && state.step(&Work::Probe(name.clone())).end() == Some(&StepEnd::Passed)
+        });
+        if !proven {
+            let text = format!("nothing proves `{restore}`: no required probe ran and held");
+            reasons.push(Reason { makes: Verdict::Inconclusive, step: None, text, advice: None });
+        }
+    }
+    reasons
+}

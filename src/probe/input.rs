@@ -1,0 +1,252 @@
+//! What a probe's settings become just before an attempt: templates filled, secrets and small files read.
+//!
+//! Invariant: what comes out is data. It is never looked at for references again, never given to a shell, and a secret
+//! leaves only as a [`Secret`]. Only the probe kinds call this module.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::cloud::error::CloudError;
+use crate::cloud::resource::Settings;
+use crate::definition::model::ProbeReason;
+use crate::probe::Miss;
+use crate::probe::target::Target;
+use crate::words::reference::{Template, check_port};
+use crate::words::secret::Secret;
+use crate::words::text::tame;
+use crate::words::time::show_duration;
+
+/// The longest secret that is read from a file, in bytes.
+const LONGEST_SECRET_BYTES: u64 = 64 * 1024;
+
+/// A miss without observations, its message made harmless.
+pub(crate) fn miss(reason: ProbeReason, message: &str) -> Miss {
+    Miss { reason, message: tame(message), observed: None, missing_data: false }
+}
+
+/// The typed form of a kind's checked settings.
+pub(crate) fn typed<T: DeserializeOwned>(settings: &Settings) -> Result<T, String> {
+    serde_json::from_value(Value::Object(settings.clone())).map_err(|error| format!("the settings do not fit: {error}"))
+}
+
+/// How people read the length of a wait.
+pub(crate) fn shown(duration: Duration) -> String {
+    show_duration(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX))
+}
+
+/// A variable of the environment that drill was started with.
+#[expect(clippy::disallowed_methods, reason = "secrets by name, and what programs inherit; nowhere else in probes")]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A setting as the user gave it: text with references, or a plain scalar.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Given(Value);
+
+impl Given {
+    /// Whether it is `null`.
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Whether it can be filled, whatever the references turn out to be.
+    pub(crate) fn check(&self, key: &str) -> Result<(), String> {
+        self.template(key).map(drop)
+    }
+
+    /// Whether it can be a port: a number, or one reference that yields one.
+    pub(crate) fn check_port(&self, key: &str) -> Result<(), String> {
+        let text = self.text().ok_or_else(|| format!("`{key}` needs a port"))?;
+        check_port(&text).map_err(|problem| format!("`{key}`: {problem}"))
+    }
+
+    /// The text with its references replaced by the values that the engine looked up.
+    pub(crate) fn fill(&self, key: &str, target: &Target) -> Result<String, Miss> {
+        let template = self.template(key).map_err(|problem| miss(ProbeReason::Setup, &problem))?;
+        template.fill(|reference| target.values.get(&reference.text()).cloned()).map_err(|missing| {
+            let message = format!("`{key}` needs `${{{{ {} }}}}`, which has no value", missing.text());
+            miss(ProbeReason::Setup, &message)
+        })
+    }
+
+    /// The same, as a port.
+    pub(crate) fn fill_port(&self, key: &str, target: &Target) -> Result<u16, Miss> {
+        let text = self.fill(key, target)?;
+        port(&text, key).map_err(|problem| miss(ProbeReason::Setup, &problem))
+    }
+
+    fn text(&self) -> Option<String> {
+        match &self.0 {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(truth) => Some(truth.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
+    fn template(&self, key: &str) -> Result<Template, String> {
+        let text = self.text().ok_or_else(|| format!("`{key}` needs text"))?;
+        Template::parse(&text).map_err(|bad| format!("`{key}`: {}", bad.message))
+    }
+}
+
+fn port(text: &str, key: &str) -> Result<u16, String> {
+    match text.trim().parse() {
+        Ok(0) | Err(_) => Err(format!("`{key}` needs a port from 1 to 65535, not `{}`", tame(text))),
+        Ok(port) => Ok(port),
+    }
+}
+
+/// Where a secret lives. A definition never holds the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub(crate) enum SecretRef {
+    /// A variable of drill's environment.
+    Env(String),
+    /// A file, relative to the definition's folder.
+    File(String),
+    /// A secret of AWS Secrets Manager in the destination; with `key`, one value of its JSON object.
+    SecretsManager { id: String, key: Option<String> },
+}
+
+impl TryFrom<Value> for SecretRef {
+    // The text is fixed: an error that quotes its input would print a literal secret.
+    type Error = &'static str;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        const WRONG: &str = "a secret is a reference: `{env: NAME}`, `{file: PATH}` or `{secretsmanager: ID}`, the \
+                             last with an optional `key`";
+        let Value::Object(mut parts) = value else { return Err(WRONG) };
+        let mut take = |key: &str| match parts.remove(key) {
+            None => Ok(None),
+            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
+            Some(_) => Err(WRONG),
+        };
+        let (env, file, manager, key) = (take("env")?, take("file")?, take("secretsmanager")?, take("key")?);
+        if !parts.is_empty() {
+            return Err(WRONG);
+        }
+        match (env, file, manager, key) {
+            (Some(name), None, None, None) => Ok(Self::Env(name)),
+            (None, Some(path), None, None) => Ok(Self::File(path)),
+            (None, None, Some(id), key) => Ok(Self::SecretsManager { id, key }),
+            _ => Err(WRONG),
+        }
+    }
+}
+
+impl SecretRef {
+    /// Reads the value, just before use.
+    ///
+    /// # Errors
+    /// A `setup` miss that names the reference and never its value.
+    pub(crate) async fn read(&self, target: &Target) -> Result<Secret, Miss> {
+        let missing = |problem: String| miss(ProbeReason::Setup, &problem);
+        let text = match self {
+            Self::Env(name) => environment(name)
+                .ok_or_else(|| missing(format!("the environment variable `{name}` is not set, or is not text")))?,
+            Self::File(path) => secret_file(path, &target.folder).map_err(missing)?,
+            Self::SecretsManager { id, key } => {
+                let read = target.secrets.secret(id, key.as_deref()).await;
+                let unread = |error: CloudError| format!("cannot read the secret `{id}`: {error}; {}", error.advice());
+                return read.map_err(|error| missing(unread(error)));
+            }
+        };
+        if text.is_empty() {
+            return Err(missing(format!("the secret at {self:?} is empty")));
+        }
+        Ok(Secret::new(text))
+    }
+}
+
+fn secret_file(written: &str, folder: &Path) -> Result<String, String> {
+    let bytes = file(&folder.join(written), written, LONGEST_SECRET_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("`{written}` is not UTF-8 text"))?;
+    // An editor's or `echo`'s last line break is not part of a password.
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+/// The bytes of a regular file of at most `longest` bytes. `shown` is its name in messages.
+///
+/// # Errors
+/// A sentence for the user.
+pub(crate) fn file(path: &Path, shown: &str, longest: u64) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("cannot read `{shown}`: {error}");
+    // A named pipe would block the thread for ever.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(format!("`{shown}` is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(longest + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > longest {
+        return Err(format!("`{shown}` is larger than {longest} bytes"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Given, SecretRef, file, secret_file};
+    use serde_json::json;
+
+    #[test]
+    fn a_secret_is_a_reference_and_errors_never_quote_the_value() {
+        let read = |value| serde_json::from_value::<SecretRef>(value);
+        assert_eq!(read(json!({ "env": "DB" })).unwrap(), SecretRef::Env("DB".into()));
+        assert_eq!(
+            read(json!({ "secretsmanager": "drill/orders", "key": "password" })).unwrap(),
+            SecretRef::SecretsManager { id: "drill/orders".into(), key: Some("password".into()) }
+        );
+        for bad in [
+            json!("canary-9f2c"),
+            json!({ "literal": "canary-9f2c" }),
+            json!({ "env": "A", "file": "canary-9f2c" }),
+            json!({ "env": ["canary-9f2c"] }),
+            json!({ "file": "canary-9f2c", "key": "x" }),
+        ] {
+            let error = read(bad).unwrap_err().to_string();
+            assert!(error.contains("a secret is a reference"), "{error}");
+            assert!(!error.contains("canary"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_one_trailing_line_break_is_trimmed() {
+        let folder = tempfile::tempdir().unwrap();
+        for (written, read) in [("pw\n", "pw"), ("pw\r\n", "pw"), ("pw\n\n", "pw\n"), (" pw ", " pw ")] {
+            std::fs::write(folder.path().join("password"), written).unwrap();
+            assert_eq!(secret_file("password", folder.path()).unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn files_are_bounded_and_must_be_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("big"), "x".repeat(11)).unwrap();
+        assert!(file(&folder.path().join("big"), "big", 10).unwrap_err().contains("larger than 10 bytes"));
+        assert!(file(&folder.path().join("big"), "big", 11).is_ok());
+        assert!(file(folder.path(), "folder", 10).unwrap_err().contains("is not a file"));
+        assert!(file(&folder.path().join("none"), "none", 10).unwrap_err().contains("cannot read `none`"));
+    }
+
+    #[test]
+    fn ports_are_numbers_or_references_to_one() {
+        let check = |value| serde_json::from_value::<Given>(value).unwrap().check_port("port");
+        for good in [json!(5432), json!("5432"), json!("${{ restore.orders.endpoint.port }}")] {
+            assert_eq!(check(good.clone()), Ok(()), "{good}");
+        }
+        for bad in [json!(0), json!(65_536), json!("http"), json!(null), json!("${{ restore.orders.endpoint.host }}")] {
+            assert!(check(bad.clone()).is_err(), "{bad}");
+        }
+    }
+}

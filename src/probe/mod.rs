@@ -1,0 +1,85 @@
+//! Probes: questions to a restored workload. One file a kind.
+//!
+//! A probe takes *one* attempt and answers with an [`Outcome`]. It never retries, sleeps, journals or prints: the engine
+//! owns that. Adding a kind: CONTRIBUTING, "Add a probe".
+
+pub mod command;
+pub mod expect;
+pub mod input;
+pub mod reach;
+pub mod sql;
+pub mod target;
+pub mod tcp;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cloud::resource::Settings;
+use crate::definition::model::ProbeReason;
+use crate::probe::target::Target;
+use crate::words::kind::ProbeKind;
+use crate::yaml::shape::Field;
+
+/// What one attempt observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Values by name: a query's columns, a program's JSON fields. Texts are made harmless and bounded.
+    pub values: BTreeMap<String, Value>,
+    /// Facts worth a line in the report: server version, certificate, exit code.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
+}
+
+/// Why one attempt did not hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Miss {
+    /// The class.
+    pub reason: ProbeReason,
+    /// What happened, expected and observed. Never a secret.
+    pub message: String,
+    /// What it saw before it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
+    /// The table or column that the query names does not exist (SQLSTATE 42P01, 42703).
+    #[serde(default)]
+    pub missing_data: bool,
+}
+
+/// One attempt's result, before expectations are looked at.
+pub type Outcome = Result<Observed, Miss>;
+
+/// A kind of probe.
+#[async_trait]
+pub trait ProbeCalls: Send + Sync {
+    /// Which kind.
+    fn kind(&self) -> ProbeKind;
+
+    /// The kind's settings, with types, ranges and documentation.
+    fn fields(&self) -> Vec<Field>;
+
+    /// The settings that a negative control may change: those that name the query, the target or the credential.
+    fn control_keys(&self) -> &'static [&'static str];
+
+    /// Whether the settings are consistent beyond their shapes.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn check(&self, settings: &Settings) -> Result<(), String>;
+
+    /// One attempt, no longer than `timeout` (real time).
+    async fn attempt(&self, settings: &Settings, target: &Target, timeout: Duration) -> Outcome;
+}
+
+/// The registry: the one line that a new kind adds.
+#[must_use]
+pub fn kind(kind: ProbeKind) -> &'static dyn ProbeCalls {
+    match kind {
+        ProbeKind::Tcp => &tcp::Tcp,
+        ProbeKind::Sql => &sql::Sql,
+        ProbeKind::Command => &command::Command,
+    }
+}

@@ -1,0 +1,153 @@
+//! What a run showed and, as important, what it did not look at. Derived from the plan and the state alone.
+
+use crate::cloud::resource::CheckResult;
+use crate::cloud::vault::CopyEvidence;
+use crate::definition::model::Severity;
+use crate::journal::event::{GoneProof, StepEnd};
+use crate::journal::state::{State, StepState};
+use crate::plan::step::Work;
+use crate::words::kind::Mode;
+
+/// Kept general on purpose: true of every drill of this version.
+const NEVER_TESTED: [&str; 7] = [
+    "Applications: none was started on the restored data, and no client was pointed at it.",
+    "Fail-over: DNS, load balancers, connection settings and message queues were not switched.",
+    "Performance: the restored resource was not put under load, and its size may differ from production.",
+    "Data outside the probes: only what the probes below ask was looked at. Everything else was restored unseen.",
+    "Isolation: whether the restored resource can reach, or be reached from, production was not probed.",
+    "Keys and passwords: whether they can be rotated, or would survive the loss of the source region, was not tried.",
+    "Other resources of the workload: queues, files, functions, certificates and the like are not part of this drill.",
+];
+
+/// What the run showed, one sentence each.
+#[must_use]
+pub fn tested(state: &State) -> Vec<String> {
+    let plan = &state.started.plan;
+    let destination = &plan.definition.destination;
+    let mut out = Vec::new();
+    for step in plan.steps.iter().filter(|step| passed(state, &step.work)) {
+        match &step.work {
+            Work::Pick(name) => {
+                out.push(format!("An eligible recovery point for {name} was in the vault {}.", destination.vault));
+            }
+            Work::Restore(name) => {
+                out.push(format!("AWS Backup restored {name} in {} to the end.", destination.region));
+            }
+            Work::Ready(name) => out.push(format!("What was restored for {name} became usable.")),
+            Work::Probe(name) => {
+                let on = plan.definition.probes.get(name).map(|probe| format!(" on {}", probe.on)).unwrap_or_default();
+                out.push(format!("The probe {name} held{on}."));
+            }
+            Work::Teardown(name) if was_removed(state, name) => {
+                out.push(format!("What was restored for {name} was removed, and AWS confirmed that it is gone."));
+            }
+            Work::Teardown(_) | Work::Preflight | Work::Report => {}
+        }
+    }
+    out
+}
+
+/// What the run did not look at, the particular before the general.
+#[must_use]
+pub fn not_tested(state: &State) -> Vec<String> {
+    let mut out = Vec::new();
+    surroundings(state, &mut out);
+    steps(state, &mut out);
+    probes(state, &mut out);
+    points(state, &mut out);
+    measures(state, &mut out);
+    out.extend(NEVER_TESTED.iter().map(|text| (*text).to_owned()));
+    out
+}
+
+fn passed(state: &State, work: &Work) -> bool {
+    matches!(state.steps.get(&work.id()), Some(StepState::Ended { end: StepEnd::Passed, .. }))
+}
+
+fn was_removed(state: &State, name: &crate::words::id::Name) -> bool {
+    let gone = state.ledger.get(name).and_then(|entry| entry.gone.as_ref());
+    gone.is_some_and(|(_, proof)| matches!(proof, GoneProof::AbsentTwice { .. }))
+}
+
+fn surroundings(state: &State, out: &mut Vec<String>) {
+    match state.started.mode {
+        Mode::Aws => {}
+        Mode::Sandbox => {
+            out.push("AWS itself: this was a rehearsal, and every answer came from a simulation.".to_owned());
+        }
+        Mode::CustomEndpoint => {
+            out.push("AWS itself: the answers came from an endpoint that was set by hand.".to_owned());
+        }
+    }
+    if state.started.made_world {
+        out.push("Real data: the simulated data was made up from the definition.".to_owned());
+    }
+    for (kind, because) in &state.started.unmeasurable {
+        out.push(format!("Probes of the kind {kind}: {}.", because.trim_end_matches('.')));
+    }
+    for check in state.checks.iter().flatten().filter(|check| check.result == CheckResult::NotChecked) {
+        out.push(format!("Before the start, {} was not checked: {}.", check.what, check.detail.trim_end_matches('.')));
+    }
+}
+
+fn steps(state: &State, out: &mut Vec<String>) {
+    for step in &state.started.plan.steps {
+        let Some(StepState::Ended { end, .. }) = state.steps.get(&step.id) else { continue };
+        match end {
+            StepEnd::Skipped { because } => {
+                out.push(format!("The step {} did not run: {}.", step.id, because.trim_end_matches('.')));
+            }
+            StepEnd::NotMeasured { because } => {
+                out.push(format!("The step {} could not be measured: {}.", step.id, because.trim_end_matches('.')));
+            }
+            StepEnd::Passed | StepEnd::Failed(_) => {}
+        }
+    }
+}
+
+fn probes(state: &State, out: &mut Vec<String>) {
+    let definition = &state.started.plan.definition;
+    for restore in definition.restore.keys() {
+        let mut own = definition.probes.values().filter(|probe| &probe.on == restore);
+        if !own.any(|probe| probe.severity == Severity::Required) {
+            out.push(format!("The content of {restore}: no required probe looks at it."));
+        }
+    }
+    for (name, probe) in &definition.probes {
+        if probe.severity == Severity::Advisory {
+            out.push(format!("The probe {name} is advisory: the verdict does not depend on it."));
+        }
+        if probe.negative_control.is_none() {
+            out.push(format!("The probe {name} has no negative control: it was not shown that it can fail."));
+        }
+    }
+}
+
+fn points(state: &State, out: &mut Vec<String>) {
+    for (name, picked) in &state.picked {
+        if picked.chosen.is_some() {
+            out.push(format!("Other recovery points of {name}: only the chosen one was restored."));
+        }
+        if matches!(picked.copy, CopyEvidence::Seen { .. }) {
+            out.push(format!(
+                "The loss of the source region: it was up, and the arrival of the copy for {name} was read there."
+            ));
+        }
+    }
+}
+
+fn measures(state: &State, out: &mut Vec<String>) {
+    let Some((_, conclusion)) = &state.concluded else { return };
+    let measures = &conclusion.measures;
+    let named = [
+        ("The recovery time", &measures.rto),
+        ("The age of the recovery point", &measures.rpo),
+        ("The time that the copy took", &measures.copy_lag),
+        ("The age of the newest data inside", &measures.data_age),
+    ];
+    for (name, measure) in named {
+        if measure.value.is_none() {
+            out.push(format!("{name}: {}.", measure.how.trim_end_matches('.')));
+        }
+    }
+}

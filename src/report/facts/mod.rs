@@ -1,0 +1,393 @@
+//! A run's journal → the context of a report: everything that a reader sees, in words.
+//!
+//! Invariant: a function of the records up to the last verdict and of the resource types' facts. No clock, no
+//! environment. Records after the verdict (the report's own files) do not change a byte. Strings are ready to be shown
+//! and not escaped: that is for the template's helpers.
+
+pub mod by_hand;
+pub mod diagram;
+pub mod limits;
+pub mod probe;
+pub mod restore;
+pub mod scope;
+pub mod steps;
+pub mod teardown;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::cloud::resource::{CheckResult, Types};
+use crate::definition::model::Objectives;
+use crate::journal::event::{CancelBy, Event, Recorded};
+use crate::journal::measure::Measure;
+use crate::journal::state::State;
+use crate::report::facts::diagram::Diagram;
+use crate::report::facts::probe::ProbeFacts;
+use crate::report::facts::restore::RestoreFacts;
+use crate::report::facts::scope::Scope;
+use crate::report::facts::steps::StepFacts;
+use crate::report::facts::teardown::TeardownFacts;
+use crate::words::kind::{Mode, Verdict};
+use crate::words::time::{show_duration, show_instant};
+
+/// Version of [`Context`], for templates and for `report.json`.
+///
+/// | version | since | change |
+/// |---|---|---|
+/// | 1 | 0.1.0 | first |
+pub const VERSION: u32 = 1;
+
+/// Everything that a template can show. Every field is always there; what is unknown is null.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Context {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What a reader must know before anything else: this is not evidence.
+    pub banner: Option<String>,
+    /// The verdict and why.
+    pub verdict: VerdictFacts,
+    /// Who, what, where, when.
+    pub scope: Scope,
+    /// Targets against what was measured.
+    pub objectives: Vec<Objective>,
+    /// What the recovery time is made of.
+    pub rto_phases: Vec<Row>,
+    /// What the run showed.
+    pub tested: Vec<String>,
+    /// What it did not look at.
+    pub not_tested: Vec<String>,
+    /// What the preflight found.
+    pub checks: Vec<CheckFacts>,
+    /// Each restore.
+    pub restores: Vec<RestoreFacts>,
+    /// Each step, in the plan's order.
+    pub steps: Vec<StepFacts>,
+    /// Mermaid diagrams.
+    pub diagram: Diagram,
+    /// Each probe.
+    pub probes: Vec<ProbeFacts>,
+    /// What became of what the run made.
+    pub teardown: TeardownFacts,
+    /// Warnings, in order.
+    pub warnings: Vec<WarningFacts>,
+    /// Where the run left the usual way.
+    pub deviations: Vec<String>,
+    /// What ties the report to its journal.
+    pub seal: Seal,
+}
+
+/// A name and a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+/// The verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerdictFacts {
+    /// `passed`, `failed`, `inconclusive`, `leaked` or `unfinished`.
+    pub word: String,
+    /// The word in capitals.
+    pub heading: String,
+    /// A sign for it.
+    pub icon: String,
+    /// What it means, in a sentence.
+    pub sentence: String,
+    /// The exit code of `drill run`; null while unfinished.
+    pub exit_code: Option<u8>,
+    /// Why, most important first.
+    pub reasons: Vec<ReasonFacts>,
+}
+
+/// One reason of a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReasonFacts {
+    /// The verdict that it makes.
+    pub makes: String,
+    /// The step that it is about.
+    pub step: Option<String>,
+    /// In words.
+    pub text: String,
+    /// What to do next.
+    pub advice: Option<String>,
+}
+
+/// A target and what was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Objective {
+    /// `rto`, `rpo`, `copy_lag`, `data_age`.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// The target, if there is one.
+    pub target: Option<String>,
+    /// What was measured, if it could be.
+    pub measured: Option<String>,
+    /// `yes`, `no`, or `no target`.
+    pub met: String,
+    /// How it was measured, or why it was not.
+    pub how: String,
+}
+
+/// One finding of the preflight.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckFacts {
+    /// What was looked at.
+    pub what: String,
+    /// `ok`, `failed`, `warning`, `not checked`.
+    pub result: String,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// A warning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WarningFacts {
+    /// When.
+    pub at: String,
+    /// About which step.
+    pub step: String,
+    /// In words.
+    pub text: String,
+}
+
+/// What ties the report to its journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seal {
+    /// Hash of the last record that the report is made from.
+    pub head: String,
+    /// How many records that are.
+    pub records: u64,
+    /// When the last of them was written.
+    pub last: String,
+}
+
+/// The context of a run's report.
+#[must_use]
+pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
+    let (state, events) = (&at_verdict(state, events), until_verdict(events));
+    Context {
+        version: VERSION,
+        banner: banner(state),
+        verdict: verdict(state),
+        scope: scope::scope(state),
+        objectives: objectives(state),
+        rto_phases: rto_phases(state),
+        tested: limits::tested(state),
+        not_tested: limits::not_tested(state),
+        checks: checks(state),
+        restores: restore::restores(state, events, types),
+        steps: steps::steps(state),
+        diagram: diagram::diagram(state),
+        probes: probe::probes(state),
+        teardown: teardown::teardown(state, types),
+        warnings: warnings(state),
+        deviations: deviations(state, events),
+        seal: seal(state, events),
+    }
+}
+
+/// The records that a report is made from: up to the last verdict, or all while there is none.
+#[must_use]
+pub fn until_verdict(events: &[Recorded]) -> &[Recorded] {
+    let last = events.iter().rposition(|record| matches!(record.event, Event::Concluded { .. }));
+    last.and_then(|at| events.get(..=at)).unwrap_or(events)
+}
+
+/// The state that those records make: what came after the verdict is not in it.
+#[must_use]
+pub fn at_verdict(state: &State, events: &[Recorded]) -> State {
+    State::replay(until_verdict(events)).unwrap_or_else(|_| state.clone())
+}
+
+/// A duration or, where there is none, nothing.
+pub(crate) fn shown(duration: Option<SignedDuration>) -> Option<String> {
+    duration.map(show_duration)
+}
+
+/// An instant, or words for not knowing it.
+pub(crate) fn shown_instant(instant: Option<Timestamp>) -> String {
+    instant.map_or_else(|| "unknown".to_owned(), show_instant)
+}
+
+/// A JSON value as a person would write it.
+pub(crate) fn shown_value(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => "nothing (null)".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn banner(state: &State) -> Option<String> {
+    match state.started.mode {
+        Mode::Aws => None,
+        Mode::Sandbox => {
+            let seed = state.started.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
+            Some(format!("REHEARSAL — simulated AWS{seed}. Not evidence."))
+        }
+        Mode::CustomEndpoint => {
+            Some("REHEARSAL — an endpoint was overridden, so AWS itself did not answer. Not evidence.".to_owned())
+        }
+    }
+}
+
+fn verdict(state: &State) -> VerdictFacts {
+    let Some((_, conclusion)) = &state.concluded else {
+        return VerdictFacts {
+            word: "unfinished".to_owned(),
+            heading: "UNFINISHED".to_owned(),
+            icon: "⏳".to_owned(),
+            sentence: "The run has not ended yet. Nothing here is a result.".to_owned(),
+            exit_code: None,
+            reasons: Vec::new(),
+        };
+    };
+    let (icon, sentence) = match conclusion.verdict {
+        Verdict::Passed => (
+            "✅",
+            "The recovery point was restored, every required probe of the restored data held, every target was met, \
+             and nothing was left behind.",
+        ),
+        Verdict::Failed => ("❌", "The backup did not prove itself. The reasons are below."),
+        Verdict::Inconclusive => {
+            ("⚠️", "Something around the drill stood in the way, so the backup is neither proven nor disproven.")
+        }
+        Verdict::Leaked => {
+            ("🚨", "Something that this run made may still exist and cost money. How to remove it is below.")
+        }
+    };
+    let reasons = conclusion.reasons.iter().map(|reason| ReasonFacts {
+        makes: reason.makes.word().to_owned(),
+        step: reason.step.as_ref().map(ToString::to_string),
+        text: reason.text.clone(),
+        advice: reason.advice.clone(),
+    });
+    VerdictFacts {
+        word: conclusion.verdict.word().to_owned(),
+        heading: conclusion.verdict.word().to_uppercase(),
+        icon: icon.to_owned(),
+        sentence: sentence.to_owned(),
+        exit_code: Some(conclusion.verdict.exit_code()),
+        reasons: reasons.collect(),
+    }
+}
+
+fn objectives(state: &State) -> Vec<Objective> {
+    if let Some((_, conclusion)) = &state.concluded {
+        let measures = &conclusion.measures;
+        return four([&measures.rto, &measures.rpo, &measures.copy_lag, &measures.data_age]);
+    }
+    let Objectives { rto, rpo, copy_lag, data_age } = &state.started.plan.definition.objectives;
+    let [rto, rpo, copy_lag, data_age] = [rto, rpo, copy_lag, data_age].map(|target| Measure {
+        value: None,
+        target: *target,
+        how: "the run has not ended".to_owned(),
+    });
+    four([&rto, &rpo, &copy_lag, &data_age])
+}
+
+/// The four measures with their names, in the order of [`crate::journal::measure::Measures`].
+pub(crate) fn four(measures: [&Measure; 4]) -> Vec<Objective> {
+    const NAMES: [(&str, &str); 4] = [
+        ("rto", "Recovery time (RTO)"),
+        ("rpo", "Age of the recovery point (RPO)"),
+        ("copy_lag", "Time that the copy took to arrive"),
+        ("data_age", "Age of the newest data inside"),
+    ];
+    NAMES
+        .iter()
+        .zip(measures)
+        .map(|((id, name), measure)| Objective {
+            id: (*id).to_owned(),
+            name: (*name).to_owned(),
+            target: shown(measure.target),
+            measured: shown(measure.value),
+            met: match measure.met() {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "no target",
+            }
+            .to_owned(),
+            how: measure.how.clone(),
+        })
+        .collect()
+}
+
+fn rto_phases(state: &State) -> Vec<Row> {
+    let Some((_, conclusion)) = &state.concluded else { return Vec::new() };
+    let phases = &conclusion.measures.rto_phases;
+    phases.iter().map(|(name, took)| Row { name: name.clone(), value: show_duration(*took) }).collect()
+}
+
+fn checks(state: &State) -> Vec<CheckFacts> {
+    let checks = state.checks.iter().flatten();
+    checks
+        .map(|check| CheckFacts {
+            what: check.what.clone(),
+            result: match check.result {
+                CheckResult::Ok => "ok",
+                CheckResult::Failed => "failed",
+                CheckResult::Warning => "warning",
+                CheckResult::NotChecked => "not checked",
+            }
+            .to_owned(),
+            detail: check.detail.clone(),
+        })
+        .collect()
+}
+
+fn warnings(state: &State) -> Vec<WarningFacts> {
+    let warnings = state.warnings.iter();
+    warnings
+        .map(|warning| WarningFacts {
+            at: show_instant(warning.at),
+            step: warning.step.to_string(),
+            text: warning.text.clone(),
+        })
+        .collect()
+}
+
+fn deviations(state: &State, events: &[Recorded]) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Some((at, by)) = &state.cancelled {
+        let by = match by {
+            CancelBy::Signal => "a person or the machine interrupted it (Ctrl-C or SIGTERM)",
+            CancelBy::Command => "somebody cancelled it with drill cancel",
+            CancelBy::NewerRun => "its process had died and a newer run of the same drill ended it",
+            CancelBy::MaxDuration => "the longest duration that the definition allows was over",
+            CancelBy::WorldLost => "the process that held the simulated AWS died",
+            CancelBy::JournalLost => "its journal could not be written any more",
+        };
+        out.push(format!("The run was ended early at {}: {by}.", show_instant(*at)));
+    }
+    for record in events {
+        let at = show_instant(record.at);
+        match &record.event {
+            Event::RunResumed { by } => out.push(format!(
+                "At {at} another process went on with the run ({by}). \
+                 The recovery time still counts from the first start."
+            )),
+            Event::TeardownReopened => out.push(format!("At {at} the teardown was opened once more.")),
+            Event::RestoreAccepted { restore, found: true, job } => out.push(format!(
+                "At {at} the restore job {job} of {restore} was found again: the answer to its start had been lost."
+            )),
+            Event::RestoreRefused { restore, error } => {
+                out.push(format!("At {at} AWS refused to start the restore of {restore}: {error}."));
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+fn seal(state: &State, events: &[Recorded]) -> Seal {
+    Seal {
+        head: events.last().map_or_else(|| "no records".to_owned(), |record| record.hash.as_str().to_owned()),
+        records: events.last().map_or(0, |record| record.seq),
+        last: show_instant(events.last().map_or(state.started_at, |record| record.at)),
+    }
+}

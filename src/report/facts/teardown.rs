@@ -1,0 +1,184 @@
+//! What became of everything that a run may have made.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::cloud::resource::Types;
+use crate::journal::event::{GoneProof, Witness};
+use crate::journal::ledger::{Entry, Existence};
+use crate::journal::state::State;
+use crate::report::facts::restore::made_arn;
+use crate::words::id::Name;
+use crate::words::time::{show_duration, show_instant};
+
+/// The teardown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TeardownFacts {
+    /// One sentence.
+    pub summary: String,
+    /// Everything that the run may have made.
+    pub entries: Vec<EntryFacts>,
+    /// What may still exist.
+    pub left: Vec<LeftFacts>,
+    /// How long everything was held, together.
+    pub held: String,
+}
+
+/// One thing that the run may have made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EntryFacts {
+    /// The restore that it is of.
+    pub restore: String,
+    /// Its type.
+    pub kind: String,
+    /// Its ARN.
+    pub arn: String,
+    /// `gone`, `present` or `unknown`.
+    pub state: String,
+    /// A sign for it.
+    pub icon: String,
+    /// When it was written down, before it was asked for.
+    pub noted: String,
+    /// What proves that it is the run's own.
+    pub witness: String,
+    /// When its removal was asked for.
+    pub asked: Option<String>,
+    /// When AWS accepted that.
+    pub accepted: Option<String>,
+    /// When it was known to be gone.
+    pub gone: Option<String>,
+    /// How that is known.
+    pub proof: String,
+    /// How long it was held.
+    pub held: String,
+}
+
+/// Something that may still exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftFacts {
+    /// Its ARN.
+    pub arn: String,
+    /// What is known of it.
+    pub why: String,
+    /// The commands that remove it.
+    pub command: String,
+    /// What makes drill try again.
+    pub resume: String,
+}
+
+/// The teardown of a run.
+#[must_use]
+pub fn teardown(state: &State, types: Types) -> TeardownFacts {
+    let end = state.concluded.as_ref().map_or(state.last_at, |(at, _)| *at);
+    let left: Vec<LeftFacts> = state
+        .ledger
+        .iter()
+        .filter(|(_, entry)| entry.existence() != Existence::Gone)
+        .filter_map(|(name, entry)| left(state, types, name, entry))
+        .collect();
+    let held: SignedDuration = state.ledger.values().filter_map(|entry| held(entry, end)).sum();
+    TeardownFacts {
+        summary: summary(state, left.len()),
+        entries: state.ledger.iter().map(|(name, entry)| facts(state, name, entry, end)).collect(),
+        left,
+        held: show_duration(held),
+    }
+}
+
+/// The word of an existence, as JSON has it.
+#[must_use]
+pub fn existence_word(existence: Existence) -> &'static str {
+    match existence {
+        Existence::Gone => "gone",
+        Existence::Present => "present",
+        Existence::Unknown => "unknown",
+    }
+}
+
+fn summary(state: &State, left: usize) -> String {
+    match (state.ledger.len(), left) {
+        (0, _) => "The run asked AWS for nothing, so there was nothing to remove.".to_owned(),
+        (_, 0) => "Everything that the run may have made is known to be gone.".to_owned(),
+        (_, 1) => "One thing that the run may have made is not known to be gone.".to_owned(),
+        (_, left) => format!("{left} things that the run may have made are not known to be gone."),
+    }
+}
+
+fn facts(state: &State, name: &Name, entry: &Entry, end: Timestamp) -> EntryFacts {
+    let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind.to_string());
+    let existence = entry.existence();
+    EntryFacts {
+        restore: name.to_string(),
+        kind: kind.unwrap_or_default(),
+        arn: made_arn(entry).to_owned(),
+        state: existence_word(existence).to_owned(),
+        icon: if existence == Existence::Gone { "✅" } else { "🚨" }.to_owned(),
+        noted: show_instant(entry.intended_at),
+        witness: witness(entry),
+        asked: entry.removal.as_ref().map(|(at, _)| show_instant(*at)),
+        accepted: entry.removal_accepted_at.map(show_instant),
+        gone: entry.gone.as_ref().map(|(at, _)| show_instant(*at)),
+        proof: proof(entry),
+        held: held(entry, end).map_or_else(|| "not at all".to_owned(), show_duration),
+    }
+}
+
+fn witness(entry: &Entry) -> String {
+    match entry.removal.as_ref().map(|(_, witness)| witness) {
+        Some(Witness::RestoreJob { job }) => format!("the run's own restore job {job} made it"),
+        Some(Witness::Tag) => "it carries the tag drill:run with this run's id".to_owned(),
+        None => "none was needed: no removal was asked for".to_owned(),
+    }
+}
+
+fn proof(entry: &Entry) -> String {
+    match entry.gone.as_ref().map(|(_, proof)| proof) {
+        Some(GoneProof::AbsentTwice { first, second }) => format!(
+            "AWS answered twice that it does not exist, at {} and at {}",
+            show_instant(*first),
+            show_instant(*second)
+        ),
+        Some(GoneProof::NeverStarted) => "AWS refused to start the restore, so it was never made".to_owned(),
+        Some(GoneProof::WorldLost) => "the simulated AWS ended, and everything in it".to_owned(),
+        None => "not known to be gone".to_owned(),
+    }
+}
+
+fn left(state: &State, types: Types, name: &Name, entry: &Entry) -> Option<LeftFacts> {
+    let restore = state.started.plan.definition.restore.get(name)?;
+    let expected = &entry.intended.expected;
+    Some(LeftFacts {
+        arn: made_arn(entry).to_owned(),
+        why: why_left(entry),
+        command: types(restore.kind).by_hand(expected).remove.join("\n"),
+        resume: format!("drill resume {}", state.run),
+    })
+}
+
+fn why_left(entry: &Entry) -> String {
+    let name = &entry.intended.expected.name;
+    if let Some((at, observation)) = &entry.seen {
+        return format!("It was last seen at {} as {}.", show_instant(*at), observation.status);
+    }
+    match (&entry.job, &entry.job_seen) {
+        (Some(job), Some((at, seen))) => format!(
+            "The restore job {job} was {} at {}. AWS cannot cancel a restore job: it may still make {name}.",
+            seen.status.word(),
+            show_instant(*at)
+        ),
+        (Some(job), None) => {
+            format!("The restore job {job} was accepted and not seen again. It may still make {name}.")
+        }
+        (None, _) => format!("The start of the restore may have reached AWS. It may still make {name}."),
+    }
+}
+
+/// From the accepted start to the proof that it is gone, or to the end of the run.
+fn held(entry: &Entry, end: Timestamp) -> Option<SignedDuration> {
+    if matches!(entry.gone, Some((_, GoneProof::NeverStarted))) {
+        return None;
+    }
+    let from = entry.accepted_at.unwrap_or(entry.intended_at);
+    let to = entry.gone.as_ref().map_or(end, |(at, _)| *at);
+    Some(to.duration_since(from).max(SignedDuration::ZERO))
+}

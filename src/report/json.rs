@@ -1,0 +1,193 @@
+//! A run for programs: what `drill run --output json` prints, and `report.json`.
+
+use jiff::SignedDuration;
+use serde_json::{Map, Value, json};
+
+use crate::cloud::resource::Types;
+use crate::journal::event::{Class, Failure, GoneProof, Recorded, StepEnd};
+use crate::journal::ledger::{Entry, Existence};
+use crate::journal::measure::{Measure, RestoreMeasures};
+use crate::journal::state::{State, StepState};
+use crate::journal::verdict::Reason;
+use crate::plan::step::Step;
+use crate::report::facts::restore::made_arn;
+use crate::report::facts::steps::{attempts, status, took};
+use crate::report::facts::teardown::existence_word;
+use crate::report::facts::{at_verdict, context};
+use crate::words::id::{Name, StepId};
+use crate::words::kind::Verdict;
+
+/// Version of the JSON that [`summary`] and [`report`] make.
+///
+/// | version | since | change |
+/// |---|---|---|
+/// | 1 | 0.1.0 | first |
+pub const VERSION: u32 = 1;
+
+/// A run as one object. `evidence` is the folder of its report, where there is one. While the run has no verdict,
+/// `verdict` and `exit_code` are null.
+///
+/// ```json
+/// {"version":1,"run":"…","drill":"rds-prod","mode":"aws","verdict":"passed","exit_code":0,"evidence":"reports/…",
+///  "measures":{"rto":{"seconds":1260,"target_seconds":3600,"met":true},"rpo":{},"copy_lag":{},"data_age":{}},
+///  "steps":[{"id":"pick.orders","kind":"pick","status":"passed","seconds":1.2,"attempts":1}],
+///  "created":[{"arn":"…","type":"rds","removed":true,"state":"gone"}],
+///  "failure":null,"failures":[],
+///  "restores":{"orders":{"measures":{},"recovery_point":"…","job":"…","arn":"…"}}}
+/// ```
+///
+/// A step's status is `passed`, `failed`, `skipped`, `not_measured`, `waiting` or `running`. A failure is
+/// `{"step","class","message","request_id"}`; its class is `data`, `environment`, `deadline`, `cancelled`,
+/// `untrustworthy` or `leaked`; its step is null where it is about the whole run. `failure` is the one that decided.
+#[must_use]
+pub fn summary(state: &State, evidence: Option<&str>) -> Value {
+    let definition = &state.started.plan.definition;
+    let verdict = state.concluded.as_ref().map(|(_, conclusion)| conclusion.verdict);
+    let failures = failures(state);
+    let decided = failures.first().filter(|_| verdict != Some(Verdict::Passed));
+    let restores: Map<String, Value> =
+        definition.restore.keys().map(|name| (name.to_string(), restore(state, name))).collect();
+    json!({
+        "version": VERSION,
+        "run": state.run,
+        "drill": definition.name,
+        "mode": state.started.mode,
+        "verdict": verdict,
+        "exit_code": verdict.map(Verdict::exit_code),
+        "evidence": evidence,
+        "measures": measures(state),
+        "steps": state.started.plan.steps.iter().map(|one| step(state, one)).collect::<Vec<Value>>(),
+        "created": state.ledger.iter().filter_map(|(name, entry)| created(state, name, entry)).collect::<Vec<Value>>(),
+        "failure": decided,
+        "failures": failures,
+        "restores": restores,
+    })
+}
+
+/// `report.json`: the summary at the verdict, and under `report` the context of the report's template. Like the report
+/// it is a function of the journal alone, so `evidence` is null.
+#[must_use]
+pub fn report(state: &State, events: &[Recorded], types: Types) -> Value {
+    let mut value = summary(&at_verdict(state, events), None);
+    if let Value::Object(fields) = &mut value {
+        fields.insert("report".to_owned(), json!(context(state, events, types)));
+    }
+    value
+}
+
+fn measures(state: &State) -> Value {
+    if let Some((_, conclusion)) = &state.concluded {
+        let all = &conclusion.measures;
+        return four([&all.rto, &all.rpo, &all.copy_lag, &all.data_age]);
+    }
+    let objectives = &state.started.plan.definition.objectives;
+    let pending =
+        |target: Option<SignedDuration>| json!({ "seconds": null, "target_seconds": target.map(seconds), "met": null });
+    json!({
+        "rto": pending(objectives.rto),
+        "rpo": pending(objectives.rpo),
+        "copy_lag": pending(objectives.copy_lag),
+        "data_age": pending(objectives.data_age),
+    })
+}
+
+fn four([rto, rpo, copy_lag, data_age]: [&Measure; 4]) -> Value {
+    json!({ "rto": measure(rto), "rpo": measure(rpo), "copy_lag": measure(copy_lag), "data_age": measure(data_age) })
+}
+
+fn measure(measure: &Measure) -> Value {
+    json!({
+        "seconds": measure.value.map(seconds),
+        "target_seconds": measure.target.map(seconds),
+        "met": measure.met(),
+    })
+}
+
+/// Seconds, whole where they are.
+fn seconds(duration: SignedDuration) -> Value {
+    if duration.subsec_nanos() == 0 { json!(duration.as_secs()) } else { json!(duration.as_secs_f64()) }
+}
+
+fn step(state: &State, step: &Step) -> Value {
+    let now = state.steps.get(&step.id).unwrap_or(&StepState::Waiting);
+    json!({
+        "id": step.id,
+        "kind": step.work.kind(),
+        "status": status(now),
+        "seconds": took(now).map(seconds),
+        "attempts": attempts(state, step),
+    })
+}
+
+/// What was made, or may have been: a start that AWS refused made nothing.
+fn created(state: &State, name: &Name, entry: &Entry) -> Option<Value> {
+    if matches!(entry.gone, Some((_, GoneProof::NeverStarted))) {
+        return None;
+    }
+    let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind);
+    let existence = entry.existence();
+    Some(json!({
+        "arn": made_arn(entry),
+        "type": kind,
+        "removed": existence == Existence::Gone,
+        "state": existence_word(existence),
+    }))
+}
+
+fn restore(state: &State, name: &Name) -> Value {
+    let own = state.concluded.as_ref().and_then(|(_, conclusion)| conclusion.measures.restores.get(name));
+    let measures = own.map(|RestoreMeasures { rto, rpo, copy_lag, data_age }| four([rto, rpo, copy_lag, data_age]));
+    let entry = state.ledger.get(name);
+    let point = state.picked.get(name).and_then(|picked| picked.chosen.as_ref()).map(|point| &point.arn);
+    json!({
+        "measures": measures,
+        "recovery_point": point,
+        "job": entry.and_then(|entry| entry.job.as_ref()),
+        "arn": entry.map(made_arn),
+    })
+}
+
+/// The verdict's reasons, most important first, then failed steps that none of them is about.
+fn failures(state: &State) -> Vec<Value> {
+    let reasons = state.concluded.iter().flat_map(|(_, conclusion)| &conclusion.reasons);
+    let mut told: Vec<&StepId> = Vec::new();
+    let mut out = Vec::new();
+    for reason in reasons {
+        match reason.step.as_ref().and_then(|id| failed(state, id).map(|failure| (id, failure))) {
+            Some((id, _)) if told.contains(&id) => {}
+            Some((id, failure)) => {
+                told.push(id);
+                out.push(of_step(id, failure));
+            }
+            None => out.push(of_reason(reason)),
+        }
+    }
+    for step in &state.started.plan.steps {
+        if let Some(failure) = failed(state, &step.id)
+            && !told.contains(&&step.id)
+        {
+            out.push(of_step(&step.id, failure));
+        }
+    }
+    out
+}
+
+fn failed<'a>(state: &'a State, id: &StepId) -> Option<&'a Failure> {
+    match state.steps.get(id) {
+        Some(StepState::Ended { end: StepEnd::Failed(failure), .. }) => Some(failure),
+        _ => None,
+    }
+}
+
+fn of_step(id: &StepId, failure: &Failure) -> Value {
+    json!({ "step": id, "class": failure.class, "message": failure.message, "request_id": failure.request_id })
+}
+
+fn of_reason(reason: &Reason) -> Value {
+    let class = match reason.makes {
+        Verdict::Passed | Verdict::Failed => json!(Class::Data),
+        Verdict::Inconclusive => json!(Class::Environment),
+        Verdict::Leaked => json!("leaked"),
+    };
+    json!({ "step": reason.step, "class": class, "message": reason.text, "request_id": null })
+}

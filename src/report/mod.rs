@@ -1,0 +1,9 @@
+//! State → what people and programs read. Pure, but for `write`.
+//!
+//! `facts` turns a run's state into the context of a template; `runbook` renders it; `json` is the same for programs.
+
+pub mod facts;
+pub mod json;
+pub mod markdown;
+pub mod runbook;
+pub mod write;

@@ -1,0 +1,202 @@
+//! A report's context + a Handlebars template → Markdown.
+//!
+//! Invariants: strict, so a field that does not exist is an error that names template, line and column, in `{{#if}}`
+//! too. Safe, so what a template puts out is escaped for Markdown unless it asks for the raw text with three braces.
+//! Nothing is read from disk: `cli` reads a user's templates, and the journal keeps them.
+//!
+//! | helper | puts out |
+//! |---|---|
+//! | `{{x}}`, `{{md x}}` | ordinary text, one line |
+//! | `{{cell x}}` | the same for a table's cell: never empty |
+//! | `{{code x}}` | inline code, in a table too |
+//! | `{{block "sh" x}}` | a fenced block |
+//! | `{{mermaid x}}` | the inside of a quoted label of Mermaid |
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use handlebars::{
+    Context as Data, Handlebars, Helper, HelperDef, HelperResult, JsonRender as _, JsonTruthy as _, Output,
+    RenderContext, RenderError, RenderErrorReason, Renderable as _, TemplateError,
+};
+
+use crate::plan::show::mermaid::label;
+use crate::report::facts::Context;
+use crate::report::markdown;
+use crate::words::id::Name;
+
+/// The templates that are built in: the same files that a user can copy and change.
+const BUILT_IN: [(&str, &str); 9] = [
+    ("default", include_str!("../../runbooks/default.md.hbs")),
+    ("partials/by-hand", include_str!("../../runbooks/partials/by-hand.md.hbs")),
+    ("partials/limits", include_str!("../../runbooks/partials/limits.md.hbs")),
+    ("partials/probes", include_str!("../../runbooks/partials/probes.md.hbs")),
+    ("partials/restores", include_str!("../../runbooks/partials/restores.md.hbs")),
+    ("partials/scope", include_str!("../../runbooks/partials/scope.md.hbs")),
+    ("partials/steps", include_str!("../../runbooks/partials/steps.md.hbs")),
+    ("partials/teardown", include_str!("../../runbooks/partials/teardown.md.hbs")),
+    ("partials/verdict", include_str!("../../runbooks/partials/verdict.md.hbs")),
+];
+
+/// Where in a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The template's name.
+    pub template: String,
+    /// Line and column, from 1, where they are known.
+    pub at: Option<(usize, usize)>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "runbooks/{}.md.hbs", self.template)?;
+        match self.at {
+            Some((line, column)) => write!(f, ", line {line}, column {column}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A report that could not be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunbookError {
+    /// No template has the name.
+    #[error("there is no runbook `{name}`: write `runbooks/{name}.md.hbs`, or use one of {known}")]
+    Unknown { name: String, known: String },
+    /// A template that is no Handlebars.
+    #[error("{place}: {reason}")]
+    Syntax { place: Place, reason: String },
+    /// A template that uses a field that does not exist.
+    #[error("{place}: there is no `{field}` here; the built-in templates show which fields there are")]
+    Missing { place: Place, field: String },
+    /// Anything else.
+    #[error("{place}: {reason}")]
+    Render { place: Place, reason: String },
+}
+
+/// The templates that are built in, by name: `default`, and `partials/…`.
+#[must_use]
+pub fn built_in() -> BTreeMap<String, String> {
+    BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+/// Renders a runbook. `templates` are laid over the built-in ones, so a user's own may use any built-in partial.
+///
+/// # Errors
+/// When there is no such runbook, a template is no Handlebars, or it uses what does not exist.
+pub fn render(templates: &BTreeMap<String, String>, runbook: &Name, context: &Context) -> Result<String, RunbookError> {
+    let mut all = built_in();
+    all.extend(templates.iter().map(|(name, text)| (name.clone(), text.clone())));
+    if !all.contains_key(runbook.as_str()) {
+        let known: Vec<String> =
+            all.keys().filter(|name| !name.contains('/')).map(|name| format!("`{name}`")).collect();
+        return Err(RunbookError::Unknown { name: runbook.to_string(), known: known.join(", ") });
+    }
+    let mut registry = registry();
+    for (name, text) in &all {
+        registry.register_template_string(name, text).map_err(|error| syntax(name, &error))?;
+    }
+    registry.render(runbook.as_str(), context).map_err(|error| failed(runbook, &error))
+}
+
+fn registry() -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(markdown::inline);
+    registry.register_helper("if", Box::new(If { when: true }));
+    registry.register_helper("unless", Box::new(If { when: false }));
+    registry.register_helper("md", Box::new(Escape { name: "md", escape: markdown::inline }));
+    registry.register_helper("cell", Box::new(Escape { name: "cell", escape: markdown::cell }));
+    registry.register_helper("code", Box::new(Escape { name: "code", escape: markdown::code }));
+    registry.register_helper("mermaid", Box::new(Escape { name: "mermaid", escape: label }));
+    registry.register_helper("block", Box::new(Block));
+    registry
+}
+
+fn syntax(name: &str, error: &TemplateError) -> RunbookError {
+    let template = error.name().map_or(name, String::as_str).to_owned();
+    RunbookError::Syntax { place: Place { template, at: error.pos() }, reason: error.reason().to_string() }
+}
+
+fn failed(runbook: &Name, error: &RenderError) -> RunbookError {
+    let template = error.template_name.clone().unwrap_or_else(|| runbook.to_string());
+    let place = Place { template, at: error.line_no.zip(error.column_no) };
+    match error.reason() {
+        RenderErrorReason::MissingVariable(field) => {
+            RunbookError::Missing { place, field: field.clone().unwrap_or_else(|| "that field".to_owned()) }
+        }
+        RenderErrorReason::TemplateError(error) => syntax(runbook.as_str(), error),
+        other => RunbookError::Render { place, reason: other.to_string() },
+    }
+}
+
+/// The text of a helper's parameter. One that does not exist is an error; null is empty.
+fn parameter(helper: &Helper<'_>, name: &'static str, index: usize) -> Result<String, RenderError> {
+    let value = helper.param(index).ok_or(RenderErrorReason::ParamNotFoundForIndex(name, index))?;
+    if value.is_value_missing() {
+        return Err(RenderError::strict_error(value.relative_path()));
+    }
+    Ok(value.value().render())
+}
+
+/// A helper that puts out its one parameter, escaped.
+struct Escape {
+    name: &'static str,
+    escape: fn(&str) -> String,
+}
+
+impl HelperDef for Escape {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Data,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let text = parameter(helper, self.name, 0)?;
+        out.write(&(self.escape)(&text))?;
+        Ok(())
+    }
+}
+
+/// `{{block "language" text}}`.
+struct Block;
+
+impl HelperDef for Block {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Data,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let (language, text) = (parameter(helper, "block", 0)?, parameter(helper, "block", 1)?);
+        out.write(&markdown::block(&language, &text))?;
+        Ok(())
+    }
+}
+
+/// `{{#if}}` and `{{#unless}}` that refuse a field that does not exist; the ones of the crate take it for false.
+struct If {
+    when: bool,
+}
+
+impl HelperDef for If {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        data: &'rc Data,
+        context: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let value = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("if", 0))?;
+        if value.is_value_missing() {
+            return Err(RenderError::strict_error(value.relative_path()));
+        }
+        let chosen = if value.value().is_truthy(false) == self.when { helper.template() } else { helper.inverse() };
+        chosen.map_or(Ok(()), |template| template.render(registry, data, context, out))
+    }
+}

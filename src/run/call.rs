@@ -1,0 +1,132 @@
+//! What a step can ask for, and how calls become events.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::cloud::error::{CloudError, ErrorKind};
+use crate::journal::event::{Class, Event, Failure, Recorded, StepEnd};
+use crate::journal::state::State;
+use crate::journal::store::StoreError;
+use crate::run::services::Services;
+use crate::run::step;
+use crate::words::id::{Name, StepId};
+
+/// One call to the outside. At most one is under way per step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Look at everything before the first write.
+    Preflight,
+    /// List, sort out and choose a recovery point.
+    Pick(Name),
+    /// Read what the restore's metadata needs, and see that the name is free.
+    Prepare(Name),
+    /// Start the restore job.
+    Start(Name),
+    /// Look for a restore job whose start was never answered.
+    Find(Name),
+    /// Look at the restore job.
+    LookAtJob(Name),
+    /// Read the tags that the restored resource inherited.
+    ReadTags(Name),
+    /// Take the inherited tags off, put the drill's on.
+    Stamp(Name),
+    /// Look at the restored resource, while it is awaited.
+    Observe(Name),
+    /// One attempt of a probe.
+    Probe(Name),
+    /// One attempt of its negative control.
+    Control(Name),
+    /// Look at the restored resource, while it is removed; read its tags where they are the witness.
+    Survey(Name),
+    /// Switch deletion protection off.
+    Unprotect(Name),
+    /// Delete.
+    Remove(Name),
+    /// Write the report.
+    WriteReport,
+}
+
+impl Call {
+    /// Whether it may change something in the cloud: then it is never dropped half-way.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        matches!(self, Self::Start(_) | Self::Stamp(_) | Self::Unprotect(_) | Self::Remove(_) | Self::WriteReport)
+    }
+}
+
+/// A call under way: the events that it ends with. Never empty-handed forever: every I/O below has its own time-out.
+pub type Outcome = Pin<Box<dyn Future<Output = Vec<Event>> + Send>>;
+
+/// Begins a call. What it needs of the state is copied now; it sees nothing of what happens meanwhile. `history` reads
+/// the journal's records, for the report.
+pub fn begin(
+    call: &Call,
+    step: &StepId,
+    state: &State,
+    services: &Arc<Services>,
+    history: impl FnOnce() -> Result<Vec<Recorded>, StoreError>,
+) -> Outcome {
+    let services = Arc::clone(services);
+    match call {
+        Call::Preflight => step::preflight::look(step, state, services),
+        Call::Pick(name) => step::pick::pick(step, name, state, services),
+        Call::Prepare(name) => step::restore::prepare(step, name, state, services),
+        Call::Start(name) => step::restore::start(step, name, state, services),
+        Call::Find(name) => step::restore::find(step, name, state, services),
+        Call::LookAtJob(name) => step::restore::look_at_job(step, name, state, services),
+        Call::ReadTags(name) => step::ready::read_tags(step, name, state, services),
+        Call::Stamp(name) => step::ready::stamp(name, state, services),
+        Call::Observe(name) => step::ready::observe(step, name, state, services),
+        Call::Probe(name) => step::probe::attempt(step, name, state, services, false),
+        Call::Control(name) => step::probe::attempt(step, name, state, services, true),
+        Call::Survey(name) => step::teardown::survey(step, name, state, services),
+        Call::Unprotect(name) => step::teardown::unprotect(step, name, state, services),
+        Call::Remove(name) => step::teardown::remove(step, name, state, services),
+        Call::WriteReport => step::report::write(history(), services),
+    }
+}
+
+/// A call that was asked for about something that the state does not have: a bug of ours, shown instead of hidden.
+#[must_use]
+pub fn nonsense(step: &StepId, what: &str) -> Outcome {
+    let end = failed(step, Class::Environment, format!("drill has a bug: {what}; please report it"), None);
+    Box::pin(std::future::ready(vec![end]))
+}
+
+/// The event of a request that failed: tried again if it passes, the end of the step if not.
+#[must_use]
+pub fn stumble_or_fail(step: &StepId, error: CloudError) -> Event {
+    if error.passes() {
+        return Event::Stumbled { step: step.clone(), error };
+    }
+    let class = Class::Environment;
+    Event::StepEnded { step: step.clone(), end: StepEnd::Failed(failure(class, error)) }
+}
+
+/// A failure out of an AWS error.
+#[must_use]
+pub fn failure(class: Class, error: CloudError) -> Failure {
+    let advice = Some(error.advice().to_owned());
+    let message = format!("{}: {}: {}", error.operation, error.code, error.message);
+    Failure { class, message, advice, request_id: error.request_id }
+}
+
+/// The end of a step that failed.
+#[must_use]
+pub fn failed(step: &StepId, class: Class, message: String, advice: Option<&str>) -> Event {
+    let failure = Failure { class, message, advice: advice.map(str::to_owned), request_id: None };
+    Event::StepEnded { step: step.clone(), end: StepEnd::Failed(failure) }
+}
+
+/// The end of a step that did what it is for.
+#[must_use]
+pub fn passed(step: &StepId) -> Event {
+    Event::StepEnded { step: step.clone(), end: StepEnd::Passed }
+}
+
+/// Whether a start may have been refused for good.
+#[must_use]
+pub fn is_refusal(error: &CloudError) -> bool {
+    matches!(error.kind, ErrorKind::Denied | ErrorKind::Invalid | ErrorKind::NotFound)
+}

@@ -1,0 +1,205 @@
+//! What to do now. Pure: a plan, a state and the time go in; events to record, calls to begin or a time to wake come out.
+
+use jiff::Timestamp;
+
+use crate::cloud::resource::Types;
+use crate::definition::model::Definition;
+use crate::journal::event::{CancelBy, Class, Event, StepEnd};
+use crate::journal::state::{State, StepState};
+use crate::plan::step::{Step, Until, Work};
+use crate::run::call::{Call, failed};
+use crate::run::pace::{Looked, paused_until};
+use crate::run::step;
+
+/// Everything that a step's `next` may look at.
+pub struct Situation<'a> {
+    /// The fold of the journal.
+    pub state: &'a State,
+    /// Now.
+    pub now: Timestamp,
+    /// When things were last looked at.
+    pub looked: &'a Looked,
+    /// The resource types.
+    pub types: Types,
+}
+
+/// What a step needs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// These happened; ask again.
+    Record(Vec<Event>),
+    /// Begin this call, after `intent` is durable.
+    Call {
+        /// What must be durable first.
+        intent: Option<Box<Event>>,
+        /// The call.
+        call: Call,
+    },
+    /// Nothing before this moment.
+    At(Timestamp),
+    /// Nothing until something else happens.
+    Idle,
+    /// Over.
+    Over,
+}
+
+impl Next {
+    /// A call that needs no intent.
+    #[must_use]
+    pub fn call(call: Call) -> Self {
+        Self::Call { intent: None, call }
+    }
+
+    /// A call behind its intent.
+    #[must_use]
+    pub fn intend(intent: Event, call: Call) -> Self {
+        Self::Call { intent: Some(Box::new(intent)), call }
+    }
+
+    /// One event.
+    #[must_use]
+    pub fn record(event: Event) -> Self {
+        Self::Record(vec![event])
+    }
+}
+
+impl Situation<'_> {
+    /// The definition.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        &self.state.started.plan.definition
+    }
+
+    /// Ends the run when it has taken too long.
+    #[must_use]
+    pub fn overdue(&self) -> Option<Event> {
+        let over = self.now >= self.must_end_by();
+        (over && self.state.cancelled.is_none() && self.goes_forward())
+            .then_some(Event::CancelRequested { by: CancelBy::MaxDuration })
+    }
+
+    /// When `limits.max_duration` is over.
+    #[must_use]
+    pub fn must_end_by(&self) -> Timestamp {
+        self.state.started_at + self.definition().limits.max_duration
+    }
+
+    /// Whether any step but teardown and report is not over.
+    #[must_use]
+    pub fn goes_forward(&self) -> bool {
+        self.state.in_order().any(|(step, state)| is_forward(&step.work) && state.end().is_none())
+    }
+
+    /// What one step needs now.
+    #[must_use]
+    pub fn next(&self, step: &Step) -> Next {
+        match self.state.steps.get(&step.id) {
+            None | Some(StepState::Ended { .. }) => Next::Over,
+            Some(StepState::Waiting) => self.begin(step),
+            Some(running @ StepState::Running { since, .. }) => {
+                if is_forward(&step.work)
+                    && let Some((_, by)) = &self.state.cancelled
+                {
+                    return Next::record(cancelled(step, by));
+                }
+                let deadline = *since + step.timeout;
+                if self.now >= deadline && is_forward(&step.work) {
+                    return Next::record(step::too_late(step, self.state));
+                }
+                let next = match paused_until(running) {
+                    Some(until) if until > self.now => Next::At(until),
+                    _ => self.ask(step, *since),
+                };
+                match next {
+                    Next::At(at) if is_forward(&step.work) => Next::At(at.min(deadline)),
+                    other => other,
+                }
+            }
+        }
+    }
+
+    fn ask(&self, step: &Step, since: Timestamp) -> Next {
+        match &step.work {
+            Work::Preflight => step::preflight::next(self, step),
+            Work::Pick(name) => step::pick::next(self, step, name),
+            Work::Restore(name) => step::restore::next(self, step, name, since),
+            Work::Ready(name) => step::ready::next(self, step, name, since),
+            Work::Probe(name) => step::probe::next(self, step, name),
+            Work::Teardown(name) => step::teardown::next(self, step, name, since),
+            Work::Report => step::report::next(self, step),
+        }
+    }
+
+    /// Whether a waiting step may begin, waits on, or is skipped.
+    fn begin(&self, step: &Step) -> Next {
+        if is_forward(&step.work)
+            && let Some((_, by)) = &self.state.cancelled
+        {
+            return Next::record(skipped(step, format!("the run was ended ({})", why_ended(by))));
+        }
+        let mut waits = false;
+        for need in &step.needs {
+            match self.state.steps.get(&need.step).and_then(StepState::end) {
+                None => waits = true,
+                Some(StepEnd::Passed) => {}
+                Some(end) if need.until == Until::Passed => {
+                    return Next::record(skipped(step, format!("`{}` {}", need.step, how(end))));
+                }
+                Some(_) => {}
+            }
+        }
+        if waits || (matches!(step.work, Work::Restore(_)) && self.restores_under_way() >= self.most_restores()) {
+            return Next::Idle;
+        }
+        if let Work::Probe(name) = &step.work
+            && let Some(because) = step::probe::unmeasurable(self, name)
+        {
+            return Next::record(Event::StepEnded { step: step.id.clone(), end: StepEnd::NotMeasured { because } });
+        }
+        Next::record(Event::StepStarted { step: step.id.clone() })
+    }
+
+    fn restores_under_way(&self) -> usize {
+        let under_way = |state: &StepState| matches!(state, StepState::Running { .. });
+        self.state.in_order().filter(|(step, state)| matches!(step.work, Work::Restore(_)) && under_way(state)).count()
+    }
+
+    fn most_restores(&self) -> usize {
+        usize::try_from(self.definition().limits.max_parallel_restores).unwrap_or(usize::MAX).max(1)
+    }
+}
+
+fn is_forward(work: &Work) -> bool {
+    !matches!(work, Work::Teardown(_) | Work::Report)
+}
+
+fn how(end: &StepEnd) -> &'static str {
+    match end {
+        StepEnd::Passed => "passed",
+        StepEnd::Failed(_) => "failed",
+        StepEnd::Skipped { .. } => "was skipped",
+        StepEnd::NotMeasured { .. } => "was not measured",
+    }
+}
+
+fn skipped(step: &Step, because: String) -> Event {
+    Event::StepEnded { step: step.id.clone(), end: StepEnd::Skipped { because } }
+}
+
+fn cancelled(step: &Step, by: &CancelBy) -> Event {
+    let class = if *by == CancelBy::MaxDuration { Class::Deadline } else { Class::Cancelled };
+    failed(&step.id, class, format!("the run was ended while `{}` was under way ({})", step.id, why_ended(by)), None)
+}
+
+/// Why a run was ended, in words.
+#[must_use]
+pub fn why_ended(by: &CancelBy) -> &'static str {
+    match by {
+        CancelBy::Signal => "Ctrl-C or SIGTERM",
+        CancelBy::Command => "`drill cancel`",
+        CancelBy::NewerRun => "its process had died and a newer run of the drill began",
+        CancelBy::MaxDuration => "`limits.max_duration` is over",
+        CancelBy::WorldLost => "the simulated AWS ended with the process that held it",
+        CancelBy::JournalLost => "the journal could not be written",
+    }
+}

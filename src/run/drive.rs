@@ -1,0 +1,303 @@
+//! The loop that owns a run: decide, make durable, call, make durable.
+//!
+//! One task owns the state; calls run beside it and send back events. Outcomes and the next intents share one sync.
+//! Without a durable intent no side effect: when the journal cannot be written, nothing new begins, and what memory
+//! knows is torn down.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+
+use crate::journal::event::{CancelBy, Class, Event, Recorded};
+use crate::journal::state::{Illegal, State};
+use crate::journal::store::{Append, StoreError};
+use crate::plan::step::{Step, Work};
+use crate::run::call::{Call, begin, failed};
+use crate::run::decide::{Next, Situation};
+use crate::run::pace::Looked;
+use crate::run::services::Services;
+use crate::words::id::StepId;
+
+/// Real time between two looks for `drill cancel`.
+const CANCEL_LOOK: Duration = Duration::from_millis(500);
+
+/// What a person asks of a run under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// First Ctrl-C, SIGTERM: cancel, tear down.
+    Cancel,
+    /// Second Ctrl-C: stop at once.
+    Stop,
+}
+
+/// Whoever shows a run.
+pub trait Observer: Send {
+    /// These were recorded; this is the state after them.
+    fn recorded(&mut self, records: &[Recorded], state: &State);
+}
+
+/// How the loop ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// With a verdict.
+    Concluded(Box<State>),
+    /// At once, by request. `drill resume` goes on.
+    Stopped(Box<State>),
+}
+
+/// Why the loop could not end properly.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The journal could not be written. Teardown was done from memory.
+    #[error(
+        "the journal could not be written; nothing new was started and what was known was torn down{}",
+        left_text(left)
+    )]
+    Journal {
+        /// What may still exist.
+        left: Vec<String>,
+        /// Why.
+        source: StoreError,
+    },
+    /// An event that cannot be: a bug.
+    #[error("drill has a bug: it recorded something that cannot be; please report it")]
+    Illegal(#[from] Illegal),
+}
+
+fn left_text(left: &[String]) -> String {
+    if left.is_empty() { String::new() } else { format!("; these may still exist: {}", left.join(", ")) }
+}
+
+/// Drives a run to its end.
+///
+/// # Errors
+/// When the journal cannot be written.
+pub async fn drive(
+    services: Arc<Services>,
+    state: State,
+    journal: &mut dyn Append,
+    signals: &mut mpsc::Receiver<Signal>,
+    observer: &mut dyn Observer,
+) -> Result<Ended, DriveError> {
+    let steps: Vec<Step> = state.started.plan.steps.clone();
+    let driver = Driver {
+        services,
+        state,
+        journal,
+        observer,
+        steps,
+        pending: Vec::new(),
+        looked: Looked::default(),
+        calls: JoinSet::new(),
+        under_way: HashMap::new(),
+        broken: None,
+    };
+    driver.run(signals).await
+}
+
+struct UnderWay {
+    step: StepId,
+    call: Call,
+    abort: AbortHandle,
+}
+
+struct Driver<'a> {
+    services: Arc<Services>,
+    state: State,
+    journal: &'a mut dyn Append,
+    observer: &'a mut dyn Observer,
+    steps: Vec<Step>,
+    /// Applied to the state, not yet durable.
+    pending: Vec<(Timestamp, Event)>,
+    looked: Looked,
+    calls: JoinSet<Vec<Event>>,
+    under_way: HashMap<Id, UnderWay>,
+    /// The journal's failure; from then on nothing is durable and nothing new begins.
+    broken: Option<StoreError>,
+}
+
+impl Driver<'_> {
+    async fn run(mut self, signals: &mut mpsc::Receiver<Signal>) -> Result<Ended, DriveError> {
+        let mut cancel_look = tokio::time::interval(CANCEL_LOOK);
+        let mut listening = true;
+        loop {
+            let wake = self.decide()?;
+            if self.is_over() {
+                break;
+            }
+            let clock = Arc::clone(&self.services.clock);
+            let sleep = async {
+                match wake {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                signal = signals.recv(), if listening => match signal {
+                    Some(Signal::Cancel) => self.cancel(CancelBy::Signal)?,
+                    Some(Signal::Stop) => return Ok(Ended::Stopped(Box::new(self.state))),
+                    None => listening = false,
+                },
+                Some(ended) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.call_ended(ended)?,
+                _ = cancel_look.tick() => self.look_for_cancel()?,
+                () = sleep => {}
+            }
+        }
+        self.end()
+    }
+
+    fn end(self) -> Result<Ended, DriveError> {
+        let Some(source) = self.broken else { return Ok(Ended::Concluded(Box::new(self.state))) };
+        let left = self.state.ledger.values().filter(|entry| entry.gone.is_none());
+        Err(DriveError::Journal { left: left.map(|entry| entry.intended.expected.arn.to_string()).collect(), source })
+    }
+
+    fn is_over(&self) -> bool {
+        self.calls.is_empty() && self.state.step(&Work::Report).end().is_some()
+    }
+
+    /// The run's clock, which never goes back within a run.
+    fn now(&self) -> Timestamp {
+        self.services.clock.now().max(self.state.last_at)
+    }
+
+    fn happened(&mut self, at: Timestamp, event: Event) -> Result<(), Illegal> {
+        self.state.apply(at, &event)?;
+        self.pending.push((at, event));
+        Ok(())
+    }
+
+    /// Decides until nothing is left to decide, makes it durable, begins the calls, and says when to wake.
+    fn decide(&mut self) -> Result<Option<Timestamp>, DriveError> {
+        let mut calls: Vec<(StepId, Call)> = Vec::new();
+        let wake = loop {
+            let (recorded, wake) = self.decide_once(&mut calls)?;
+            if !recorded {
+                break wake;
+            }
+        };
+        if !self.commit()? {
+            return Ok(Some(self.now()));
+        }
+        for (step, call) in calls {
+            self.begin(&step, call);
+        }
+        Ok(wake)
+    }
+
+    fn decide_once(&mut self, calls: &mut Vec<(StepId, Call)>) -> Result<(bool, Option<Timestamp>), DriveError> {
+        let now = self.now();
+        let mut wake: Option<Timestamp> = None;
+        let mut sooner = |at: Timestamp| wake = Some(wake.map_or(at, |known| known.min(at)));
+        let mut recorded = false;
+        let steps = std::mem::take(&mut self.steps);
+        for step in &steps {
+            if calls.iter().any(|(busy, _)| *busy == step.id)
+                || self.under_way.values().any(|call| call.step == step.id)
+            {
+                continue;
+            }
+            let situation = Situation { state: &self.state, now, looked: &self.looked, types: self.services.types };
+            if let Some(event) = situation.overdue() {
+                self.happened(now, event)?;
+                recorded = true;
+                continue;
+            }
+            if self.state.cancelled.is_none() && situation.goes_forward() {
+                sooner(situation.must_end_by());
+            }
+            match situation.next(step) {
+                Next::Record(events) => {
+                    for event in events {
+                        self.happened(now, event)?;
+                    }
+                    recorded = true;
+                }
+                Next::Call { intent, call } => {
+                    if let Some(intent) = intent {
+                        self.happened(now, *intent)?;
+                    }
+                    calls.push((step.id.clone(), call));
+                }
+                Next::At(at) => sooner(at),
+                Next::Idle | Next::Over => {}
+            }
+        }
+        self.steps = steps;
+        Ok((recorded, wake))
+    }
+
+    /// Makes everything pending durable. `false`: it could not, and whatever it announced must not be done.
+    fn commit(&mut self) -> Result<bool, DriveError> {
+        let pending = std::mem::take(&mut self.pending);
+        if self.broken.is_some() || pending.is_empty() {
+            return Ok(true);
+        }
+        match self.journal.append(&pending) {
+            Ok(records) => self.observer.recorded(&records, &self.state),
+            Err(error) => {
+                tracing::error!(error = %error, "the journal cannot be written");
+                self.broken = Some(error);
+                self.cancel(CancelBy::JournalLost)?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn begin(&mut self, step: &StepId, call: Call) {
+        let journal = &*self.journal;
+        let future = begin(&call, step, &self.state, &self.services, || journal.records());
+        let abort = self.calls.spawn(future);
+        self.under_way.insert(abort.id(), UnderWay { step: step.clone(), call, abort });
+    }
+
+    fn call_ended(&mut self, ended: Result<(Id, Vec<Event>), JoinError>) -> Result<(), Illegal> {
+        let (id, events) = match ended {
+            Ok((id, events)) => (id, events),
+            Err(error) => {
+                let id = error.id();
+                let events = match self.under_way.get(&id) {
+                    Some(call) if error.is_panic() => vec![bug(call)],
+                    _ => Vec::new(),
+                };
+                (id, events)
+            }
+        };
+        let Some(call) = self.under_way.remove(&id) else { return Ok(()) };
+        let now = self.now();
+        self.looked.note(&call.step, now);
+        for event in events {
+            self.happened(now, event)?;
+        }
+        Ok(())
+    }
+
+    /// From here on only teardown and report. What only reads is dropped; what may change something ends by itself.
+    fn cancel(&mut self, by: CancelBy) -> Result<(), Illegal> {
+        if self.state.cancelled.is_none() {
+            self.happened(self.now(), Event::CancelRequested { by })?;
+        }
+        let forward = |call: &&UnderWay| !call.call.changes() && !call.step.as_str().starts_with("teardown");
+        for call in self.under_way.values().filter(forward) {
+            call.abort.abort();
+        }
+        Ok(())
+    }
+
+    fn look_for_cancel(&mut self) -> Result<(), Illegal> {
+        if self.state.cancelled.is_none() && self.broken.is_none() && self.journal.cancel_requested().unwrap_or(false) {
+            self.cancel(CancelBy::Command)?;
+        }
+        Ok(())
+    }
+}
+
+fn bug(call: &UnderWay) -> Event {
+    failed(&call.step, Class::Environment, "drill has a bug: a call ended in a panic; please report it".into(), None)
+}

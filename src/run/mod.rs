@@ -1,0 +1,18 @@
+//! The run: plan → journal.
+//!
+//! | who decides (pure) | who does (I/O) |
+//! |---|---|
+//! | `decide`: which step may begin, is skipped, or asks its own file | `drive`: the one loop; intent durable, call, outcome durable |
+//! | `step/KIND::next`: what this step needs now, from the journal's state alone | `step/KIND::perform`: one call, turned into events |
+//! | `guard`: whether a thing may be deleted | |
+//!
+//! Nothing but the journal's state decides, so a resumed run goes on exactly where the killed one stood. What is only
+//! pace (when a job was last looked at) lives in memory and is lost without harm.
+
+pub mod call;
+pub mod decide;
+pub mod drive;
+pub mod guard;
+pub mod pace;
+pub mod services;
+pub mod step;

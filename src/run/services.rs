@@ -1,0 +1,29 @@
+//! What a run is given: everything that is not the plan and not the journal. `cli` builds it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cloud::Cloud;
+use crate::cloud::resource::Types;
+use crate::words::time::Clock;
+
+/// The outside of a run.
+#[derive(Clone)]
+pub struct Services {
+    /// AWS, or something that speaks like it.
+    pub cloud: Cloud,
+    /// The run's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The resource types.
+    pub types: Types,
+    /// The folder of the definition: `file:` references and CA bundles are relative to it.
+    pub folder: PathBuf,
+    /// The CA bundle for databases, unless a probe names its own.
+    pub ca_bundle: Option<PathBuf>,
+    /// The simulated AWS's own CA bundle.
+    pub sandbox_ca: Option<PathBuf>,
+    /// Looks up `${{ env.X }}`.
+    pub environment: fn(&str) -> Option<String>,
+    /// Where the run's report is written.
+    pub evidence: PathBuf,
+}

@@ -1,0 +1,156 @@
+//! `ready`: the drill's tags on, the inherited ones off, and usable. Completed is not usable (facts 0.3).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cloud::resource::{Observation, Phase};
+use crate::journal::event::{Class, Event};
+use crate::journal::state::State;
+use crate::plan::step::{Step, Work};
+use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
+use crate::run::decide::{Next, Situation};
+use crate::run::guard::RUN_TAG;
+use crate::run::pace::VISIBLE_AFTER;
+use crate::run::services::Services;
+use crate::run::step::too_late;
+use crate::words::id::{Name, StepId};
+
+/// Beyond the run's longest duration and its teardown, a drill's resource is overdue.
+const EXPIRES_AFTER_TEARDOWN: SignedDuration = SignedDuration::from_hours(1);
+
+/// Stamp, then look until it is usable. The restore's `timeout` counts from the job's start to here.
+#[must_use]
+pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestamp) -> Next {
+    let Some(entry) = situation.state.ledger.get(name) else {
+        return Next::record(failed(&step.id, Class::Environment, "there is nothing to wait for".into(), None));
+    };
+    let began = situation.state.step(&Work::Restore(name.clone())).since().unwrap_or(since);
+    let deadline = began + step.timeout;
+    if situation.now >= deadline {
+        return Next::record(too_late(step, situation.state));
+    }
+    if !entry.stamp_failed {
+        match entry.stamped {
+            None => return Next::call(Call::ReadTags(name.clone())),
+            Some(false) => return Next::call(Call::Stamp(name.clone())),
+            Some(true) => {}
+        }
+    }
+    if let Some((at, seen)) = &entry.seen {
+        match seen.phase {
+            Phase::Ready => return Next::record(passed(&step.id)),
+            Phase::Broken | Phase::Hindered => return Next::record(never_ready(step, seen)),
+            Phase::Gone | Phase::Leaving if situation.now.duration_since(*at) > VISIBLE_AFTER => {
+                return Next::record(never_ready(step, seen));
+            }
+            Phase::Gone | Phase::Leaving | Phase::Pending | Phase::Unknown => {}
+        }
+    }
+    let look = situation.looked.next(&step.id, since, situation.now);
+    if look <= situation.now { Next::call(Call::Observe(name.clone())) } else { Next::At(look.min(deadline)) }
+}
+
+fn never_ready(step: &Step, seen: &Observation) -> Event {
+    let class = if seen.phase == Phase::Broken { Class::Data } else { Class::Environment };
+    let message = format!("the restored resource is `{}` and will not become usable", seen.status);
+    failed(
+        &step.id,
+        class,
+        message,
+        Some("look the status up in the service's documentation; the report lists what was seen"),
+    )
+}
+
+/// What the resource carries now decides what is taken off: RDS brings the source's tags along (facts trap 35), and a
+/// tag-based backup plan would pick the restored copy up.
+pub fn read_tags(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let definition = &state.started.plan.definition;
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), definition.restore.get(name)) else {
+        return nonsense(step, "tags without an intent");
+    };
+    let expires =
+        state.started_at + definition.limits.max_duration + definition.teardown.timeout + EXPIRES_AFTER_TEARDOWN;
+    let add = BTreeMap::from([
+        (RUN_TAG.to_owned(), state.run.to_string()),
+        ("drill:definition".to_owned(), state.started.definition_sha256.chars().take(8).collect()),
+        ("drill:name".to_owned(), definition.name.to_string()),
+        ("drill:step".to_owned(), Work::Restore(name.clone()).id().to_string()),
+        ("drill:expires".to_owned(), expires.to_string()),
+        ("drill:owner".to_owned(), tag_value(&definition.owner)),
+    ]);
+    let (arn, kind) = (entry.intended.expected.arn.clone(), restore.kind);
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match (services.cloud.resources)(kind).tags(&arn).await {
+            Ok(tags) => {
+                // Tags that AWS itself sets (`aws:`) cannot be removed; ours are about to be set again.
+                let inherited =
+                    tags.into_iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("drill:"));
+                vec![Event::StampIntended { restore: name, remove: inherited.collect(), add }]
+            }
+            Err(error) if error.passes() || error.kind == crate::cloud::error::ErrorKind::NotFound => {
+                vec![Event::Stumbled { step, error }]
+            }
+            Err(error) => vec![Event::StampFailed { restore: name, error }],
+        }
+    })
+}
+
+/// AWS tag values are at most 256 characters out of letters, digits, spaces and `_ . : / = + - @`.
+fn tag_value(text: &str) -> String {
+    let allowed = |c: &char| c.is_alphanumeric() || " _.:/=+-@".contains(*c);
+    text.chars().filter(allowed).take(256).collect()
+}
+
+/// Takes the inherited tags off and puts the drill's on.
+pub fn stamp(name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let step = Work::Ready(name.clone()).id();
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
+        return nonsense(&step, "a stamp without an intent");
+    };
+    let Some(stamp) = entry.stamp.clone() else { return nonsense(&step, "a stamp without its tags") };
+    let (arn, kind, name) = (entry.intended.expected.arn.clone(), restore.kind, name.clone());
+    Box::pin(async move {
+        let calls = (services.cloud.resources)(kind);
+        let keys: Vec<String> = stamp.remove.into_keys().collect();
+        let done = async {
+            calls.tag(&arn, &stamp.add).await?;
+            if keys.is_empty() { Ok(()) } else { calls.untag(&arn, &keys).await }
+        };
+        match done.await {
+            Ok(()) => vec![Event::Stamped { restore: name }],
+            Err(error) if error.passes() => vec![Event::Stumbled { step, error }],
+            Err(error) => vec![Event::StampFailed { restore: name, error }],
+        }
+    })
+}
+
+/// One look. Only what changed is recorded.
+pub fn observe(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
+        return nonsense(step, "a look without an intent");
+    };
+    let (expected, kind) = (entry.intended.expected.clone(), restore.kind);
+    let before = entry.seen.as_ref().map(|(_, seen)| seen.clone());
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match (services.cloud.resources)(kind).observe(&expected).await {
+            Ok(seen) if before.as_ref() == Some(&seen) => Vec::new(),
+            Ok(seen) => {
+                let mut events = Vec::new();
+                if seen.phase == Phase::Unknown {
+                    let text = format!(
+                        "`{}` has the status `{}`, which this version does not know; it counts as not ready",
+                        expected.name, seen.status
+                    );
+                    events.push(Event::Warned { step, text });
+                }
+                events.push(Event::ResourceSeen { restore: name, observation: seen });
+                events
+            }
+            Err(error) => vec![stumble_or_fail(&step, error)],
+        }
+    })
+}

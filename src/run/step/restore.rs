@@ -1,0 +1,217 @@
+//! `restore`: one restore job, started once, seen to its end. Facts 1.6 and 1.7.
+//!
+//! The intent (name, token, metadata) is durable before the job is asked for. Whenever it is not known whether a start
+//! arrived, the job is looked for first, and only then is the start repeated, with the same token.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::cloud::error::ErrorKind;
+use crate::cloud::resource::Phase;
+use crate::cloud::vault::{JobStatus, Metadata, RestoreJob, StartRestore};
+use crate::journal::chain::sha256_hex;
+use crate::journal::event::{Class, Event, Intended};
+use crate::journal::ledger::Entry;
+use crate::journal::state::State;
+use crate::plan::step::Step;
+use crate::run::call::{Call, Outcome, failed, failure, is_refusal, nonsense, passed, stumble_or_fail};
+use crate::run::decide::{Next, Situation};
+use crate::run::pace::VISIBLE_AFTER;
+use crate::run::services::Services;
+use crate::run::step::preflight::expected;
+use crate::words::id::{Name, RunId, StepId, Token};
+
+/// Prepare, start (or find), watch.
+#[must_use]
+pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestamp) -> Next {
+    let Some(entry) = situation.state.ledger.get(name) else { return Next::call(Call::Prepare(name.clone())) };
+    if entry.job.is_none() {
+        return Next::call(if entry.in_doubt { Call::Find(name.clone()) } else { Call::Start(name.clone()) });
+    }
+    match entry.terminal_job() {
+        Some(job) if job.status == JobStatus::Completed => Next::record(judge_completed(step, entry, job)),
+        Some(job) => Next::record(judge_failed(step, job)),
+        None => {
+            let look = situation.looked.next(&step.id, since, situation.now);
+            if look <= situation.now { Next::call(Call::LookAtJob(name.clone())) } else { Next::At(look) }
+        }
+    }
+}
+
+fn judge_completed(step: &Step, entry: &Entry, job: &RestoreJob) -> Event {
+    let expected = &entry.intended.expected.arn;
+    match &job.created_resource {
+        Some(made) if made != expected => {
+            let message = format!("the restore job made `{made}`, and `{expected}` was expected");
+            failed(&step.id, Class::Environment, message, Some("look at the resource; drill does not touch it"))
+        }
+        _ => passed(&step.id),
+    }
+}
+
+fn judge_failed(step: &Step, job: &RestoreJob) -> Event {
+    let words = job.message.as_deref().unwrap_or("AWS gave no message");
+    let message = format!("restore job {} ended {}: {words}", job.id, job.status.word());
+    failed(
+        &step.id,
+        class_of(&job.status, words),
+        message,
+        Some("mend what the message names, then run the drill again"),
+    )
+}
+
+/// Whose fault a failed job is. AWS gives no code, only words (facts 1.2): what speaks of the surroundings is theirs,
+/// everything else counts against the recovery point. When in doubt: not the friendlier verdict.
+fn class_of(status: &JobStatus, words: &str) -> Class {
+    const SURROUNDINGS: [&str; 18] = [
+        "access denied",
+        "accessdenied",
+        "not authorized",
+        "unauthorized",
+        "quota",
+        "limit exceeded",
+        "limitexceeded",
+        "throttl",
+        "insufficient",
+        "capacity",
+        "subnet",
+        "default vpc",
+        "security group",
+        "alreadyexists",
+        "already exists",
+        "parameter group",
+        "option group",
+        "assume",
+    ];
+    let words = words.to_lowercase();
+    let surroundings = SURROUNDINGS.iter().any(|word| words.contains(word));
+    if surroundings || *status == JobStatus::Aborted { Class::Environment } else { Class::Data }
+}
+
+/// Reads the recovery point's metadata, sees that the name is free, and answers with the intent.
+pub fn prepare(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let definition = state.started.plan.definition.clone();
+    let point = state.picked.get(name).and_then(|picked| picked.chosen.clone());
+    let restore = definition.restore.get(name).cloned();
+    let (Some(point), Some(restore)) = (point, restore) else {
+        return nonsense(step, "a restore without a recovery point");
+    };
+    let Some(expected) = expected(&definition, &services, &state.run, name, 1) else {
+        return nonsense(step, "a restore without a name");
+    };
+    let (step, name, run) = (step.clone(), name.clone(), state.run);
+    Box::pin(async move {
+        let facts = (services.types)(restore.kind);
+        match (services.cloud.resources)(restore.kind).observe(&expected).await {
+            Ok(seen) if seen.phase == Phase::Gone => {}
+            Ok(seen) => {
+                let message = format!("`{}` exists already ({}): the name is not free", expected.name, seen.status);
+                return vec![failed(
+                    &step,
+                    Class::Environment,
+                    message,
+                    Some("remove it, or run the drill again under a new run id"),
+                )];
+            }
+            Err(error) => return vec![stumble_or_fail(&step, error)],
+        }
+        let returned = match services.cloud.vault.restore_metadata(&definition.destination.vault, &point.arn).await {
+            Ok(returned) => returned,
+            Err(error) => return vec![stumble_or_fail(&step, error)],
+        };
+        let metadata = match facts.metadata(&returned, &restore.with, &restore.metadata, &expected) {
+            Ok(metadata) => metadata,
+            Err(message) => return vec![failed(&step, Class::Environment, message, None)],
+        };
+        let role = definition.destination.restore_role.clone();
+        let token = token(&run, &step, 1, &metadata);
+        let entry = Intended { attempt: 1, expected, token, metadata, point: point.arn, role };
+        vec![Event::RestoreIntended { restore: name, entry: Box::new(entry) }]
+    })
+}
+
+/// The same run, step, attempt and metadata give the same token; anything else gives another (facts trap 12).
+fn token(run: &RunId, step: &StepId, attempt: u32, metadata: &Metadata) -> Token {
+    let metadata = serde_json::to_string(metadata).unwrap_or_default();
+    let hash = sha256_hex(format!("{run}\n{step}\n{attempt}\n{metadata}").as_bytes());
+    format!("drill-{}", &hash[..48]).parse().expect("48 hexadecimal digits are a token")
+}
+
+/// The only call that makes anything.
+pub fn start(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
+        return nonsense(step, "a start without an intent");
+    };
+    let intended = &entry.intended;
+    let ask = StartRestore {
+        point: intended.point.clone(),
+        role: intended.role.clone(),
+        metadata: intended.metadata.clone(),
+        token: intended.token.clone(),
+        kind: restore.kind,
+    };
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match services.cloud.vault.start_restore(&ask).await {
+            Ok(job) => vec![Event::RestoreAccepted { restore: name, job, found: false }],
+            Err(error) if is_refusal(&error) => {
+                // A recovery point that vanished between pick and start is the data's fault.
+                let class = if error.kind == ErrorKind::NotFound { Class::Data } else { Class::Environment };
+                let end = crate::journal::event::StepEnd::Failed(failure(class, error.clone()));
+                vec![Event::RestoreRefused { restore: name, error }, Event::StepEnded { step, end }]
+            }
+            Err(error) => vec![Event::Stumbled { step, error }],
+        }
+    })
+}
+
+/// Looks for the job of a start whose answer is not known.
+pub fn find(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
+        return nonsense(step, "a search without an intent");
+    };
+    let (kind, point, since) = (restore.kind, entry.intended.point.clone(), entry.intended_at);
+    let expected = entry.intended.expected.name.clone();
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match services.cloud.vault.find_restore_job(kind, &point, &expected, since).await {
+            Ok(Some(job)) => vec![
+                Event::RestoreAccepted { restore: name.clone(), job: job.id.clone(), found: true },
+                Event::JobSeen { restore: name, job },
+            ],
+            Ok(None) => vec![Event::RestoreNotFound { restore: name }],
+            Err(error) => vec![stumble_or_fail(&step, error)],
+        }
+    })
+}
+
+/// One look at the job. Only what changed is recorded.
+pub fn look_at_job(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let Some(entry) = state.ledger.get(name) else { return nonsense(step, "a look without an intent") };
+    let Some(job) = entry.job.clone() else { return nonsense(step, "a look without a job") };
+    let before = entry.job_seen.as_ref().map(|(_, job)| job.clone());
+    let accepted_at = entry.accepted_at;
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match services.cloud.vault.restore_job(&job).await {
+            Ok(seen) if before.as_ref() == Some(&seen) => Vec::new(),
+            Ok(seen) => {
+                let mut events = Vec::new();
+                if let JobStatus::Other(word) = &seen.status {
+                    let text = format!(
+                        "restore job {job} has the status `{word}`, which this version does not know; it counts as not over"
+                    );
+                    events.push(Event::Warned { step, text });
+                }
+                events.push(Event::JobSeen { restore: name, job: seen });
+                events
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                let young = accepted_at.is_some_and(|at| services.clock.now().duration_since(at) < VISIBLE_AFTER);
+                if young { Vec::new() } else { vec![stumble_or_fail(&step, error)] }
+            }
+            Err(error) => vec![stumble_or_fail(&step, error)],
+        }
+    })
+}

@@ -1,0 +1,217 @@
+//! `teardown`: remove what the restore made, and see that it is gone.
+//!
+//! In this order: the restore job must be over, or known never to have started (a job cannot be stopped: facts 0.2);
+//! the resource is looked at; the guard says whether it may be deleted; protection goes off; it is deleted; its absence
+//! is seen twice, and nothing of it is kept by the service. What cannot be finished in time is left, named, and the run
+//! ends `leaked`.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cloud::resource::{Observation, Phase};
+use crate::journal::event::{CancelBy, Class, Event, GoneProof};
+use crate::journal::ledger::Entry;
+use crate::journal::state::State;
+use crate::plan::step::Step;
+use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
+use crate::run::decide::{Next, Situation};
+use crate::run::guard::may_delete;
+use crate::run::pace::{ABSENT_FOR, NEVER_SEEN_ABSENT_FOR, NOT_STARTED_FOR, REMOVE_AGAIN_AFTER, VISIBLE_AFTER};
+use crate::run::services::Services;
+use crate::words::id::{Name, StepId};
+use crate::words::time::show_duration;
+
+/// What removal needs now.
+#[must_use]
+pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestamp) -> Next {
+    let Some(entry) = situation.state.ledger.get(name).filter(|entry| entry.gone.is_none()) else {
+        return Next::record(passed(&step.id));
+    };
+    if let Some(proof) = nothing_to_find(situation, entry) {
+        return Next::record(Event::Gone { restore: name.clone(), proof });
+    }
+    let deadline = since + step.timeout;
+    if situation.now >= deadline {
+        return Next::record(failed(&step.id, Class::Deadline, overdue(step, entry), None));
+    }
+    match wait_for_job(situation, step, name, entry, since)
+        .unwrap_or_else(|| remove_resource(situation, step, name, entry, since))
+    {
+        Next::At(at) => Next::At(at.min(deadline)),
+        other => other,
+    }
+}
+
+fn nothing_to_find(situation: &Situation<'_>, entry: &Entry) -> Option<GoneProof> {
+    if situation.state.cancelled.as_ref().is_some_and(|(_, by)| *by == CancelBy::WorldLost) {
+        return Some(GoneProof::WorldLost);
+    }
+    (entry.refused && entry.job.is_none()).then_some(GoneProof::NeverStarted)
+}
+
+fn overdue(step: &Step, entry: &Entry) -> String {
+    let within = show_duration(step.timeout);
+    match (&entry.job, entry.terminal_job(), &entry.seen) {
+        (Some(job), None, _) => format!(
+            "restore job {job} was not over within {within}; a restore job cannot be stopped, and it may still make the resource"
+        ),
+        (_, _, Some((_, seen))) => format!("it was not gone within {within}; last seen `{}`", seen.status),
+        _ => format!("it could not be known to be gone within {within}"),
+    }
+}
+
+/// Nothing is deleted while its restore job is under way, and nothing counts as absent while a job may still make it.
+fn wait_for_job(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Option<Next> {
+    if entry.job.is_none() {
+        if entry.in_doubt || entry.not_found == 0 {
+            return Some(Next::call(Call::Find(name.clone())));
+        }
+        let again = entry.not_found_at.unwrap_or(since) + NOT_STARTED_FOR;
+        return match entry.not_found {
+            1 if again > situation.now => Some(Next::At(again)),
+            1 => Some(Next::call(Call::Find(name.clone()))),
+            _ => None,
+        };
+    }
+    if entry.terminal_job().is_some() {
+        return None;
+    }
+    Some(look_at(situation, step, since, Call::LookAtJob(name.clone())))
+}
+
+fn look_at(situation: &Situation<'_>, step: &Step, since: Timestamp, call: Call) -> Next {
+    let look = situation.looked.next(&step.id, since, situation.now);
+    if look <= situation.now { Next::call(call) } else { Next::At(look) }
+}
+
+fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Next {
+    let survey = Call::Survey(name.clone());
+    if let Some(first) = entry.absent_since {
+        let again = first + absent_for(entry);
+        return if again > situation.now { Next::At(again) } else { look_at(situation, step, since, survey) };
+    }
+    // What an earlier step or an earlier process saw is no ground for deleting anything.
+    if !situation.looked.has(&step.id) {
+        return Next::call(survey);
+    }
+    let Some((_, seen)) = &entry.seen else { return look_at(situation, step, since, survey) };
+    let asked_lately =
+        entry.removal_accepted_at.is_some_and(|at| situation.now.duration_since(at) < REMOVE_AGAIN_AFTER);
+    if seen.phase == Phase::Leaving || asked_lately {
+        return look_at(situation, step, since, survey);
+    }
+    let allowed = may_delete(&situation.state.run, name, entry, situation.definition(), entry.tags.as_ref());
+    let witness = match allowed {
+        Ok(witness) => witness,
+        Err(refusal) => {
+            let advice = Some("look at it, and remove it by hand if it is the drill's");
+            return Next::record(failed(&step.id, Class::Environment, refusal.to_string(), advice));
+        }
+    };
+    if seen.protected {
+        let waits = entry.unprotected_at.is_some_and(|at| situation.now.duration_since(at) < VISIBLE_AFTER);
+        return if waits {
+            look_at(situation, step, since, survey)
+        } else {
+            Next::intend(Event::UnprotectIntended { restore: name.clone() }, Call::Unprotect(name.clone()))
+        };
+    }
+    let intent = entry.removal.is_none().then(|| Box::new(Event::RemovalIntended { restore: name.clone(), witness }));
+    Next::Call { intent, call: Call::Remove(name.clone()) }
+}
+
+fn absent_for(entry: &Entry) -> SignedDuration {
+    if entry.seen.is_some() { ABSENT_FOR } else { NEVER_SEEN_ABSENT_FOR }
+}
+
+/// One look at what is to be removed. Absence counts when it is seen twice and nothing of the resource is kept.
+pub fn survey(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let (Some(entry), Some(restore)) =
+        (state.ledger.get(name).cloned(), state.started.plan.definition.restore.get(name))
+    else {
+        return nonsense(step, "a removal without an intent");
+    };
+    let (kind, step, name) = (restore.kind, step.clone(), name.clone());
+    let warned = state.warnings.iter().any(|warning| warning.step == step);
+    Box::pin(async move {
+        let calls = (services.cloud.resources)(kind);
+        let expected = &entry.intended.expected;
+        let seen = match calls.observe(expected).await {
+            Ok(seen) => seen,
+            Err(error) => return vec![stumble_or_fail(&step, error)],
+        };
+        if seen.phase != Phase::Gone {
+            return present(&step, &name, &entry, seen, kind, &services).await;
+        }
+        let now = services.clock.now();
+        let Some(first) = entry.absent_since.filter(|first| now.duration_since(*first) >= absent_for(&entry)) else {
+            return if entry.absent_since.is_some() { Vec::new() } else { vec![Event::AbsenceSeen { restore: name }] };
+        };
+        match calls.remains(expected, entry.intended_at).await {
+            Ok(left) if left.is_empty() => {
+                vec![Event::Gone { restore: name, proof: GoneProof::AbsentTwice { first, second: now } }]
+            }
+            Ok(_) if warned => Vec::new(),
+            Ok(left) => {
+                let text =
+                    format!("`{}` is gone, but the service still keeps of it: {}", expected.name, left.join(", "));
+                vec![Event::Warned { step, text }]
+            }
+            Err(error) => vec![stumble_or_fail(&step, error)],
+        }
+    })
+}
+
+/// It is there. Without a restore job to prove whose it is, its tags are read.
+async fn present(
+    step: &StepId,
+    name: &Name,
+    entry: &Entry,
+    seen: Observation,
+    kind: crate::words::kind::ResourceKind,
+    services: &Services,
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    if entry.job.is_none() {
+        match (services.cloud.resources)(kind).tags(&entry.intended.expected.arn).await {
+            Ok(tags) => events.push(Event::TagsSeen { restore: name.clone(), tags }),
+            Err(error) => return vec![stumble_or_fail(step, error)],
+        }
+    }
+    let changed = entry.seen.as_ref().is_none_or(|(_, before)| *before != seen) || entry.absent_since.is_some();
+    if changed {
+        events.push(Event::ResourceSeen { restore: name.clone(), observation: seen });
+    }
+    events
+}
+
+/// Switches deletion protection off.
+pub fn unprotect(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
+        return nonsense(step, "a removal without an intent");
+    };
+    let (expected, kind) = (entry.intended.expected.clone(), restore.kind);
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match (services.cloud.resources)(kind).unprotect(&expected).await {
+            Ok(()) => vec![Event::Unprotected { restore: name }],
+            Err(error) => vec![stumble_or_fail(&step, error)],
+        }
+    })
+}
+
+/// Asks for deletion. Asking twice does no harm: what is being deleted or gone stays so.
+pub fn remove(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
+        return nonsense(step, "a removal without an intent");
+    };
+    let (expected, kind) = (entry.intended.expected.clone(), restore.kind);
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match (services.cloud.resources)(kind).remove(&expected).await {
+            Ok(()) => vec![Event::RemovalAccepted { restore: name }],
+            Err(error) => vec![stumble_or_fail(&step, error)],
+        }
+    })
+}

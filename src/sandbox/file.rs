@@ -1,0 +1,368 @@
+//! The world file, `drills/NAME.world.yaml`: what refines a world that a definition alone would make.
+//!
+//! The types here are the file's grammar (docs/world.md shows it whole). Reading is pure; errors carry the file's name,
+//! line and column.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::sandbox::fault::Fault;
+use crate::sandbox::spec::Quotas;
+use crate::words::text::tame;
+use crate::words::time::{parse_duration, show_duration};
+
+/// A world file larger than this is refused.
+const LARGEST: usize = 1024 * 1024;
+
+/// A world file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldFileError {
+    /// The text is no YAML, or not of a world file's shape.
+    #[error("{file}:{line}:{column}: {message}; docs/world.md lists what a world file may hold")]
+    Unreadable {
+        /// The file's name as the caller gave it.
+        file: String,
+        /// One-based; 0 if unknown.
+        line: u64,
+        /// One-based; 0 if unknown.
+        column: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// A value that is well formed and makes no sense.
+    #[error("{file}: {message}")]
+    Senseless {
+        /// The file's name.
+        file: String,
+        /// What is wrong, and what to write instead.
+        message: String,
+    },
+}
+
+/// A world file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldFile {
+    /// The grammar's version: 1.
+    pub version: u32,
+    /// When the world starts; the real present without it.
+    #[serde(default)]
+    pub starts: Option<Timestamp>,
+    /// World seconds for each real second, unless the command line says otherwise.
+    #[serde(default)]
+    pub speed: Option<f64>,
+    /// The seed, unless the command line says otherwise.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// By the name of the restore in the definition.
+    #[serde(default)]
+    pub resources: BTreeMap<String, ResourceFile>,
+    /// Limits.
+    #[serde(default)]
+    pub quotas: Option<QuotasFile>,
+    /// What goes wrong.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+}
+
+/// One resource of the world.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceFile {
+    /// Allocated storage, such as `120GiB`.
+    #[serde(default)]
+    pub size: Option<Size>,
+    /// The engine's version, such as `16.6`.
+    #[serde(default)]
+    pub engine_version: Option<String>,
+    /// The source's instance class.
+    #[serde(default)]
+    pub instance_class: Option<String>,
+    /// Tags of the source; a restored instance carries them too (facts 1.6.1).
+    #[serde(default)]
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Whether the source refuses deletion; a restored instance inherits it.
+    #[serde(default)]
+    pub deletion_protection: Option<bool>,
+    /// How its restores go.
+    #[serde(default)]
+    pub restore: Option<RestoreFile>,
+    /// What is in it.
+    #[serde(default)]
+    pub data: Option<DataFile>,
+    /// Database users with fixed passwords, for probes that read theirs from `env:` or `file:`.
+    #[serde(default)]
+    pub users: BTreeMap<String, String>,
+    /// The newest copy in the destination vault.
+    #[serde(default)]
+    pub newest_copy: Option<NewestCopy>,
+}
+
+/// How restores of a resource go.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreFile {
+    /// From accepted to completed, instead of a random time by size.
+    #[serde(default)]
+    pub takes: Option<Span>,
+}
+
+/// What is in a database.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataFile {
+    /// The database's name; by default the one that the `sql` probes name.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// What was written to it, and when. A recovery point holds what was written up to its moment.
+    #[serde(default)]
+    pub writes: Vec<WriteRule>,
+}
+
+/// SQL that ran at one moment (`at`), or again and again (`every`, `from`, `until`). `$at` in it is the moment, as a
+/// quoted `timestamptz` literal.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteRule {
+    /// Once, at this moment.
+    #[serde(default)]
+    pub at: Option<Moment>,
+    /// Again and again.
+    #[serde(default)]
+    pub every: Option<Span>,
+    /// The first of many; the age of the oldest recovery point without it.
+    #[serde(default)]
+    pub from: Option<Moment>,
+    /// The last of many; `now` without it.
+    #[serde(default)]
+    pub until: Option<Moment>,
+    /// The statement or statements.
+    pub sql: String,
+}
+
+/// The newest copy in the destination vault.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewestCopy {
+    /// Newer copies never arrived.
+    pub age: Span,
+}
+
+/// Limits of the simulated AWS.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotasFile {
+    /// Enforce the documented request rates. Default true.
+    #[serde(default)]
+    pub request_rates: Option<bool>,
+    /// How long AWS Backup remembers an idempotency token. Default 24 h.
+    #[serde(default)]
+    pub token_lifetime: Option<Span>,
+    /// The same token with other metadata gives the first job instead of an error. Default false.
+    #[serde(default)]
+    pub silent_token_reuse: Option<bool>,
+    /// DB instances for each account and region. Default 40.
+    #[serde(default)]
+    pub db_instances: Option<u32>,
+}
+
+impl QuotasFile {
+    pub(crate) fn over(&self, below: Quotas) -> Quotas {
+        Quotas {
+            request_rates: self.request_rates.unwrap_or(below.request_rates),
+            token_lifetime: self.token_lifetime.map_or(below.token_lifetime, Into::into),
+            silent_token_reuse: self.silent_token_reuse.unwrap_or(below.silent_token_reuse),
+            db_instances: self.db_instances.unwrap_or(below.db_instances),
+        }
+    }
+}
+
+impl WorldFile {
+    /// Reads a world file's text; `file` is its name for messages.
+    ///
+    /// # Errors
+    /// When it is no YAML, holds unknown keys or values, or makes no sense.
+    pub fn read(file: &str, text: &str) -> Result<Self, WorldFileError> {
+        let senseless = |message: String| WorldFileError::Senseless { file: file.to_owned(), message };
+        if text.len() > LARGEST {
+            return Err(senseless("a world file is at most 1 MiB; keep data in few, repeated writes".to_owned()));
+        }
+        let world: Self = serde_yaml::from_str(text).map_err(|error| unreadable(file, &error))?;
+        world.sense().map_err(senseless)?;
+        Ok(world)
+    }
+
+    /// Whether every resource that the file and its faults name is one of `known`, the restores of the definition.
+    ///
+    /// # Errors
+    /// Names the first that is not.
+    pub fn check(&self, file: &str, known: &[String]) -> Result<(), WorldFileError> {
+        let named = self.resources.keys().chain(self.faults.iter().filter_map(|fault| fault.resource.as_ref()));
+        for name in named {
+            if !known.contains(name) {
+                let message = format!("`{name}` is not a restore of the definition, which has: {}", known.join(", "));
+                return Err(WorldFileError::Senseless { file: file.to_owned(), message });
+            }
+        }
+        Ok(())
+    }
+
+    fn sense(&self) -> Result<(), String> {
+        if self.version != 1 {
+            return Err(format!("version {} is unknown; this `drill` reads world files of version 1", self.version));
+        }
+        if self.speed.is_some_and(|speed| !speed.is_finite() || speed <= 0.0) {
+            return Err("`speed` must be a number above 0".to_owned());
+        }
+        for (name, resource) in &self.resources {
+            for write in resource.data.iter().flat_map(|data| &data.writes) {
+                write.sense().map_err(|problem| format!("a write of `{name}` {problem}"))?;
+            }
+        }
+        self.faults.iter().try_for_each(Fault::sense)
+    }
+}
+
+impl WriteRule {
+    fn sense(&self) -> Result<(), &'static str> {
+        match (&self.at, self.every) {
+            (Some(_), None) if self.from.is_none() && self.until.is_none() => Ok(()),
+            (None, Some(every)) if SignedDuration::from(every) >= SignedDuration::from_secs(60) => Ok(()),
+            (None, Some(_)) => Err("repeats more often than once a minute; let one statement insert several rows"),
+            _ => Err("needs either `at`, or `every` with optional `from` and `until`"),
+        }
+    }
+}
+
+fn unreadable(file: &str, error: &serde_yaml::Error) -> WorldFileError {
+    let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
+    let message = tame(&error.without_snippet().to_string());
+    WorldFileError::Unreadable { file: file.to_owned(), line, column, message }
+}
+
+/// A duration with a unit, such as `8m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub SignedDuration);
+
+impl From<Span> for SignedDuration {
+    fn from(span: Span) -> Self {
+        span.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_duration(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&show_duration(self.0))
+    }
+}
+
+/// A moment: `now`, `90d ago`, or an instant such as `2026-11-21T03:00:00Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// This long before the world's start.
+    Ago(SignedDuration),
+    /// Exactly then.
+    At(Timestamp),
+}
+
+impl Moment {
+    pub(crate) fn resolve(self, start: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(age) => crate::sandbox::clock::earlier(start, age),
+            Self::At(instant) => instant,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "now" {
+            return Ok(Self::Ago(SignedDuration::ZERO));
+        }
+        if let Some(age) = text.strip_suffix(" ago") {
+            return parse_duration(age.trim()).map(Self::Ago).map_err(de::Error::custom);
+        }
+        text.parse().map(Self::At).map_err(|_| {
+            de::Error::custom(format!(
+                "`{}` is not a moment; write `now`, `90d ago` or `2026-11-21T03:00:00Z`",
+                tame(&text)
+            ))
+        })
+    }
+}
+
+/// Allocated storage, in GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(u32);
+
+impl Size {
+    /// GiB.
+    #[must_use]
+    pub fn gib(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let parsed = text
+            .strip_suffix("GiB")
+            .map(|number| (number, 1))
+            .or_else(|| text.strip_suffix("TiB").map(|number| (number, 1024)))
+            .and_then(|(number, unit)| number.trim().parse::<u32>().ok()?.checked_mul(unit))
+            .filter(|gib| (1..=65_536).contains(gib));
+        parsed.map(Self).ok_or_else(|| {
+            de::Error::custom(format!("`{}` is not a size; write it like `120GiB` or `2TiB`", tame(&text)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Moment, WorldFile};
+    use jiff::SignedDuration;
+
+    #[test]
+    fn a_full_file_is_read() {
+        let text = "version: 1\nseed: 7\nspeed: 600\nresources:\n  orders:\n    size: 120GiB\n    restore: {takes: 8m}\n    \
+                    data:\n      writes:\n        - {at: 90d ago, sql: \"CREATE TABLE t (a int)\"}\n        - {every: 1h, from: \
+                    90d ago, until: now, sql: \"INSERT INTO t VALUES (1)\"}\nfaults:\n  - {what: throttle, operation: \
+                    \"rds:DeleteDBInstance\", times: 2}\n";
+        let world = WorldFile::read("w.yaml", text).unwrap();
+        let orders = &world.resources["orders"];
+        assert_eq!(orders.size.unwrap().gib(), 120);
+        assert_eq!(orders.data.as_ref().unwrap().writes[0].at, Some(Moment::Ago(SignedDuration::from_hours(90 * 24))));
+        assert!(world.check("w.yaml", &["orders".to_owned()]).is_ok());
+        assert!(world.check("w.yaml", &["billing".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn mistakes_are_pointed_at() {
+        let error =
+            WorldFile::read("w.yaml", "version: 1\nresources:\n  orders: {sise: 120GiB}\n").unwrap_err().to_string();
+        assert!(error.starts_with("w.yaml:3:"), "{error}");
+        for text in ["version: 2\n", "version: 1\nspeed: 0\n", "version: 1\nfaults: [{what: gremlins}]\n", "- 1\n", ""]
+        {
+            assert!(WorldFile::read("w.yaml", text).is_err(), "{text}");
+        }
+    }
+}

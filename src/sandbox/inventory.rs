@@ -1,0 +1,152 @@
+//! What is in a world and what was asked of it: for tests, and at `GET /_world/inventory`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::sandbox::physics::automated_backup_arn;
+use crate::sandbox::world::{Instance, Site, World};
+
+/// The whole world, at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// World time.
+    pub now: Timestamp,
+    /// Everything that AWS would bill.
+    pub things: Vec<Thing>,
+    /// Every restore job that was ever accepted, in order.
+    pub restore_jobs: Vec<JobRecord>,
+    /// Every request that was understood, in order.
+    pub calls: Vec<CallRecord>,
+}
+
+/// A billable thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thing {
+    /// Its ARN.
+    pub arn: String,
+    /// `rds:db`, `rds:snapshot` or `rds:auto-backup`.
+    pub kind: String,
+    /// AWS's word for its state.
+    pub state: String,
+    /// The restore job that it comes from; the workload's own things have none.
+    pub made_by_restore_job: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A restore job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRecord {
+    /// Its id.
+    pub id: String,
+    /// The recovery point.
+    pub point: String,
+    /// The metadata as it was sent.
+    pub metadata: BTreeMap<String, String>,
+    /// AWS's word for its status.
+    pub status: String,
+    /// AWS's explanation.
+    pub message: Option<String>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// The idempotency token.
+    pub token: Option<String>,
+    /// What it made, whether or not `DescribeRestoreJob` says so.
+    pub makes: Option<String>,
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Such as `backup:StartRestoreJob`.
+    pub operation: String,
+    /// World time.
+    pub at: Timestamp,
+    /// It changed something.
+    pub effect: bool,
+    /// The error code that was answered.
+    pub error: Option<String>,
+    /// The caller's account.
+    pub account: String,
+    /// The region that was called.
+    pub region: String,
+    /// The resource that a changing request named.
+    pub resource: Option<String>,
+}
+
+impl Inventory {
+    /// The things that restore jobs made and that still exist.
+    pub fn restored(&self) -> impl Iterator<Item = &Thing> {
+        self.things.iter().filter(|thing| thing.made_by_restore_job.is_some())
+    }
+
+    /// The requests that changed something.
+    pub fn effects(&self) -> impl Iterator<Item = &CallRecord> {
+        self.calls.iter().filter(|call| call.effect)
+    }
+}
+
+/// Looks at an advanced world.
+pub(crate) fn take(world: &World) -> Inventory {
+    let things = world.sites.values().flat_map(things).collect();
+    let jobs = world.sites.iter().flat_map(|(place, site)| {
+        site.restore_jobs.iter().map(move |job| JobRecord {
+            id: job.id.clone(),
+            point: job.point.clone(),
+            metadata: job.metadata.clone(),
+            status: job.status.to_owned(),
+            message: job.message.clone(),
+            created_at: job.created,
+            token: job.token.clone(),
+            makes: job
+                .wish
+                .as_ref()
+                .map(|wish| format!("arn:aws:rds:{}:{}:db:{}", place.region, place.account, wish.identifier)),
+        })
+    });
+    let mut restore_jobs: Vec<JobRecord> = jobs.collect();
+    restore_jobs.sort_by_key(|job| job.created_at);
+    Inventory { now: world.now, things, restore_jobs, calls: world.calls.clone() }
+}
+
+fn things(site: &Site) -> Vec<Thing> {
+    let mut things: Vec<Thing> = site.instances.values().flat_map(of_instance).collect();
+    things.extend(site.snapshots.iter().map(|snapshot| Thing {
+        arn: snapshot.arn.clone(),
+        kind: "rds:snapshot".to_owned(),
+        state: "available".to_owned(),
+        made_by_restore_job: snapshot.made_by.clone(),
+        tags: BTreeMap::new(),
+    }));
+    things.extend(site.automated_backups.iter().map(|backup| Thing {
+        arn: backup.arn.clone(),
+        kind: "rds:auto-backup".to_owned(),
+        state: "retained".to_owned(),
+        made_by_restore_job: backup.made_by.clone(),
+        tags: BTreeMap::new(),
+    }));
+    things
+}
+
+fn of_instance(instance: &Instance) -> Vec<Thing> {
+    let db = Thing {
+        arn: instance.arn.clone(),
+        kind: "rds:db".to_owned(),
+        state: instance.status.to_owned(),
+        made_by_restore_job: instance.made_by.clone(),
+        tags: instance.tags.clone(),
+    };
+    if instance.settings.retention_days == 0 || instance.status == "creating" {
+        return vec![db];
+    }
+    let backup = Thing {
+        arn: automated_backup_arn(instance),
+        kind: "rds:auto-backup".to_owned(),
+        state: "active".to_owned(),
+        tags: BTreeMap::new(),
+        ..db.clone()
+    };
+    vec![db, backup]
+}

@@ -1,0 +1,389 @@
+//! Makes a world from a spec: vaults, nightly recovery points and their copies, networks, keys, secrets, instances.
+//!
+//! Pure but for nothing: the same spec, seed and start give the same world.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::sandbox::clock::{earlier, later};
+use crate::sandbox::fault::{Fault, Faults, What};
+use crate::sandbox::network;
+use crate::sandbox::rates::Buckets;
+use crate::sandbox::restore::default_group;
+use crate::sandbox::seed::{Seed, Stream};
+use crate::sandbox::spec::{Credential, Place, ResourceSpec, SecretHome, WorldSpec};
+use crate::sandbox::world::{
+    CopyJob, Database, Databases, Instance, InstanceSettings, Key, Point, StoredSecret, Vault, World,
+};
+
+/// Nightly recovery points are kept this long.
+const RETENTION_DAYS: u32 = 35;
+
+/// A night's recovery point is never closer to the world's start than this, so that its copy has arrived.
+const FRESHEST: SignedDuration = SignedDuration::from_hours(2);
+
+/// Builds the world of `spec`.
+pub(crate) fn make(spec: WorldSpec, seed: u64, started: Timestamp, databases: Databases) -> World {
+    let seed = Seed::new(seed);
+    let mut world = World {
+        started,
+        now: started,
+        seed,
+        default_account: spec.default_account,
+        quotas: spec.quotas,
+        sites: BTreeMap::new(),
+        roles: BTreeSet::new(),
+        faults: Faults::new(seed),
+        buckets: Buckets::default(),
+        calls: Vec::new(),
+        databases,
+        made_things: 0,
+    };
+    for resource in spec.resources {
+        add_resource(&mut world, &Arc::new(resource));
+    }
+    for fault in spec.faults {
+        add_fault(&mut world, fault);
+    }
+    world
+}
+
+/// Adds a fault; those of the world change it at once.
+pub(crate) fn add_fault(world: &mut World, fault: Fault) {
+    match fault.what {
+        What::StaleCopy => {
+            let age = fault.age.map_or(SignedDuration::ZERO, |age| age.0);
+            let newest = earlier(world.now, age);
+            for site in world.sites.values_mut() {
+                drop_fresh_copies(site, &fault, newest);
+            }
+        }
+        What::KeyDisabled => {
+            for (_, site) in world.sites.iter_mut().filter(|(place, _)| in_region(&fault, place)) {
+                let used: BTreeSet<String> = site.vaults.values().map(|vault| vault.key.clone()).collect();
+                site.keys.iter_mut().filter(|key| used.contains(&key.arn)).for_each(|key| key.enabled = false);
+            }
+        }
+        What::NoDefaultVpc => {
+            for (_, site) in world.sites.iter_mut().filter(|(place, _)| in_region(&fault, place)) {
+                network::remove_default(site);
+            }
+        }
+        _ => world.faults.add(fault),
+    }
+}
+
+fn in_region(fault: &Fault, place: &Place) -> bool {
+    fault.region.as_deref().is_none_or(|region| region == place.region.as_str())
+}
+
+fn drop_fresh_copies(site: &mut crate::sandbox::world::Site, fault: &Fault, newest: Timestamp) {
+    let hit = |source: &ResourceSpec| fault.resource.as_deref().is_none_or(|name| name == source.name.as_str());
+    site.points.retain(|point| point.source_vault.is_none() || point.created <= newest || !hit(&point.source));
+    for job in site.copy_jobs.iter_mut().filter(|job| job.created > newest && hit(&job.source)) {
+        job.state = "FAILED";
+        job.destination_point = None;
+        job.message = Some("Copy job failed because there was an internal failure");
+    }
+}
+
+fn add_resource(world: &mut World, spec: &Arc<ResourceSpec>) {
+    let source_vault = format!("{}-source", spec.vault.as_str().chars().take(43).collect::<String>());
+    let source_vault_arn = add_vault(world, &spec.source, &source_vault);
+    let vault_arn = add_vault(world, &spec.destination, spec.vault.as_str());
+    world.roles.insert(spec.restore_role.to_string());
+    network::add(world, spec);
+    for place in [&spec.source, &spec.destination] {
+        let site = world.site(place);
+        site.parameter_groups.insert(default_group(&spec.engine_version, "default.postgres"));
+        site.option_groups.insert(default_group(&spec.engine_version, "default:postgres-"));
+    }
+    let site = world.site(&spec.destination);
+    site.parameter_groups.extend(spec.parameter_group.clone());
+    site.option_groups.extend(spec.option_group.clone());
+    add_secrets(world, spec);
+    add_source_instance(world, spec);
+    let vaults = Vaults { source: source_vault, source_arn: source_vault_arn, destination_arn: vault_arn };
+    add_points(world, spec, &vaults);
+}
+
+struct Vaults {
+    source: String,
+    source_arn: String,
+    destination_arn: String,
+}
+
+fn add_vault(world: &mut World, place: &Place, name: &str) -> String {
+    let arn = format!("arn:aws:backup:{}:{}:backup-vault:{name}", place.region, place.account);
+    let created = earlier(world.started, SignedDuration::from_hours(24 * 400));
+    let mut stream = world.seed.stream(&format!("vault {arn}"));
+    let site = world.site(place);
+    if !site.vaults.contains_key(name) {
+        let key = format!("arn:aws:kms:{}:{}:key/{}", place.region, place.account, stream.uuid());
+        site.keys.push(Key { arn: key.clone(), enabled: true, created });
+        site.vaults.insert(name.to_owned(), Vault { arn: arn.clone(), key, created });
+    }
+    arn
+}
+
+fn add_source_instance(world: &mut World, spec: &Arc<ResourceSpec>) {
+    let id = spec.arn.name().to_owned();
+    if world.site(&spec.source).instances.contains_key(&id) {
+        return;
+    }
+    let mut stream = world.seed.stream(&format!("instance {}", spec.arn));
+    let created = earlier(world.started, SignedDuration::from_hours(24 * 380));
+    let host = format!("{id}.{}.{}.rds.amazonaws.com", stream.hex(12), spec.source.region);
+    let site = world.site(&spec.source);
+    let vpc = site.default_vpc().map_or_else(String::new, |vpc| vpc.id.clone());
+    let group = site.security_groups.iter().find(|group| group.vpc == vpc).map(|group| group.id.clone());
+    let instance = Instance {
+        arn: spec.arn.to_string(),
+        resource_id: format!("db-{}", stream.word(26)),
+        status: "available",
+        steps: Vec::new(),
+        gone_at: None,
+        keep_automated_backups: false,
+        created,
+        settings: InstanceSettings {
+            class: spec.instance_class.clone(),
+            size_gib: spec.size_gib,
+            engine_version: spec.engine_version.clone(),
+            zone: format!("{}a", spec.source.region),
+            multi_az: true,
+            public: false,
+            port: 5432,
+            subnet_group: "default".to_owned(),
+            vpc,
+            security_groups: group.into_iter().collect(),
+            parameter_group: default_group(&spec.engine_version, "default.postgres"),
+            option_group: default_group(&spec.engine_version, "default:postgres-"),
+            storage_type: "gp3".to_owned(),
+            iops: Some("3000".to_owned()),
+            throughput: Some("125".to_owned()),
+            ca_certificate: "rds-ca-rsa2048-g1".to_owned(),
+            minor_upgrades: true,
+            copy_tags: true,
+            retention_days: 7,
+            key: site.keys.first().map(|key| key.arn.clone()).unwrap_or_default(),
+            master: "postgres".to_owned(),
+        },
+        deletion_protection: spec.deletion_protection,
+        tags: spec.tags.clone(),
+        source: Arc::clone(spec),
+        made_by: None,
+        point: None,
+        database: Database::Elsewhere(host),
+        id: id.clone(),
+    };
+    site.instances.insert(id, instance);
+}
+
+/// The password that a secret's home holds in this world: the same for everybody who names the home.
+pub(crate) fn password(seed: Seed, home: &SecretHome) -> String {
+    let name = format!("secret {} {}", home.id, home.key.as_deref().unwrap_or_default());
+    seed.stream(&name).hex(24)
+}
+
+/// The password of a database user.
+pub(crate) fn user_password(seed: Seed, credential: &Credential) -> String {
+    match credential {
+        Credential::Fixed(password) => password.clone(),
+        Credential::Kept(home) => password(seed, home),
+    }
+}
+
+fn add_secrets(world: &mut World, spec: &ResourceSpec) {
+    let seed = world.seed;
+    let mut values: Vec<(SecretHome, Option<String>, String)> = Vec::new();
+    for (user, credential) in &spec.users {
+        if let Credential::Kept(home) = credential {
+            values.push((home.clone(), Some(user.clone()), password(seed, home)));
+        }
+    }
+    for other in &spec.other_secrets {
+        let known = other.same_as.as_ref().and_then(|user| spec.users.get(user));
+        let value = known.map_or_else(|| password(seed, &other.home), |credential| user_password(seed, credential));
+        values.push((other.home.clone(), other.same_as.clone(), value));
+    }
+    for (home, user, value) in values {
+        store_secret(world, &spec.destination, &home, user.as_deref(), value);
+    }
+}
+
+fn store_secret(world: &mut World, place: &Place, home: &SecretHome, user: Option<&str>, value: String) {
+    let mut stream = world.seed.stream(&format!("secret's arn {} {}", place.region, home.id));
+    let created = earlier(world.started, SignedDuration::from_hours(24 * 200));
+    let (name, arn) = match home.id.split_once(":secret:") {
+        Some((_, name)) => (name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned(), home.id.clone()),
+        None => {
+            let tail = stream.hex(6);
+            let arn = format!("arn:aws:secretsmanager:{}:{}:secret:{}-{tail}", place.region, place.account, home.id);
+            (home.id.clone(), arn)
+        }
+    };
+    let version = stream.uuid();
+    let site = world.site(place);
+    let known = site.secrets.iter().position(|secret| secret.name == name);
+    let before = known.and_then(|at| site.secrets.get(at)).map(|secret| secret.value.clone());
+    let value = match &home.key {
+        None => before.unwrap_or(value),
+        Some(key) => {
+            let mut object = before
+                .and_then(|text| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text).ok())
+                .unwrap_or_default();
+            if let Some(user) = user {
+                object.entry("username").or_insert_with(|| user.into());
+            }
+            object.entry(key.as_str()).or_insert_with(|| value.into());
+            serde_json::Value::Object(object).to_string()
+        }
+    };
+    match known.and_then(|at| site.secrets.get_mut(at)) {
+        Some(secret) => secret.value = value,
+        None => site.secrets.push(StoredSecret { name, arn, value, version, created }),
+    }
+}
+
+/// The newest nightly moment: 05:00 UTC, or another hour if 05:00 lies too close to the world's start or nearly a day
+/// before it.
+fn last_night(started: Timestamp) -> Timestamp {
+    let day = 86_400;
+    let today = started.as_second().div_euclid(day) * day;
+    let at = |hour: i64| {
+        let second = today + hour * 3_600;
+        let second = if second > started.as_second() { second - day } else { second };
+        Timestamp::from_second(second).unwrap_or(started)
+    };
+    let fits = |moment: &Timestamp| {
+        let age = started.duration_since(*moment);
+        age >= FRESHEST && age <= SignedDuration::from_hours(22)
+    };
+    [5, 2, 23].into_iter().map(at).find(fits).unwrap_or_else(|| at(5))
+}
+
+fn add_points(world: &mut World, spec: &Arc<ResourceSpec>, vaults: &Vaults) {
+    let newest = last_night(world.started);
+    let newest_copy = spec.newest_copy_age.map(|age| earlier(world.started, age));
+    let mut stream = world.seed.stream(&format!("points {} {}", spec.arn, vaults.destination_arn));
+    let mut copies = Vec::new();
+    for night in 0..i64::from(RETENTION_DAYS) {
+        let created = earlier(newest, SignedDuration::from_hours(24 * night));
+        let arrives = newest_copy.is_none_or(|limit| created <= limit);
+        copies.extend(add_night(world, spec, vaults, (created, arrives), &mut stream));
+    }
+    let extra = ineligible(world.started, newest, &copies, &mut stream);
+    copies.extend(extra.into_iter().filter(|point| newest_copy.is_none_or(|limit| point.created <= limit)));
+    let site = world.site(&spec.destination);
+    site.points.extend(copies);
+    stream.shuffle(&mut site.points);
+    let site = world.site(&spec.source);
+    stream.shuffle(&mut site.points);
+}
+
+/// One night: the recovery point in the source region, its copy job, and the copy if it arrived.
+fn add_night(
+    world: &mut World,
+    spec: &Arc<ResourceSpec>,
+    vaults: &Vaults,
+    (created, arrives): (Timestamp, bool),
+    stream: &mut Stream,
+) -> Option<Point> {
+    let destination_key = world.site(&spec.destination).vaults.get(spec.vault.as_str()).map(|vault| vault.key.clone());
+    let site = world.site(&spec.source);
+    let taken = later(created, stream.between(240.0, 900.0));
+    let copied = later(taken, stream.between(300.0, 2_700.0));
+    let source_arn = snapshot_arn(&spec.source, "job", &stream.uuid());
+    let copy_arn = snapshot_arn(&spec.destination, "copyjob", &stream.uuid());
+    let original = Point {
+        arn: source_arn.clone(),
+        vault: vaults.source.clone(),
+        source_vault: None,
+        source: Arc::clone(spec),
+        created,
+        completed: taken,
+        status: "COMPLETED",
+        status_message: None,
+        delete_after_days: RETENTION_DAYS,
+        delete_after_copy: false,
+        cold: false,
+        key: site.vaults.get(&vaults.source).map(|vault| vault.key.clone()).unwrap_or_default(),
+        last_restored: None,
+    };
+    site.copy_jobs.push(CopyJob {
+        id: stream.uuid().to_uppercase(),
+        source: Arc::clone(spec),
+        source_vault: vaults.source_arn.clone(),
+        source_point: source_arn,
+        destination_vault: vaults.destination_arn.clone(),
+        destination_point: arrives.then(|| copy_arn.clone()),
+        created: taken,
+        completed: Some(copied),
+        state: if arrives { "COMPLETED" } else { "FAILED" },
+        message: (!arrives).then_some("Copy job failed because there was an internal failure"),
+    });
+    let copy = arrives.then(|| Point {
+        arn: copy_arn,
+        vault: spec.vault.to_string(),
+        source_vault: Some(vaults.source_arn.clone()),
+        completed: copied,
+        key: destination_key.unwrap_or_default(),
+        ..original.clone()
+    });
+    site.points.push(original);
+    copy
+}
+
+fn snapshot_arn(place: &Place, how: &str, id: &str) -> String {
+    format!("arn:aws:rds:{}:{}:snapshot:awsbackup:{how}-{id}", place.region, place.account)
+}
+
+/// A few recovery points that a drill must not pick, each where it would really be.
+fn ineligible(started: Timestamp, newest: Timestamp, copies: &[Point], stream: &mut Stream) -> Vec<Point> {
+    let Some(like) = copies.first() else { return Vec::new() };
+    let place =
+        Place { account: like.source.destination.account.clone(), region: like.source.destination.region.clone() };
+    let mut another = |created: Timestamp| Point {
+        arn: snapshot_arn(&place, "copyjob", &stream.uuid()),
+        created,
+        completed: later(created, SignedDuration::from_mins(30)),
+        ..like.clone()
+    };
+    let days = |count: i64| SignedDuration::from_hours(24 * count);
+    let temporary = Point { delete_after_copy: true, ..another(later(newest, SignedDuration::from_mins(50))) };
+    let partial = Point {
+        status: "PARTIAL",
+        status_message: Some("Some resources of this recovery point are missing"),
+        ..another(earlier(newest, SignedDuration::from_hours(31)))
+    };
+    // Kept for one day, and made so that the day ends within the hour.
+    let ending =
+        Point { delete_after_days: 1, ..another(later(earlier(started, days(1)), SignedDuration::from_mins(40))) };
+    let cold = Point { cold: true, delete_after_days: 365, ..another(earlier(newest, days(100))) };
+    let expired = Point {
+        status: "EXPIRED",
+        status_message: Some("AWS Backup is unable to delete this recovery point: insufficient permissions"),
+        ..another(earlier(newest, days(37)))
+    };
+    let deleting = Point { status: "DELETING", ..another(earlier(newest, days(35))) };
+    vec![temporary, partial, ending, cold, expired, deleting]
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::last_night;
+
+    #[test]
+    fn last_night_is_always_more_than_two_and_less_than_twenty_four_hours_ago() {
+        let midnight: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+        for minute in 0..1_440 {
+            let started = midnight + SignedDuration::from_mins(minute);
+            let age = started.duration_since(last_night(started));
+            assert!(age >= SignedDuration::from_hours(2) && age < SignedDuration::from_hours(24), "{started} {age}");
+        }
+    }
+}

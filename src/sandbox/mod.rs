@@ -1,0 +1,43 @@
+//! The simulated AWS: an HTTP server on loopback that speaks AWS's wire protocols over a world of its own.
+//!
+//! ```text
+//! definition, world file ──spec──▶ make ──▶ world ◀──physics── clock
+//!                                            ▲
+//! HTTP ──line, server──▶ protocol ──▶ service┘        (holds and faults stand between protocol and service)
+//! ```
+//!
+//! `protocol` knows bytes and no world; `physics`, `restore` and `world` know AWS's behaviour and no bytes; `service` joins
+//! them, one file a service. `sql` runs the real database servers behind restored instances.
+//!
+//! Nothing but `cli` and tests may import this module: the product talks to it over the wire alone.
+
+mod clock;
+mod control;
+mod data;
+pub mod fault;
+pub mod file;
+pub mod hold;
+pub mod inventory;
+mod line;
+mod make;
+mod network;
+mod physics;
+mod protocol;
+mod rates;
+pub mod remote;
+mod restore;
+mod seed;
+mod server;
+mod service;
+pub mod spec;
+pub mod sql;
+mod start;
+mod world;
+
+pub use fault::{Fault, What};
+pub use file::{WorldFile, WorldFileError};
+pub use hold::{Held, Hold, When};
+pub use inventory::Inventory;
+pub use remote::Remote;
+pub use spec::{WorldSpec, access_key};
+pub use start::{Options, Sandbox, SandboxError};

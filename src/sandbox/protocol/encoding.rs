@@ -1,0 +1,73 @@
+//! Percent-encoding and forms.
+
+/// Decodes `%41`; with `plus`, `+` is a space. What is no valid escape stays as it is, and so does UTF-8.
+pub(crate) fn decode(text: &str, plus: bool) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let escaped = (byte == b'%').then(|| bytes.get(at + 1..at + 3)).flatten().and_then(hex_pair);
+        match escaped {
+            Some(value) => {
+                out.push(value);
+                at += 3;
+            }
+            None => {
+                out.push(if plus && byte == b'+' { b' ' } else { byte });
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn hex_pair(pair: &[u8]) -> Option<u8> {
+    let text = std::str::from_utf8(pair).ok().filter(|text| !text.starts_with('+'))?;
+    u8::from_str_radix(text, 16).ok()
+}
+
+/// The names and values of a query string or form.
+pub(crate) fn form(text: &str) -> Vec<(String, String)> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name, true), decode(value, true))
+        })
+        .collect()
+}
+
+/// The segments of a path, decoded; empty ones (a trailing slash) are left out.
+pub(crate) fn segments(path: &str) -> Vec<String> {
+    path.split('/').filter(|segment| !segment.is_empty()).map(|segment| decode(segment, false)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decode, form, segments};
+
+    #[test]
+    fn escapes_are_decoded_and_broken_ones_kept() {
+        assert_eq!(decode("arn%3Aaws%2Fx", false), "arn:aws/x");
+        assert_eq!(decode("%zz%4", false), "%zz%4");
+        assert_eq!(decode("%+1", false), "%+1");
+        assert_eq!(decode("a+b", true), "a b");
+        assert_eq!(decode("%C3%A4", false), "ä");
+    }
+
+    #[test]
+    fn an_encoded_slash_stays_inside_its_segment() {
+        assert_eq!(
+            segments("/resources/arn%3Aaws%3Abackup%2Fx/recovery-points/"),
+            ["resources", "arn:aws:backup/x", "recovery-points"]
+        );
+    }
+
+    #[test]
+    fn forms_come_apart() {
+        assert_eq!(
+            form("Action=A&B=c%3Dd&E"),
+            [("Action".into(), "A".into()), ("B".into(), "c=d".into()), ("E".into(), String::new())]
+        );
+    }
+}

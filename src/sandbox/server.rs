@@ -1,0 +1,222 @@
+//! The HTTP server: one request is read, understood, perhaps held or spoiled by a fault, answered.
+//!
+//! Until its effect a request lives and dies with its connection; from its effect on it runs in a task of its own, so
+//! that a client that goes away cannot undo half of it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+
+use crate::sandbox::clock::{WorldClock, later, rest};
+use crate::sandbox::control;
+use crate::sandbox::fault::Mischief;
+use crate::sandbox::hold::{Holds, When};
+use crate::sandbox::inventory::CallRecord;
+use crate::sandbox::line::Scissors;
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::scope::{self, Caller};
+use crate::sandbox::protocol::{self, Answer, Ask, Wire};
+use crate::sandbox::service;
+use crate::sandbox::spec::Place;
+use crate::sandbox::world::World;
+use crate::words::text::tame;
+use crate::words::time::Clock;
+
+/// No request's body is larger.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// A request that is never answered lets go after this long, in real time.
+const LONGEST_SILENCE: Duration = Duration::from_secs(120);
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<WorldClock>,
+    pub(crate) world: Mutex<World>,
+    pub(crate) holds: Holds,
+    pub(crate) made: bool,
+    pub(crate) seed: u64,
+    pub(crate) ca_bundle: Option<PathBuf>,
+    pub(crate) sql_missing: Option<String>,
+    pub(crate) requests: AtomicU32,
+}
+
+impl Shared {
+    /// The world, advanced to the clock's present.
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.advance(self.clock.now());
+        world
+    }
+}
+
+/// The routes: one handler for everything.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new().fallback(handle).with_state(shared)
+}
+
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    request: Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request's body cannot be read or is larger than 1 MiB");
+    };
+    let path = parts.uri.path().to_owned();
+    if path == "/_world" || path.starts_with("/_world/") {
+        return control::answer(&shared, &parts.method, &path, &body);
+    }
+    if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip") {
+        return plain(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "compressed requests are not simulated; switch request compression off",
+        );
+    }
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let wire = Wire { method: parts.method, path, query, headers: parts.headers, body: body.to_vec() };
+    aws(&shared, &scissors, &wire).await
+}
+
+/// A request to a service of AWS.
+async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response<Body> {
+    let request_id = request_id(shared);
+    let default = shared.world().default_account.clone();
+    let caller = match scope::caller(&wire.headers, &default) {
+        Ok(caller) => caller,
+        Err(failure) => return unsigned(&failure, &request_id),
+    };
+    let ask = match protocol::read(caller.service, wire) {
+        Ok(ask) => ask,
+        Err(failure) => {
+            tracing::info!(code = %failure.code, path = %tame(&wire.path), "the simulated AWS refused a request");
+            return protocol::write(&caller, "Unknown", &Err(failure), &request_id);
+        }
+    };
+    let operation = format!("{}:{}", caller.service.prefix(), ask.operation);
+    shared.holds.pass(&operation, When::Before).await;
+    let mischief = spoil(shared, &caller, &operation);
+    match &mischief {
+        Some(Mischief::Refuse(failure)) => {
+            record(shared, &caller, &operation, &Outcome::refused(failure));
+            return protocol::write(&caller, &ask.operation, &Err(failure.clone()), &request_id);
+        }
+        Some(Mischief::CutBefore) => {
+            scissors.cut();
+            return plain(StatusCode::OK, "");
+        }
+        Some(Mischief::Late(by)) => shared.clock.sleep_until(later(shared.clock.now(), *by)).await,
+        Some(Mischief::CutAfter | Mischief::Silence) | None => {}
+    }
+    let task = tokio::spawn(perform(Arc::clone(shared), caller, ask, request_id));
+    let Ok(response) = task.await else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "the simulated AWS failed; its log says why");
+    };
+    match mischief {
+        Some(Mischief::CutAfter) => scissors.cut(),
+        Some(Mischief::Silence) => {
+            rest(LONGEST_SILENCE).await;
+            scissors.cut();
+        }
+        _ => {}
+    }
+    response
+}
+
+/// What befalls this request: a fault, or a bucket that is empty.
+fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> Option<Mischief> {
+    let mut world = shared.world();
+    let times = world.times();
+    if let Some(mischief) = world.faults.on_request(operation, caller.region.as_str(), times) {
+        return Some(mischief);
+    }
+    let place = Place { account: caller.account.clone(), region: caller.region.clone() };
+    let now = world.now;
+    if world.quotas.request_rates && !world.buckets.take(&place, operation, now) {
+        return Some(Mischief::Refuse(Failure::throttled(operation)));
+    }
+    None
+}
+
+/// The effect and everything after it.
+async fn perform(shared: Arc<Shared>, caller: Caller, ask: Ask, request_id: String) -> Response<Body> {
+    let operation = format!("{}:{}", caller.service.prefix(), ask.operation);
+    let result = {
+        let mut world = shared.world();
+        service::call(&mut world, &caller, &ask)
+    };
+    record(&shared, &caller, &operation, &Outcome::of(&ask, &result));
+    shared.holds.pass(&operation, When::After).await;
+    protocol::write(&caller, &ask.operation, &result, &request_id)
+}
+
+struct Outcome {
+    effect: bool,
+    error: Option<String>,
+    resource: Option<String>,
+}
+
+impl Outcome {
+    fn refused(failure: &Failure) -> Self {
+        Self { effect: false, error: Some(failure.code.clone()), resource: None }
+    }
+
+    fn of(ask: &Ask, result: &Result<Answer, Failure>) -> Self {
+        match result {
+            Err(failure) => Self::refused(failure),
+            Ok(_) => {
+                let resource = service::changed(ask);
+                Self { effect: resource.is_some(), error: None, resource }
+            }
+        }
+    }
+}
+
+fn record(shared: &Shared, caller: &Caller, operation: &str, outcome: &Outcome) {
+    let mut world = shared.world();
+    let at = world.now;
+    world.calls.push(CallRecord {
+        operation: operation.to_owned(),
+        at,
+        effect: outcome.effect,
+        error: outcome.error.clone(),
+        account: caller.account.to_string(),
+        region: caller.region.to_string(),
+        resource: outcome.resource.clone(),
+    });
+    if let Some(code) = &outcome.error {
+        tracing::debug!(operation, code = %code, "the simulated AWS answered an error");
+    }
+}
+
+fn request_id(shared: &Shared) -> String {
+    let number = shared.requests.fetch_add(1, Ordering::SeqCst);
+    crate::sandbox::seed::Seed::new(shared.seed).stream(&format!("request {number}")).uuid()
+}
+
+/// An answer to a request that names no service that is known, so that its protocol is not known either.
+fn unsigned(failure: &Failure, request_id: &str) -> Response<Body> {
+    let body = protocol::rest_json::error(failure);
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::FORBIDDEN);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in [("x-amzn-errortype", failure.code.as_str()), ("x-amzn-requestid", request_id)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,55 @@
+//! Copy jobs, listed where they ran: in the source region. Facts 1.8.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::protocol::Ask;
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::json::instant;
+use crate::sandbox::service::backup::{RESOURCE_TYPE, differs, listed, page, put, put_instant, within};
+use crate::sandbox::spec::Place;
+use crate::sandbox::world::{CopyJob, World};
+
+pub(crate) fn list(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
+    let mut found = Vec::new();
+    for job in &world.site(place).copy_jobs {
+        let hidden = differs(ask, "resourceArn", job.source.arn.as_str())
+            || differs(ask, "state", job.state)
+            || differs(ask, "resourceType", RESOURCE_TYPE)
+            || differs(ask, "destinationVaultArn", &job.destination_vault)
+            || differs(ask, "accountId", place.account.as_str())
+            || differs(ask, "sourceRecoveryPointArn", &job.source_point)
+            || ask.param("parentJobId").is_some();
+        if !hidden && within(ask, "created", Some(job.created))? && within(ask, "complete", job.completed)? {
+            found.push(show(place, job));
+        }
+    }
+    Ok(listed("CopyJobs", page(ask, found)?))
+}
+
+pub(crate) fn describe(world: &mut World, place: &Place, id: &str) -> Result<Value, Failure> {
+    let job = world.site(place).copy_jobs.iter().find(|job| job.id.eq_ignore_ascii_case(id));
+    let job = job.ok_or_else(|| Failure::not_found(format!("Copy job {id} does not exist")))?;
+    Ok(json!({ "CopyJob": show(place, job) }))
+}
+
+fn show(place: &Place, job: &CopyJob) -> Value {
+    let mut shown = json!({
+        "AccountId": place.account,
+        "CopyJobId": job.id,
+        "SourceBackupVaultArn": job.source_vault,
+        "SourceRecoveryPointArn": job.source_point,
+        "DestinationBackupVaultArn": job.destination_vault,
+        "ResourceArn": job.source.arn,
+        "ResourceName": job.source.arn.name(),
+        "ResourceType": RESOURCE_TYPE,
+        "CreationDate": instant(job.created),
+        "State": job.state,
+        "BackupSizeInBytes": u64::from(job.source.size_gib) * 1024 * 1024 * 1024,
+        "IamRoleArn": format!("arn:aws:iam::{}:role/service-role/AWSBackupDefaultServiceRole", place.account),
+        "IsParent": false,
+    });
+    put(&mut shown, "DestinationRecoveryPointArn", job.destination_point.clone());
+    put(&mut shown, "StatusMessage", job.message);
+    put_instant(&mut shown, "CompletionDate", job.completed);
+    shown
+}

@@ -1,0 +1,133 @@
+//! Restore jobs. Facts 1.6 and 1.7.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::sandbox::clock::later;
+use crate::sandbox::physics::Order;
+use crate::sandbox::protocol::Ask;
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::json::instant;
+use crate::sandbox::restore::RestoreJob;
+use crate::sandbox::service::backup::{RESOURCE_TYPE, differs, listed, page, put, put_instant, within};
+use crate::sandbox::spec::Place;
+use crate::sandbox::world::{Point, World};
+use crate::words::arn::Arn;
+
+/// `StartRestoreJob`. Only a missing or foreign recovery point and a missing value refuse the call; whatever else is
+/// wrong fails the job later.
+pub(crate) fn start(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
+    let missing = |what: &str| Failure::bad("MissingParameterValueException", format!("{what} is required"));
+    let point_arn = ask.text("RecoveryPointArn").ok_or_else(|| missing("RecoveryPointArn"))?.to_owned();
+    let metadata = read_metadata(ask.body.get("Metadata").ok_or_else(|| missing("Metadata"))?)?;
+    let token = ask.text("IdempotencyToken").map(str::to_owned);
+    if let Some(id) = known_token(world, place, (token.as_deref(), &point_arn), &metadata)? {
+        return Ok(json!({ "RestoreJobId": id }));
+    }
+    let point = find_point(world, place, &point_arn)?;
+    if ask.text("ResourceType").is_some_and(|kind| kind != RESOURCE_TYPE) {
+        return Err(Failure::invalid("ResourceType does not fit the recovery point"));
+    }
+    let role = ask.text("IamRoleArn").ok_or_else(|| missing("IamRoleArn"))?.to_owned();
+    if metadata.get("DBInstanceIdentifier").is_none_or(String::is_empty) {
+        return Err(missing("Restore metadata DBInstanceIdentifier"));
+    }
+    if !matches!(point.status, "COMPLETED" | "AVAILABLE" | "STOPPED") {
+        return Err(Failure::bad(
+            "InvalidRequestException",
+            format!("Recovery point is {} and cannot be restored", point.status),
+        ));
+    }
+    let vault_arn = world.site(place).vaults.get(&point.vault).map(|vault| vault.arn.clone()).unwrap_or_default();
+    let id = world.start_restore(place, Order { point, vault_arn, metadata, role, token });
+    Ok(json!({ "RestoreJobId": id }))
+}
+
+fn read_metadata(value: &Value) -> Result<BTreeMap<String, String>, Failure> {
+    let wrong = || Failure::bad("SerializationException", "Metadata must be a map of strings to strings");
+    let map = value.as_object().ok_or_else(wrong)?;
+    map.iter().map(|(key, value)| Ok((key.clone(), value.as_str().ok_or_else(wrong)?.to_owned()))).collect()
+}
+
+/// The job that an earlier request with the same token started.
+fn known_token(
+    world: &mut World,
+    place: &Place,
+    (token, point): (Option<&str>, &str),
+    metadata: &BTreeMap<String, String>,
+) -> Result<Option<String>, Failure> {
+    let Some(token) = token else { return Ok(None) };
+    let (now, quotas) = (world.now, world.quotas);
+    let remembered =
+        |job: &&RestoreJob| job.token.as_deref() == Some(token) && later(job.created, quotas.token_lifetime) >= now;
+    let Some(job) = world.site(place).restore_jobs.iter().find(remembered) else { return Ok(None) };
+    if quotas.silent_token_reuse || (job.point == point && job.metadata == *metadata) {
+        return Ok(Some(job.id.clone()));
+    }
+    Err(Failure::invalid("The idempotency token was used before with other parameters"))
+}
+
+fn find_point(world: &mut World, place: &Place, arn: &str) -> Result<Point, Failure> {
+    let parsed: Arn = arn.parse().map_err(|_| Failure::invalid("Invalid recovery point ARN"))?;
+    if parsed.region().is_some_and(|region| region != place.region) {
+        let message = format!("Invalid recovery point ARN: it belongs to another region than {}", place.region);
+        return Err(Failure::invalid(message));
+    }
+    let found = world.site(place).points.iter().find(|point| point.arn == arn).cloned();
+    found.ok_or_else(|| Failure::not_found(format!("Recovery point {arn} does not exist")))
+}
+
+pub(crate) fn describe(world: &mut World, place: &Place, id: &str) -> Result<Value, Failure> {
+    find(world, place, id).map(|job| show(place, job))
+}
+
+pub(crate) fn list(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
+    let now = world.now;
+    let mut found = Vec::new();
+    for job in world.site(place).restore_jobs.iter().filter(|job| job.timetable.visible <= now) {
+        let hidden = differs(ask, "accountId", place.account.as_str())
+            || differs(ask, "resourceType", RESOURCE_TYPE)
+            || differs(ask, "status", job.status)
+            || ask.param("restoreTestingPlanArn").is_some()
+            || ask.param("parentJobId").is_some();
+        if !hidden && within(ask, "created", Some(job.created))? && within(ask, "complete", job.completed)? {
+            found.push(show(place, job));
+        }
+    }
+    Ok(listed("RestoreJobs", page(ask, found)?))
+}
+
+pub(crate) fn metadata(world: &mut World, place: &Place, id: &str) -> Result<Value, Failure> {
+    find(world, place, id).map(|job| json!({ "RestoreJobId": job.id, "Metadata": job.metadata }))
+}
+
+fn find<'a>(world: &'a mut World, place: &Place, id: &str) -> Result<&'a RestoreJob, Failure> {
+    let now = world.now;
+    let visible = |job: &&RestoreJob| job.id.eq_ignore_ascii_case(id) && job.timetable.visible <= now;
+    let job = world.site(place).restore_jobs.iter().find(visible);
+    job.ok_or_else(|| Failure::not_found(format!("Restore job {id} does not exist")))
+}
+
+fn show(place: &Place, job: &RestoreJob) -> Value {
+    let mut shown = json!({
+        "AccountId": place.account,
+        "RestoreJobId": job.id,
+        "RecoveryPointArn": job.point,
+        "SourceResourceArn": job.source.arn,
+        "BackupVaultArn": job.vault_arn,
+        "CreationDate": instant(job.created),
+        "Status": job.status,
+        // AWS may show 0 % at the end too (facts 1.7): of no use as progress.
+        "PercentDone": "0.00%",
+        "BackupSizeInBytes": u64::from(job.source.size_gib) * 1024 * 1024 * 1024,
+        "IamRoleArn": job.role,
+        "ResourceType": RESOURCE_TYPE,
+        "RecoveryPointCreationDate": instant(job.point_created),
+        "IsParent": false,
+    });
+    put_instant(&mut shown, "CompletionDate", job.completed);
+    put(&mut shown, "StatusMessage", job.message.clone());
+    put(&mut shown, "CreatedResourceArn", job.shown_arn.clone());
+    shown
+}

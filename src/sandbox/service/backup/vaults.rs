@@ -1,0 +1,75 @@
+//! Vaults and what belongs to account and region: plans, types, settings, tags.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::protocol::Ask;
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::json::instant;
+use crate::sandbox::service::backup::{RESOURCE_TYPE, listed, page};
+use crate::sandbox::spec::Place;
+use crate::sandbox::world::{Site, Vault, World};
+
+pub(crate) fn list(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
+    let site = world.site(place);
+    let vaults = site.vaults.iter().map(|(name, vault)| show(site, name, vault)).collect();
+    Ok(listed("BackupVaultList", page(ask, vaults)?))
+}
+
+pub(crate) fn describe(world: &mut World, place: &Place, name: &str) -> Result<Value, Failure> {
+    let site = world.site(place);
+    let vault = find(site, name)?;
+    Ok(show(site, name, vault))
+}
+
+pub(crate) fn policy(world: &mut World, place: &Place, name: &str) -> Result<Value, Failure> {
+    find(world.site(place), name)?;
+    Err(Failure::not_found(format!("Backup Vault {name} has no access policy")))
+}
+
+/// The vault of this name. AWS answers `AccessDenied` for one that does not exist (facts 1.2).
+pub(crate) fn find<'a>(site: &'a Site, name: &str) -> Result<&'a Vault, Failure> {
+    site.vaults
+        .get(name)
+        .ok_or_else(|| Failure::new(403, "AccessDeniedException", "Insufficient privileges to perform this action."))
+}
+
+fn show(site: &Site, name: &str, vault: &Vault) -> Value {
+    json!({
+        "BackupVaultName": name,
+        "BackupVaultArn": vault.arn,
+        "VaultType": "BACKUP_VAULT",
+        "VaultState": "AVAILABLE",
+        "CreationDate": instant(vault.created),
+        "EncryptionKeyArn": vault.key,
+        "EncryptionKeyType": "CUSTOMER_MANAGED_KMS_KEY",
+        "CreatorRequestId": "made-with-the-world",
+        "NumberOfRecoveryPoints": site.points.iter().filter(|point| point.vault == name).count(),
+        "Locked": false,
+    })
+}
+
+pub(crate) fn tags(world: &mut World, place: &Place, arn: &str) -> Result<Value, Failure> {
+    let site = world.site(place);
+    if let Some(point) = site.points.iter().find(|point| point.arn == arn) {
+        return Ok(json!({ "Tags": point.source.tags }));
+    }
+    if site.vaults.values().any(|vault| vault.arn == arn) {
+        return Ok(json!({ "Tags": {} }));
+    }
+    Err(Failure::not_found(format!("Resource {arn} does not exist")))
+}
+
+pub(crate) fn plans() -> Value {
+    json!({ "BackupPlansList": [] })
+}
+
+pub(crate) fn types() -> Value {
+    json!({ "ResourceTypes": [RESOURCE_TYPE] })
+}
+
+pub(crate) fn settings() -> Value {
+    json!({
+        "ResourceTypeOptInPreference": { RESOURCE_TYPE: true },
+        "ResourceTypeManagementPreference": {},
+    })
+}

@@ -1,0 +1,136 @@
+//! Subnet, parameter and option groups, and what can be ordered.
+
+use crate::sandbox::protocol::Ask;
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::xml::{Element, list, node, text};
+use crate::sandbox::restore::CLASSES;
+use crate::sandbox::service::rds::{paged, required};
+use crate::sandbox::spec::Place;
+use crate::sandbox::world::{Site, World};
+
+pub(crate) fn subnet_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let site = world.site(place);
+    let asked = ask.param("DBSubnetGroupName").map(str::to_lowercase);
+    let wanted = site.subnet_groups.keys().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
+    let shown: Vec<Vec<Element>> = wanted.filter_map(|name| members(site, name)).collect();
+    if let Some(asked) = asked
+        && shown.is_empty()
+    {
+        return Err(Failure::new(404, "DBSubnetGroupNotFoundFault", format!("DBSubnetGroup {asked} not found.")));
+    }
+    paged(ask, "DBSubnetGroups", "DBSubnetGroup", shown)
+}
+
+/// The subnet group as part of an instance.
+pub(crate) fn subnet_group(site: &Site, name: &str) -> Option<Element> {
+    members(site, name).map(|members| node("DBSubnetGroup", members))
+}
+
+fn members(site: &Site, name: &str) -> Option<Vec<Element>> {
+    let group = site.subnet_groups.get(name)?;
+    let subnets = group.subnets.iter().map(|subnet| {
+        vec![
+            text("SubnetIdentifier", &subnet.id),
+            node("SubnetAvailabilityZone", vec![text("Name", &subnet.zone)]),
+            node("SubnetOutpost", Vec::new()),
+            text("SubnetStatus", "Active"),
+        ]
+    });
+    Some(vec![
+        text("DBSubnetGroupName", name),
+        text("DBSubnetGroupDescription", name),
+        text("VpcId", &group.vpc),
+        text("SubnetGroupStatus", "Complete"),
+        list("Subnets", "Subnet", subnets),
+        text("DBSubnetGroupArn", &group.arn),
+    ])
+}
+
+pub(crate) fn parameter_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let asked = ask.param("DBParameterGroupName").map(str::to_owned);
+    let site = world.site(place);
+    let wanted = site.parameter_groups.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
+    let shown: Vec<Vec<Element>> = wanted
+        .map(|name| {
+            let family = name.strip_prefix("default.").unwrap_or("postgres16");
+            vec![
+                text("DBParameterGroupName", name),
+                text("DBParameterGroupFamily", family),
+                text("Description", "A parameter group of the simulated AWS"),
+                text("DBParameterGroupArn", format!("arn:aws:rds:{}:{}:pg:{name}", place.region, place.account)),
+            ]
+        })
+        .collect();
+    if let Some(asked) = asked
+        && shown.is_empty()
+    {
+        return Err(Failure::new(404, "DBParameterGroupNotFound", format!("DBParameterGroup not found: {asked}")));
+    }
+    paged(ask, "DBParameterGroups", "DBParameterGroup", shown)
+}
+
+pub(crate) fn option_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let asked = ask.param("OptionGroupName").map(str::to_owned);
+    let site = world.site(place);
+    let wanted = site.option_groups.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
+    let shown: Vec<Vec<Element>> = wanted
+        .map(|name| {
+            let version = name.strip_prefix("default:postgres-").unwrap_or("16");
+            vec![
+                text("OptionGroupName", name),
+                text("OptionGroupDescription", "An option group of the simulated AWS"),
+                text("EngineName", "postgres"),
+                text("MajorEngineVersion", version),
+                node("Options", Vec::new()),
+                text("AllowsVpcAndNonVpcInstanceMemberships", true),
+                text("OptionGroupArn", format!("arn:aws:rds:{}:{}:og:{name}", place.region, place.account)),
+            ]
+        })
+        .collect();
+    if let Some(asked) = asked
+        && shown.is_empty()
+    {
+        return Err(Failure::new(
+            404,
+            "OptionGroupNotFoundFault",
+            format!("Specified OptionGroupName: {asked} not found."),
+        ));
+    }
+    paged(ask, "OptionGroupsList", "OptionGroup", shown)
+}
+
+pub(crate) fn orderable(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let engine = required(ask, "Engine")?;
+    let version = ask.param("EngineVersion").unwrap_or("16.6").to_owned();
+    let named: Vec<String> = world
+        .sites
+        .values()
+        .flat_map(|site| site.points.iter().map(|point| point.source.instance_class.clone()))
+        .collect();
+    let mut classes: Vec<&str> = CLASSES.iter().copied().chain(named.iter().map(String::as_str)).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    classes.retain(|class| engine == "postgres" && ask.param("DBInstanceClass").is_none_or(|asked| asked == *class));
+    let zones = || ["a", "b"].into_iter().map(|letter| vec![text("Name", format!("{}{letter}", place.region))]);
+    let shown = classes
+        .into_iter()
+        .map(|class| {
+            vec![
+                text("Engine", engine),
+                text("EngineVersion", &version),
+                text("DBInstanceClass", class),
+                text("LicenseModel", "postgresql-license"),
+                list("AvailabilityZones", "AvailabilityZone", zones()),
+                text("MultiAZCapable", true),
+                text("ReadReplicaCapable", true),
+                text("Vpc", true),
+                text("SupportsStorageEncryption", true),
+                text("StorageType", "gp3"),
+                text("SupportsIops", true),
+                text("MinStorageSize", 20),
+                text("MaxStorageSize", 65_536),
+            ]
+        })
+        .collect();
+    paged(ask, "OrderableDBInstanceOptions", "OrderableDBInstanceOption", shown)
+}

@@ -1,0 +1,199 @@
+//! DB instances: describe, modify, delete, by RDS's rules.
+
+use crate::sandbox::clock::earlier;
+use crate::sandbox::physics::{Deletion, begin_deletion, begin_modification};
+use crate::sandbox::protocol::Ask;
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::query::filters;
+use crate::sandbox::protocol::xml::{Element, instant, list, node, text};
+use crate::sandbox::service::rds::groups::subnet_group;
+use crate::sandbox::service::rds::{paged, required, tags};
+use crate::sandbox::spec::Place;
+use crate::sandbox::world::{Instance, Site, World};
+
+pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let (now, mute_port) = (world.now, world.databases.mute_port);
+    let site = world.site(place);
+    if let Some(asked) = ask.param("DBInstanceIdentifier") {
+        let instance = find(site, asked)?;
+        return paged(ask, "DBInstances", "DBInstance", vec![show(site, instance, now, mute_port)]);
+    }
+    let filters = filters(ask);
+    let fits = |instance: &&Instance| {
+        filters.iter().all(|(name, values)| match name.as_str() {
+            "db-instance-id" => values.iter().any(|value| *value == instance.id || *value == instance.arn),
+            "dbi-resource-id" => values.contains(&instance.resource_id),
+            "engine" => values.iter().any(|value| value == "postgres"),
+            _ => false,
+        })
+    };
+    let shown = site.instances.values().filter(fits).map(|instance| show(site, instance, now, mute_port)).collect();
+    paged(ask, "DBInstances", "DBInstance", shown)
+}
+
+pub(crate) fn delete(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let asked = required(ask, "DBInstanceIdentifier")?;
+    let (now, mute_port) = (world.now, world.databases.mute_port);
+    let mut stream = world.stream("deletion");
+    let site = world.site(place);
+    let id = find(site, asked)?.id.clone();
+    let wish = read_deletion(site, &id, ask)?;
+    begin_deletion(site, &id, &wish, now, &mut stream);
+    let instance = find(site, asked)?;
+    Ok(vec![node("DBInstance", show(site, instance, now, mute_port))])
+}
+
+/// RDS's rules of deletion, in its order.
+fn read_deletion(site: &Site, id: &str, ask: &Ask) -> Result<Deletion, Failure> {
+    let instance = find(site, id)?;
+    let skip = ask.flag("SkipFinalSnapshot").unwrap_or(false);
+    let final_snapshot = ask.param("FinalDBSnapshotIdentifier");
+    let combination = |message: &str| Err(Failure::bad("InvalidParameterCombination", message));
+    match (skip, final_snapshot) {
+        (true, Some(_)) => {
+            return combination("FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot");
+        }
+        (false, None) => {
+            return combination("FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.");
+        }
+        _ => {}
+    }
+    if instance.deletion_protection {
+        return combination("Cannot delete protected DB Instance, please disable deletion protection and try again.");
+    }
+    if matches!(instance.status, "creating" | "modifying" | "deleting" | "rebooting") {
+        let message = match instance.status {
+            "deleting" => format!("Instance {id} is already being deleted."),
+            status => format!("Instance {id} is currently {status} - try again after it is available."),
+        };
+        return Err(Failure::bad("InvalidDBInstanceState", message));
+    }
+    if final_snapshot.is_some() && instance.status != "available" {
+        let message = format!(
+            "Cannot create a snapshot because the database instance {id} is not currently in the available state."
+        );
+        return Err(Failure::bad("InvalidDBInstanceState", message));
+    }
+    if let Some(name) = final_snapshot
+        && site.snapshots.iter().any(|snapshot| snapshot.id == name)
+    {
+        return Err(Failure::bad(
+            "DBSnapshotAlreadyExists",
+            format!("Cannot create the snapshot because {name} already exists."),
+        ));
+    }
+    let keep_automated_backups = !ask.flag("DeleteAutomatedBackups").unwrap_or(true);
+    Ok(Deletion { final_snapshot: final_snapshot.map(str::to_owned), keep_automated_backups })
+}
+
+pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let asked = required(ask, "DBInstanceIdentifier")?.to_lowercase();
+    let (now, mute_port) = (world.now, world.databases.mute_port);
+    let mut stream = world.stream("modification");
+    let site = world.site(place);
+    let id = find(site, &asked)?.id.clone();
+    let Some(instance) = site.instances.get_mut(&id) else { return Err(not_found(&asked)) };
+    if !matches!(instance.status, "available" | "backing-up" | "storage-optimization" | "failed") {
+        let message = format!("Database instance {id} is not in available state.");
+        return Err(Failure::bad("InvalidDBInstanceState", message));
+    }
+    if let Some(protect) = ask.flag("DeletionProtection") {
+        instance.deletion_protection = protect;
+    }
+    if let Some(days) = ask.param("BackupRetentionPeriod").and_then(|days| days.parse().ok()) {
+        instance.settings.retention_days = days;
+    }
+    // A failed instance takes the flag and stays failed.
+    if instance.status != "failed" {
+        begin_modification(instance, now, &mut stream);
+    }
+    let instance = find(site, &id)?;
+    Ok(vec![node("DBInstance", show(site, instance, now, mute_port))])
+}
+
+/// By identifier, in any case, or by ARN.
+pub(crate) fn find<'a>(site: &'a Site, asked: &str) -> Result<&'a Instance, Failure> {
+    let id = asked.to_lowercase();
+    let found = site.instances.get(&id).or_else(|| site.instances.values().find(|instance| instance.arn == asked));
+    found.ok_or_else(|| not_found(asked))
+}
+
+fn not_found(asked: &str) -> Failure {
+    Failure::new(404, "DBInstanceNotFound", format!("DBInstance {asked} not found."))
+}
+
+fn show(site: &Site, instance: &Instance, now: jiff::Timestamp, mute_port: u16) -> Vec<Element> {
+    let settings = &instance.settings;
+    let groups =
+        settings.security_groups.iter().map(|id| vec![text("VpcSecurityGroupId", id), text("Status", "active")]);
+    let mut shown = vec![
+        text("DBInstanceIdentifier", &instance.id),
+        text("DBInstanceClass", &settings.class),
+        text("Engine", "postgres"),
+        text("DBInstanceStatus", instance.status),
+        text("MasterUsername", &settings.master),
+        text("DBName", &instance.source.database),
+        text("AllocatedStorage", settings.size_gib),
+        text("PreferredBackupWindow", "05:00-05:30"),
+        text("BackupRetentionPeriod", settings.retention_days),
+        node("DBSecurityGroups", Vec::new()),
+        list("VpcSecurityGroups", "VpcSecurityGroupMembership", groups),
+        list(
+            "DBParameterGroups",
+            "DBParameterGroup",
+            [vec![text("DBParameterGroupName", &settings.parameter_group), text("ParameterApplyStatus", "in-sync")]],
+        ),
+        text("PreferredMaintenanceWindow", "sun:06:00-sun:06:30"),
+        node("PendingModifiedValues", Vec::new()),
+        text("MultiAZ", settings.multi_az),
+        text("EngineVersion", &settings.engine_version),
+        text("AutoMinorVersionUpgrade", settings.minor_upgrades),
+        text("LicenseModel", "postgresql-license"),
+        list(
+            "OptionGroupMemberships",
+            "OptionGroupMembership",
+            [vec![text("OptionGroupName", &settings.option_group), text("Status", "in-sync")]],
+        ),
+        text("PubliclyAccessible", settings.public),
+        text("StorageType", &settings.storage_type),
+        text("DbInstancePort", 0),
+        text("StorageEncrypted", true),
+        text("KmsKeyId", &settings.key),
+        text("DbiResourceId", &instance.resource_id),
+        text("CACertificateIdentifier", &settings.ca_certificate),
+        text("CopyTagsToSnapshot", settings.copy_tags),
+        text("MonitoringInterval", 0),
+        text("DBInstanceArn", &instance.arn),
+        text("IAMDatabaseAuthenticationEnabled", false),
+        text("PerformanceInsightsEnabled", false),
+        text("DeletionProtection", instance.deletion_protection),
+        text("NetworkType", "IPV4"),
+        text("BackupTarget", "region"),
+        tags::tag_list(&instance.tags),
+    ];
+    shown.extend(subnet_group(site, &settings.subnet_group));
+    shown.extend(settings.iops.as_ref().map(|iops| text("Iops", iops)));
+    shown.extend(settings.throughput.as_ref().map(|throughput| text("StorageThroughput", throughput)));
+    shown.extend(instance.point.as_ref().map(|point| text("AwsBackupRecoveryPointArn", point)));
+    shown.extend(once_created(instance, now, mute_port));
+    shown
+}
+
+/// What RDS leaves out while an instance is being created.
+fn once_created(instance: &Instance, now: jiff::Timestamp, mute_port: u16) -> Vec<Element> {
+    if instance.status == "creating" {
+        return Vec::new();
+    }
+    let mut shown = vec![
+        instant("InstanceCreateTime", instance.created),
+        text("AvailabilityZone", &instance.settings.zone),
+        instant("LatestRestorableTime", earlier(now, jiff::SignedDuration::from_mins(5)).max(instance.created)),
+    ];
+    if let Some((host, port)) = instance.endpoint(mute_port) {
+        shown.push(node(
+            "Endpoint",
+            vec![text("Address", host), text("Port", port), text("HostedZoneId", "Z29XKXDKYMONMX")],
+        ));
+    }
+    shown
+}

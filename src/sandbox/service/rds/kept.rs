@@ -1,0 +1,164 @@
+//! What is kept of instances: automated backups and snapshots.
+
+use crate::sandbox::physics::automated_backup_arn;
+use crate::sandbox::protocol::Ask;
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::query::filters;
+use crate::sandbox::protocol::xml::{Element, instant, list, node, text};
+use crate::sandbox::service::rds::paged;
+use crate::sandbox::spec::Place;
+use crate::sandbox::world::{AutomatedBackup, Instance, InstanceSettings, Point, Snapshot, World};
+
+/// Of living instances (`active`) and of gone ones (`retained`).
+pub(crate) fn automated_backups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let region = place.region.as_str();
+    let site = world.site(place);
+    let wanted = |id: &str, resource: &str, arn: &str| {
+        let is = |name: &str, actual: &str| ask.param(name).is_none_or(|asked| asked.eq_ignore_ascii_case(actual));
+        is("DBInstanceIdentifier", id) && is("DbiResourceId", resource) && is("DBInstanceAutomatedBackupsArn", arn)
+    };
+    let statuses = filters(ask).remove("status");
+    let has_status = |status: &str| statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|known| known == status));
+    let mut shown = Vec::new();
+    for instance in site.instances.values() {
+        let arn = automated_backup_arn(instance);
+        let lives = instance.settings.retention_days > 0 && instance.status != "creating";
+        if lives && has_status("active") && wanted(&instance.id, &instance.resource_id, &arn) {
+            shown.push(of_instance(instance, &arn, region));
+        }
+    }
+    for backup in &site.automated_backups {
+        if has_status("retained") && wanted(&backup.instance, &backup.resource_id, &backup.arn) {
+            shown.push(of_gone(backup, region));
+        }
+    }
+    paged(ask, "DBInstanceAutomatedBackups", "DBInstanceAutomatedBackup", shown)
+}
+
+fn of_instance(instance: &Instance, arn: &str, region: &str) -> Vec<Element> {
+    let mut shown = vec![
+        text("DBInstanceArn", &instance.arn),
+        text("DbiResourceId", &instance.resource_id),
+        text("Region", region),
+        text("DBInstanceIdentifier", &instance.id),
+        node("RestoreWindow", vec![instant("EarliestTime", instance.created), instant("LatestTime", instance.created)]),
+        text("Status", "active"),
+        instant("InstanceCreateTime", instance.created),
+        text("DBInstanceAutomatedBackupsArn", arn),
+    ];
+    shown.extend(settings(&instance.settings));
+    shown.push(text("BackupRetentionPeriod", instance.settings.retention_days));
+    shown
+}
+
+fn of_gone(backup: &AutomatedBackup, region: &str) -> Vec<Element> {
+    let mut shown = vec![
+        text("DBInstanceArn", &backup.instance_arn),
+        text("DbiResourceId", &backup.resource_id),
+        text("Region", region),
+        text("DBInstanceIdentifier", &backup.instance),
+        node(
+            "RestoreWindow",
+            vec![instant("EarliestTime", backup.instance_created), instant("LatestTime", backup.ended)],
+        ),
+        text("Status", "retained"),
+        instant("InstanceCreateTime", backup.instance_created),
+        text("DBInstanceAutomatedBackupsArn", &backup.arn),
+    ];
+    shown.extend(settings(&backup.settings));
+    shown.push(text("BackupRetentionPeriod", backup.settings.retention_days));
+    shown
+}
+
+/// Snapshots that somebody asked for, and AWS Backup's.
+pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let site = world.site(place);
+    let is = |name: &str, actual: &str| ask.param(name).is_none_or(|asked| asked.eq_ignore_ascii_case(actual));
+    let mut shown = Vec::new();
+    for snapshot in &site.snapshots {
+        if is("DBInstanceIdentifier", &snapshot.instance)
+            && is("DBSnapshotIdentifier", &snapshot.id)
+            && is("SnapshotType", "manual")
+        {
+            shown.push(of_snapshot(snapshot));
+        }
+    }
+    for point in &site.points {
+        let id = snapshot_id(point);
+        // AWS leaves its own backups out unless they are asked for by type or name.
+        let asked = ask.param("SnapshotType").is_some() || ask.param("DBSnapshotIdentifier").is_some();
+        if asked
+            && is("DBInstanceIdentifier", point.source.arn.name())
+            && is("DBSnapshotIdentifier", id)
+            && is("SnapshotType", "awsbackup")
+        {
+            shown.push(of_point(point));
+        }
+    }
+    if let Some(asked) = ask.param("DBSnapshotIdentifier")
+        && shown.is_empty()
+    {
+        return Err(Failure::new(404, "DBSnapshotNotFound", format!("DBSnapshot {asked} not found.")));
+    }
+    paged(ask, "DBSnapshots", "DBSnapshot", shown)
+}
+
+fn snapshot_id(point: &Point) -> &str {
+    point.arn.split_once(":snapshot:").map_or("", |(_, id)| id)
+}
+
+fn of_snapshot(snapshot: &Snapshot) -> Vec<Element> {
+    let mut shown = vec![
+        text("DBSnapshotIdentifier", &snapshot.id),
+        text("DBInstanceIdentifier", &snapshot.instance),
+        instant("SnapshotCreateTime", snapshot.created),
+        text("Status", "available"),
+        text("SnapshotType", "manual"),
+        text("PercentProgress", 100),
+        instant("InstanceCreateTime", snapshot.instance_created),
+        text("DBSnapshotArn", &snapshot.arn),
+        text("DbiResourceId", &snapshot.resource_id),
+    ];
+    shown.extend(settings(&snapshot.settings));
+    shown
+}
+
+fn of_point(point: &Point) -> Vec<Element> {
+    let source = &point.source;
+    vec![
+        text("DBSnapshotIdentifier", snapshot_id(point)),
+        text("DBInstanceIdentifier", source.arn.name()),
+        instant("SnapshotCreateTime", point.completed),
+        text("Engine", "postgres"),
+        text("EngineVersion", &source.engine_version),
+        text("AllocatedStorage", source.size_gib),
+        text("Status", "available"),
+        text("Port", 5432),
+        text("SnapshotType", "awsbackup"),
+        text("PercentProgress", 100),
+        text("Encrypted", true),
+        text("KmsKeyId", &point.key),
+        text("DBSnapshotArn", &point.arn),
+        instant("OriginalSnapshotCreateTime", point.created),
+        list("TagList", "Tag", source.tags.iter().map(|(key, value)| vec![text("Key", key), text("Value", value)])),
+    ]
+}
+
+/// Settings that a kept thing remembers of its instance.
+fn settings(settings: &InstanceSettings) -> Vec<Element> {
+    vec![
+        text("AllocatedStorage", settings.size_gib),
+        text("Port", settings.port),
+        text("AvailabilityZone", &settings.zone),
+        text("VpcId", &settings.vpc),
+        text("MasterUsername", &settings.master),
+        text("Engine", "postgres"),
+        text("EngineVersion", &settings.engine_version),
+        text("LicenseModel", "postgresql-license"),
+        text("OptionGroupName", &settings.option_group),
+        text("Encrypted", true),
+        text("StorageType", &settings.storage_type),
+        text("KmsKeyId", &settings.key),
+        text("IAMDatabaseAuthenticationEnabled", false),
+    ]
+}

@@ -1,0 +1,57 @@
+//! RDS: DB instances and what surrounds them. Facts 2.1.
+
+mod groups;
+mod instances;
+mod kept;
+mod tags;
+
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::xml::{Element, list, text};
+use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::service::page::cut;
+use crate::sandbox::spec::Place;
+use crate::sandbox::world::World;
+
+/// Performs an operation.
+pub(crate) fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
+    let elements = match ask.operation.as_str() {
+        "DescribeDBInstances" => instances::describe(world, place, ask),
+        "DeleteDBInstance" => instances::delete(world, place, ask),
+        "ModifyDBInstance" => instances::modify(world, place, ask),
+        "AddTagsToResource" => tags::add(world, place, ask),
+        "RemoveTagsFromResource" => tags::remove(world, place, ask),
+        "ListTagsForResource" => tags::show(world, place, ask),
+        "DescribeDBInstanceAutomatedBackups" => kept::automated_backups(world, place, ask),
+        "DescribeDBSnapshots" => kept::snapshots(world, place, ask),
+        "DescribeDBSubnetGroups" => groups::subnet_groups(world, place, ask),
+        "DescribeDBParameterGroups" => groups::parameter_groups(world, place, ask),
+        "DescribeOptionGroups" => groups::option_groups(world, place, ask),
+        "DescribeOrderableDBInstanceOptions" => groups::orderable(world, place, ask),
+        other => Err(Failure::unknown(other)),
+    };
+    elements.map(Answer::Xml)
+}
+
+/// A page of a list, with RDS's `Marker`.
+fn paged(ask: &Ask, name: &'static str, item: &'static str, all: Vec<Vec<Element>>) -> Result<Vec<Element>, Failure> {
+    let size = match ask.param("MaxRecords") {
+        None => 100,
+        Some(asked) => asked.parse::<usize>().ok().filter(|size| (20..=100).contains(size)).ok_or_else(|| {
+            Failure::bad(
+                "InvalidParameterValue",
+                format!("Invalid value {asked} for MaxRecords. Must be between 20 and 100"),
+            )
+        })?,
+    };
+    let page = cut(all, &ask.operation, size, ask.param("Marker"))
+        .map_err(|_| Failure::bad("InvalidParameterValue", "Invalid Marker"))?;
+    let mut elements = vec![list(name, item, page.items)];
+    elements.extend(page.token.map(|token| text("Marker", token)));
+    Ok(elements)
+}
+
+/// A required value of the form.
+fn required<'a>(ask: &'a Ask, name: &str) -> Result<&'a str, Failure> {
+    ask.param(name)
+        .ok_or_else(|| Failure::bad("MissingParameter", format!("The request must contain the parameter {name}")))
+}

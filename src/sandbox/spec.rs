@@ -1,0 +1,353 @@
+//! What a world is made from: resources with their vaults, networks, secrets and data. Pure data and pure functions.
+//!
+//! A spec comes from a definition alone ([`WorldSpec::from_definition`]), may be refined by a world file
+//! ([`WorldSpec::overlay`]) and may be joined with others ([`WorldSpec::merge`]). `make` turns it into a world.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use crate::definition::model::{Definition, Probe, Restore};
+use crate::sandbox::fault::Fault;
+use crate::sandbox::file::{ResourceFile, WorldFile, WriteRule};
+use crate::words::arn::Arn;
+use crate::words::id::{AccountId, Name, Region, VaultName};
+use crate::words::kind::ProbeKind;
+
+/// The password of a database user whose probe reads it from `env:` or `file:`, where the sandbox cannot look.
+pub const DEFAULT_PASSWORD: &str = "drill-sandbox";
+
+/// The account of a world that no definition describes.
+const FALLBACK_ACCOUNT: &str = "123456789012";
+
+/// The access key id whose requests belong to `account` in every world.
+#[must_use]
+pub fn access_key(account: &AccountId) -> String {
+    format!("AKIASANDBOX{account}")
+}
+
+/// One account in one region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+}
+
+/// What a world is made from.
+#[derive(Debug, Clone)]
+pub struct WorldSpec {
+    /// When the world starts; the real present if absent.
+    pub starts: Option<Timestamp>,
+    /// The world file's speed. The caller's `Options` decide; this is what a file proposes.
+    pub speed: Option<f64>,
+    /// The world file's seed. The caller's `Options` decide.
+    pub seed: Option<u64>,
+    pub(crate) made: bool,
+    pub(crate) default_account: AccountId,
+    pub(crate) resources: Vec<ResourceSpec>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) quotas: Quotas,
+}
+
+/// Limits and habits of the simulated AWS that AWS does not document exactly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quotas {
+    /// The request rates of facts 1.3 are enforced.
+    pub(crate) request_rates: bool,
+    /// How long an idempotency token is remembered.
+    pub(crate) token_lifetime: SignedDuration,
+    /// The same token with other metadata quietly gives the first job (instead of an error).
+    pub(crate) silent_token_reuse: bool,
+    /// DB instances for each account and region.
+    pub(crate) db_instances: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        let token_lifetime = SignedDuration::from_hours(24);
+        Self { request_rates: true, token_lifetime, silent_token_reuse: false, db_instances: 40 }
+    }
+}
+
+/// One source resource and the vault that its recovery points are copied to.
+#[derive(Debug, Clone)]
+pub(crate) struct ResourceSpec {
+    pub(crate) drill: String,
+    pub(crate) name: Name,
+    pub(crate) arn: Arn,
+    pub(crate) source: Place,
+    pub(crate) destination: Place,
+    pub(crate) vault: VaultName,
+    pub(crate) restore_role: Arn,
+    pub(crate) instance_class: String,
+    pub(crate) subnet_group: Option<String>,
+    pub(crate) security_groups: Vec<String>,
+    pub(crate) parameter_group: Option<String>,
+    pub(crate) option_group: Option<String>,
+    pub(crate) database: String,
+    pub(crate) users: BTreeMap<String, Credential>,
+    /// Secrets that hold something else than a user's first password, such as a negative control's wrong one.
+    pub(crate) other_secrets: Vec<OtherSecret>,
+    pub(crate) size_gib: u32,
+    pub(crate) engine_version: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) deletion_protection: bool,
+    pub(crate) takes: Option<SignedDuration>,
+    pub(crate) writes: Vec<WriteRule>,
+    pub(crate) newest_copy_age: Option<SignedDuration>,
+}
+
+/// Where a database user's password comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// Random, and kept in Secrets Manager.
+    Kept(SecretHome),
+    /// Written in the world file, or [`DEFAULT_PASSWORD`].
+    Fixed(String),
+}
+
+/// A further secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OtherSecret {
+    pub(crate) home: SecretHome,
+    /// It holds this user's password; without a user, something that opens nothing.
+    pub(crate) same_as: Option<String>,
+}
+
+/// A secret in Secrets Manager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SecretHome {
+    pub(crate) id: String,
+    /// The secret is a JSON object and the password is this member.
+    pub(crate) key: Option<String>,
+}
+
+impl WorldSpec {
+    /// An empty world: one account, no resource.
+    ///
+    /// # Panics
+    /// Never: the account is a constant of twelve digits.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            starts: None,
+            speed: None,
+            seed: None,
+            made: true,
+            default_account: FALLBACK_ACCOUNT.parse().expect("the constant has twelve digits"),
+            resources: Vec::new(),
+            faults: Vec::new(),
+            quotas: Quotas::default(),
+        }
+    }
+
+    /// The world that a definition speaks of: its vaults, roles, networks, resources, secrets.
+    #[must_use]
+    pub fn from_definition(definition: &Definition) -> Self {
+        let resources =
+            definition.restore.iter().map(|(name, restore)| resource(definition, name, restore)).collect::<Vec<_>>();
+        Self { default_account: definition.destination.account.clone(), resources, ..Self::empty() }
+    }
+
+    /// Lays a world file over the spec. Resources that the file names and the definition does not are an error that
+    /// [`WorldFile::check`] reports; here they change nothing.
+    #[must_use]
+    pub fn overlay(mut self, file: WorldFile) -> Self {
+        self.made = false;
+        self.starts = file.starts.or(self.starts);
+        self.speed = file.speed.or(self.speed);
+        self.seed = file.seed.or(self.seed);
+        if let Some(quotas) = file.quotas {
+            self.quotas = quotas.over(self.quotas);
+        }
+        for resource in &mut self.resources {
+            if let Some(change) = file.resources.get(resource.name.as_str()) {
+                refine(resource, change);
+            }
+        }
+        let drill = self.resources.first().map(|resource| resource.drill.clone());
+        self.faults.extend(file.faults.into_iter().map(|fault| fault.owned_by(drill.as_deref())));
+        self
+    }
+
+    /// The names of the resources, for [`WorldFile::check`].
+    #[must_use]
+    pub fn resource_names(&self) -> Vec<String> {
+        self.resources.iter().map(|resource| resource.name.to_string()).collect()
+    }
+
+    /// Joins two worlds. Where both know a resource, data and sizes of the first win; users come from both.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        let was_empty = self.resources.is_empty();
+        if was_empty {
+            self.default_account = other.default_account;
+        }
+        self.starts = self.starts.or(other.starts);
+        self.speed = self.speed.or(other.speed);
+        self.seed = self.seed.or(other.seed);
+        self.made = self.made && other.made;
+        if self.quotas == Quotas::default() {
+            self.quotas = other.quotas;
+        }
+        self.faults.extend(other.faults);
+        for resource in other.resources {
+            self.join(resource);
+        }
+        self
+    }
+
+    fn join(&mut self, new: ResourceSpec) {
+        let known = self
+            .resources
+            .iter_mut()
+            .find(|known| known.arn == new.arn && known.destination == new.destination && known.vault == new.vault);
+        let Some(known) = known else { return self.resources.push(new) };
+        for (user, credential) in new.users {
+            known.users.entry(user).or_insert(credential);
+        }
+        known.other_secrets.extend(new.other_secrets);
+        known.subnet_group = known.subnet_group.take().or(new.subnet_group);
+        known.security_groups.extend(new.security_groups);
+        if known.writes.is_empty() {
+            known.writes = new.writes;
+            known.database = new.database;
+        }
+        known.newest_copy_age = known.newest_copy_age.or(new.newest_copy_age);
+        known.takes = known.takes.or(new.takes);
+    }
+}
+
+fn resource(definition: &Definition, name: &Name, restore: &Restore) -> ResourceSpec {
+    let text = |key: &str| restore.with.get(key).and_then(Value::as_str).map(str::to_owned);
+    let groups = restore.with.get("security_groups").and_then(Value::as_array);
+    let raw = |key: &str| restore.metadata.get(key).cloned();
+    let mut spec = ResourceSpec {
+        drill: definition.name.to_string(),
+        name: name.clone(),
+        arn: restore.resource.clone(),
+        source: Place {
+            account: restore.resource.account().unwrap_or_else(|| definition.source.account.clone()),
+            region: restore.resource.region().unwrap_or_else(|| definition.source.region.clone()),
+        },
+        destination: Place {
+            account: definition.destination.account.clone(),
+            region: definition.destination.region.clone(),
+        },
+        vault: definition.destination.vault.clone(),
+        restore_role: definition.destination.restore_role.clone(),
+        instance_class: text("instance_class").unwrap_or_else(|| "db.t4g.medium".to_owned()),
+        subnet_group: text("subnet_group").or_else(|| raw("DBSubnetGroupName")),
+        security_groups: groups
+            .map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .unwrap_or_default(),
+        parameter_group: text("parameter_group").or_else(|| raw("DBParameterGroupName")),
+        option_group: text("option_group").or_else(|| raw("OptionGroupName")),
+        database: database_name(restore.resource.name()),
+        users: BTreeMap::new(),
+        other_secrets: Vec::new(),
+        size_gib: 100,
+        engine_version: "16.6".to_owned(),
+        tags: BTreeMap::from([
+            ("Name".to_owned(), restore.resource.name().to_owned()),
+            ("backup".to_owned(), "nightly".to_owned()),
+            ("environment".to_owned(), "production".to_owned()),
+        ]),
+        deletion_protection: true,
+        takes: None,
+        writes: Vec::new(),
+        newest_copy_age: None,
+    };
+    for probe in definition.probes.values().filter(|probe| probe.on == *name && probe.kind == ProbeKind::Sql) {
+        add_probe(&mut spec, probe);
+    }
+    spec
+}
+
+/// The user, database and secrets that a `sql` probe needs to be answerable.
+fn add_probe(spec: &mut ResourceSpec, probe: &Probe) {
+    if let Some(database) = plain(&probe.settings, "database") {
+        spec.database = database;
+    }
+    let password = probe.settings.get("password");
+    if let Some(user) = plain(&probe.settings, "user") {
+        let credential =
+            secret_home(password).map_or_else(|| Credential::Fixed(DEFAULT_PASSWORD.to_owned()), Credential::Kept);
+        match spec.users.get(&user) {
+            Some(known) if *known != credential => {
+                let same_as = Some(user);
+                spec.other_secrets.extend(secret_home(password).map(|home| OtherSecret { home, same_as }));
+            }
+            Some(_) => {}
+            None => drop(spec.users.insert(user, credential)),
+        }
+    }
+    if let Some(control) = &probe.negative_control {
+        let home = secret_home(control.settings.get("password"));
+        spec.other_secrets.extend(home.map(|home| OtherSecret { home, same_as: None }));
+    }
+}
+
+fn plain(settings: &Map<String, Value>, key: &str) -> Option<String> {
+    settings.get(key).and_then(Value::as_str).filter(|text| !text.contains("${{")).map(str::to_owned)
+}
+
+fn secret_home(password: Option<&Value>) -> Option<SecretHome> {
+    let password = password?;
+    let id = password.get("secretsmanager")?.as_str()?.to_owned();
+    Some(SecretHome { id, key: password.get("key").and_then(Value::as_str).map(str::to_owned) })
+}
+
+/// A database name that PostgreSQL takes without quotes.
+fn database_name(text: &str) -> String {
+    let name: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) { name } else { format!("db_{name}") }
+}
+
+fn refine(spec: &mut ResourceSpec, change: &ResourceFile) {
+    if let Some(size) = change.size {
+        spec.size_gib = size.gib();
+    }
+    if let Some(version) = &change.engine_version {
+        spec.engine_version.clone_from(version);
+    }
+    if let Some(tags) = &change.tags {
+        spec.tags.clone_from(tags);
+    }
+    if let Some(class) = &change.instance_class {
+        spec.instance_class.clone_from(class);
+    }
+    spec.deletion_protection = change.deletion_protection.unwrap_or(spec.deletion_protection);
+    spec.takes = change.restore.as_ref().and_then(|restore| restore.takes).map(Into::into).or(spec.takes);
+    spec.newest_copy_age = change.newest_copy.as_ref().map(|copy| copy.age.into()).or(spec.newest_copy_age);
+    for (user, password) in &change.users {
+        let before = spec.users.insert(user.clone(), Credential::Fixed(password.clone()));
+        if let Some(Credential::Kept(home)) = before {
+            spec.other_secrets.push(OtherSecret { home, same_as: Some(user.clone()) });
+        }
+    }
+    if let Some(data) = &change.data {
+        if let Some(database) = &data.database {
+            spec.database.clone_from(database);
+        }
+        spec.writes.clone_from(&data.writes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WorldSpec, access_key, database_name};
+
+    #[test]
+    fn names_of_databases_need_no_quotes() {
+        assert_eq!(database_name("orders-eu"), "orders_eu");
+        assert_eq!(database_name("9lives"), "db_9lives");
+    }
+
+    #[test]
+    fn the_access_key_carries_the_account() {
+        assert_eq!(access_key(&WorldSpec::empty().default_account), "AKIASANDBOX123456789012");
+    }
+}

@@ -1,0 +1,97 @@
+//! The closed sets that users name.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! closed_set {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$item_doc])* #[serde(rename = $word)] $item,)+ }
+
+        impl $name {
+            /// Every member, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$item,)+];
+            /// The word of each member, in the same order.
+            pub const WORDS: &'static [&'static str] = &[$($word,)+];
+
+            /// The word that definitions, journals and JSON use.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$item => $word,)+ }
+            }
+
+            /// The member for a word.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$item),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+    };
+}
+
+closed_set!(
+    /// A type of AWS resource that a drill can restore. Adding one: CONTRIBUTING, "Add a resource type".
+    ResourceKind {
+        /// An RDS DB instance.
+        Rds = "rds",
+    }
+);
+
+closed_set!(
+    /// A kind of probe. Adding one: CONTRIBUTING, "Add a probe".
+    ProbeKind {
+        /// Connect to a port.
+        Tcp = "tcp",
+        /// Ask a database a question.
+        Sql = "sql",
+        /// Run a program here.
+        Command = "command",
+    }
+);
+
+closed_set!(
+    /// What a run talked to. Only `aws` can be evidence.
+    Mode {
+        /// Every request goes over TLS to AWS itself.
+        Aws = "aws",
+        /// The simulated AWS.
+        Sandbox = "sandbox",
+        /// Some endpoint was overridden: nobody knows what answered.
+        CustomEndpoint = "custom_endpoint",
+    }
+);
+
+closed_set!(
+    /// How a run ended. See the design, section 6. `Leaked` wins over `Failed` over `Inconclusive` over `Passed`.
+    Verdict {
+        /// Something was restored, every probe held, every objective was met, teardown is complete.
+        Passed = "passed",
+        /// The environment stood in the way.
+        Inconclusive = "inconclusive",
+        /// The backup did not prove itself.
+        Failed = "failed",
+        /// Something that the run made may still exist.
+        Leaked = "leaked",
+    }
+);
+
+impl Verdict {
+    /// The exit code of `drill run` and `drill resume`.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Inconclusive => 3,
+            Self::Leaked => 4,
+        }
+    }
+}

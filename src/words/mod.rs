@@ -1,0 +1,12 @@
+//! The words of the design as types: names, ids, ARNs, regions, time, secrets.
+//!
+//! Invariant: a value of one of these types is valid; parsing is the only way to make one from text.
+//! Anyone may import this module; it imports nothing of ours.
+
+pub mod arn;
+pub mod id;
+pub mod kind;
+pub mod reference;
+pub mod secret;
+pub mod text;
+pub mod time;

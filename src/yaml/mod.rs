@@ -1,0 +1,12 @@
+//! Text, what it says, and how to point at it.
+//!
+//! `node` reads YAML into nodes that know where they stand; `shape` says what a construct may hold; `check` holds nodes
+//! against a shape, collecting every problem; `schema` prints the same shapes as JSON Schema; `diagnostic` is one
+//! problem; `snippet` draws it under its text.
+
+pub mod check;
+pub mod diagnostic;
+pub mod node;
+pub mod schema;
+pub mod shape;
+pub mod snippet;
