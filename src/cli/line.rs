@@ -11,7 +11,7 @@ pub fn line(record: &Recorded) -> String {
     let time = record.at.strftime("%H:%M:%S");
     let (what, details) = words(&record.event);
     let subject = subject(&record.event);
-    format!("{time}  {:<20} {what:<12} {details}", subject.as_deref().unwrap_or("run")).trim_end().to_owned()
+    format!("{time}  {:<28} {what:<12} {details}", subject.as_deref().unwrap_or("run")).trim_end().to_owned()
 }
 
 /// The line with its date, for logs that are read later.

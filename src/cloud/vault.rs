@@ -50,7 +50,7 @@ pub struct Picked {
     pub chosen: Option<RecoveryPoint>,
     /// Those that are not eligible, newest first, each with its reason.
     pub rejected: Vec<Rejected>,
-    /// How many more were eligible and older than the chosen one.
+    /// How many more there are that are older than the chosen one and have nothing but their age against them.
     #[serde(default)]
     pub older: u32,
     /// How the chosen one came here.

@@ -60,7 +60,7 @@ pub struct Fault {
     pub age: Option<Span>,
     /// The drill whose world file holds the fault.
     #[serde(skip)]
-    pub(crate) drill: Option<String>,
+    pub drill: Option<String>,
 }
 
 /// What happens.

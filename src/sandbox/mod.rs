@@ -34,10 +34,10 @@ pub mod sql;
 mod start;
 mod world;
 
-pub use fault::{Fault, What};
-pub use file::{WorldFile, WorldFileError};
-pub use hold::{Held, Hold, When};
-pub use inventory::Inventory;
-pub use remote::Remote;
-pub use spec::{WorldSpec, access_key};
-pub use start::{Options, Sandbox, SandboxError};
+pub use crate::sandbox::fault::{Fault, What};
+pub use crate::sandbox::file::{WorldFile, WorldFileError};
+pub use crate::sandbox::hold::{Held, Hold, When};
+pub use crate::sandbox::inventory::Inventory;
+pub use crate::sandbox::remote::Remote;
+pub use crate::sandbox::spec::{WorldSpec, access_key};
+pub use crate::sandbox::start::{Options, Sandbox, SandboxError};

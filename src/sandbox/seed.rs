@@ -3,6 +3,8 @@
 //! Invariant: a stream depends on the seed and on its name alone, never on the order in which streams are asked for, so
 //! the same seed gives the same world however requests interleave. Not for secrets of a real system.
 
+use std::fmt::Write;
+
 use jiff::SignedDuration;
 
 /// The seed of a world.
@@ -73,7 +75,8 @@ impl Stream {
     pub(crate) fn hex(&mut self, digits: usize) -> String {
         let mut text = String::with_capacity(digits + 16);
         while text.len() < digits {
-            text.push_str(&format!("{:016x}", self.bits()));
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{:016x}", self.bits());
         }
         text.truncate(digits);
         text

@@ -58,11 +58,18 @@ pub fn show_duration(duration: SignedDuration) -> String {
         (0, 0, 0) if millis < 1_000 => format!("{millis}ms"),
         (0, 0, 0) if seconds < 10 && millis % 1_000 / 100 > 0 => format!("{seconds}.{}s", millis % 1_000 / 100),
         (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, m) => format!("{m}m {rest}s"),
-        (0, h, m) => format!("{h}h {m}m {rest}s"),
-        (d, h, m) => format!("{d}d {h}h {m}m"),
+        (0, 0, m) => units(&[(m, "m"), (rest, "s")]),
+        (0, h, m) => units(&[(h, "h"), (m, "m"), (rest, "s")]),
+        (d, h, m) => units(&[(d, "d"), (h, "h"), (m, "m")]),
     };
     format!("{sign}{shown}")
+}
+
+/// Units down to the last one that is not zero: `1h`, `1h 0m 5s`.
+fn units(units: &[(u128, &str)]) -> String {
+    let last = units.iter().rposition(|(count, _)| *count > 0).unwrap_or(0);
+    let shown: Vec<String> = units[..=last].iter().map(|(count, unit)| format!("{count}{unit}")).collect();
+    shown.join(" ")
 }
 
 /// `2026-11-21 03:00:12 UTC`: how people read an instant.
@@ -95,7 +102,7 @@ mod tests {
             (59.0, "59s"),
             (754.0, "12m 34s"),
             (3_723.0, "1h 2m 3s"),
-            (183_600.0, "2d 3h 0m"),
+            (183_600.0, "2d 3h"),
         ] {
             assert_eq!(show_duration(SignedDuration::from_secs_f64(seconds)), shown);
         }

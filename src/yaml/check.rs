@@ -109,6 +109,8 @@ impl Checker<'_> {
         match (shape, &node.value) {
             (Shape::Template, Value::Text(text)) => self.template(node, text, at),
             (Shape::Template, Value::Integer(number)) => Some(number.to_string().into()),
+            (Shape::Template, Value::Float(number)) => Some(number.to_string().into()),
+            (Shape::Template, Value::Bool(value)) => Some(value.to_string().into()),
             (_, Value::Text(text)) if text.contains(OPEN) => self.unexpected_reference(node, at),
             (Shape::Text, Value::Text(text)) if text.is_empty() => {
                 self.bad(node, format!("`{}` must not be empty", at.name), None)

@@ -585,7 +585,8 @@ impl<'t> Reader<'t> {
             Content::Map { entries, .. } => entries.last().map(|(_, node)| node.span),
         };
         let end = match last {
-            _ if span.end > span.start => span.end,
+            // A flow collection ends with its bracket; the scanner counts the comment behind it too.
+            _ if span.end > span.start => span.start + 1,
             Some(last) if last.source == self.source && last.end > frame.start => last.end,
             _ => frame.start,
         };

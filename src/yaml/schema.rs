@@ -50,7 +50,7 @@ fn object(fields: &[Field], one_of: &[&str]) -> Value {
 fn shape(shape: &Shape) -> Value {
     match shape {
         Shape::Text => json!({ "type": "string", "minLength": 1 }),
-        Shape::Template => json!({ "type": ["string", "integer"], "minLength": 1 }),
+        Shape::Template => json!({ "type": ["string", "number", "boolean"], "minLength": 1 }),
         Shape::Parsed { format: Some(pattern), .. } => or_variable(json!({ "type": "string", "pattern": pattern })),
         Shape::Parsed { format: None, .. } => json!({ "type": "string", "minLength": 1 }),
         Shape::Bool => or_variable(json!({ "type": "boolean" })),

@@ -8,7 +8,6 @@ use restore_drill::definition::model::Definition;
 use restore_drill::sandbox::fault::Lasting;
 use restore_drill::sandbox::file::Span;
 use restore_drill::sandbox::{Fault, Hold, Options, Remote, Sandbox, What, When, WorldSpec, access_key};
-use restore_drill::words::time::Clock;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -20,7 +20,7 @@ pub const VERSION: u32 = 1;
 ///  "steps":[{"id":"pick.orders","kind":"pick","needs":[{"step":"preflight","until":"passed","why":"chain"}],
 ///            "timeout_seconds":600}],
 ///  "recovery_points":{"orders":{"chosen":{"arn":"…","created":"…","size_bytes":1,"status":"COMPLETED"},
-///                     "rejected":[{"arn":"…","created":"…","status":"…","reason":"…"}]}},
+///                     "rejected":[{"arn":"…","created":"…","status":"…","reason":"…"}],"older":33}},
 ///  "estimate_seconds":1500,"permissions":["backup:StartRestoreJob"]}
 /// ```
 ///
@@ -64,5 +64,5 @@ fn point(picked: &Picked) -> Value {
             "source_vault": point.source_vault,
         })
     });
-    json!({ "chosen": chosen, "rejected": picked.rejected, "copy": picked.copy })
+    json!({ "chosen": chosen, "rejected": picked.rejected, "older": picked.older, "copy": picked.copy })
 }

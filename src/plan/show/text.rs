@@ -106,6 +106,9 @@ fn point(restore: &Name, picked: &Picked, out: &mut String) {
     if more > 0 {
         let _ = writeln!(out, "  and {more} more; `--output json` lists all");
     }
+    if picked.older > 0 {
+        let _ = writeln!(out, "  {} older ones are not needed", picked.older);
+    }
 }
 
 fn permissions(view: &View<'_>, out: &mut String) {

@@ -1,6 +1,5 @@
 //! One restore of a run: the recovery point, its rivals, the job, what was made.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -34,6 +33,8 @@ pub struct RestoreFacts {
     pub point: Option<PointFacts>,
     /// Those that were looked at and not chosen.
     pub rejected: Vec<RejectedFacts>,
+    /// How many older ones there were, with nothing but their age against them; empty for none.
+    pub older: String,
     /// The restore job; null if none was accepted.
     pub job: Option<JobFacts>,
     /// What was seen of the restored resource.
@@ -141,7 +142,7 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
     let entry = state.ledger.get(name);
     let seen = entry.and_then(|entry| entry.seen.as_ref()).map(|(_, observation)| observation);
     let stamp = entry.and_then(|entry| entry.stamp.as_ref());
-    let open = open_metadata(state, kind, name, restore, entry);
+    let open = open_metadata(restore, entry);
     let by_hand = by_hand::by_hand(state, kind, name, restore, &open);
     RestoreFacts {
         name: name.to_string(),
@@ -149,6 +150,7 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
         resource: restore.resource.to_string(),
         rule: rule(&restore.recovery_point),
         point: picked.and_then(|picked| picked.chosen.as_ref().map(|point| point_facts(state, picked, point))),
+        older: picked.map(|picked| picked.older).filter(|older| *older > 0).map_or_else(String::new, |older| older.to_string()),
         rejected: picked.map(|picked| picked.rejected.iter().map(rejected).collect()).unwrap_or_default(),
         job: entry.and_then(|entry| job(entry, name, events)),
         looks: looks(name, events),
@@ -182,22 +184,10 @@ pub fn expected(state: &State, kind: &dyn ResourceFacts, name: &Name, restore: &
     kind.expected(&state.run, name, 1, &destination.region, &destination.account, partition)
 }
 
-/// The metadata that may be shown: what follows from the type and the typed settings alone. Raw `metadata:` and what
-/// AWS returned of the source may hold anything.
-fn open_metadata(
-    state: &State,
-    kind: &dyn ResourceFacts,
-    name: &Name,
-    restore: &Restore,
-    entry: Option<&Entry>,
-) -> Metadata {
-    let expected = expected(state, kind, name, restore);
-    let mut open = kind
-        .metadata(&Metadata::new(), &restore.with, &Metadata::new(), &expected)
-        .unwrap_or_else(|_| BTreeMap::from([(kind.naming_key().to_owned(), expected.name.clone())]));
-    if let Some(entry) = entry {
-        open.retain(|key, value| entry.intended.metadata.get(key) == Some(value));
-    }
+/// The metadata that may be shown: the type's own allow-list and the typed settings, which hold nothing private. Raw
+/// `metadata:` may hold anything.
+fn open_metadata(restore: &Restore, entry: Option<&Entry>) -> Metadata {
+    let mut open = entry.map(|entry| entry.intended.metadata.clone()).unwrap_or_default();
     open.retain(|key, _| !restore.metadata.contains_key(key));
     open
 }

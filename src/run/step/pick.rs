@@ -24,6 +24,8 @@ use crate::words::time::{show_duration, show_instant};
 
 /// At most so many candidates are described one by one before the pick gives up.
 const MOST_DESCRIBED: usize = 50;
+/// How the reason of a recovery point ends whose age alone speaks against it.
+const TOO_OLD: &str = "`max_age` allows";
 
 /// Looks once, then judges. Nothing eligible is a failure of the data: there is nothing to restore.
 #[must_use]
@@ -102,13 +104,22 @@ pub async fn choose(
             }
         }
     }
-    let older = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+    let older = candidates.len() + forget_too_old(&mut rejected, chosen.as_ref());
+    let older = u32::try_from(older).unwrap_or(u32::MAX);
     rejected.sort_by_key(|point| std::cmp::Reverse((point.created, point.arn.to_string())));
     let (copy, warning) = match &chosen {
         Some(point) => copy_of(cloud, restore, point).await,
         None => (CopyEvidence::NotMeasured { because: "no recovery point was chosen".into() }, None),
     };
     Ok((Picked { chosen, rejected, older, copy }, warning))
+}
+
+/// What is older than the chosen one and was rejected for its age alone is no rival: it is counted, not listed.
+fn forget_too_old(rejected: &mut Vec<Rejected>, chosen: Option<&RecoveryPoint>) -> usize {
+    let Some(chosen) = chosen else { return 0 };
+    let before = rejected.len();
+    rejected.retain(|point| point.created >= chosen.created || !point.reason.ends_with(TOO_OLD));
+    before - rejected.len()
 }
 
 /// The eligible ones, newest first and then by ARN, and the others with their reasons. Pure.
@@ -191,7 +202,7 @@ fn wrong_moment(point: &RecoveryPoint, created: Timestamp, rule: &PickRule, wind
     let age = window.now.duration_since(created);
     let allowed = rule.max_age?;
     (age > allowed)
-        .then(|| format!("it is {} old, and `max_age` allows {}", show_duration(age), show_duration(allowed)))
+        .then(|| format!("it is {} old, {} more than {TOO_OLD}", show_duration(age), show_duration(age - allowed)))
 }
 
 /// Why a look at one candidate rules it out.

@@ -77,7 +77,7 @@ pub fn read_tags(step: &StepId, name: &Name, state: &State, services: Arc<Servic
         ("drill:definition".to_owned(), state.started.definition_sha256.chars().take(8).collect()),
         ("drill:name".to_owned(), definition.name.to_string()),
         ("drill:step".to_owned(), Work::Restore(name.clone()).id().to_string()),
-        ("drill:expires".to_owned(), expires.to_string()),
+        ("drill:expires".to_owned(), expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         ("drill:owner".to_owned(), tag_value(&definition.owner)),
     ]);
     let (arn, kind) = (entry.intended.expected.arn.clone(), restore.kind);

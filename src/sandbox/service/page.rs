@@ -1,5 +1,7 @@
 //! Pages of long lists, with opaque tokens.
 
+use std::fmt::Write;
+
 use crate::sandbox::protocol::failure::Failure;
 
 /// The part of a list that one answer carries, and the token for the rest.
@@ -24,7 +26,8 @@ pub(crate) fn cut<T>(all: Vec<T>, what: &str, size: usize, token: Option<&str>) 
 fn write(next: usize, what: &str) -> String {
     let text = format!("{what}/{next}");
     text.bytes().fold(String::with_capacity(text.len() * 2), |mut token, byte| {
-        token.push_str(&format!("{:02x}", byte ^ 0x5a));
+        // Writing to a `String` cannot fail.
+        let _ = write!(token, "{:02x}", byte ^ 0x5a);
         token
     })
 }

@@ -1,0 +1,68 @@
+//! What must hold of a world after a run, whatever happened to the run. Everything here is read from the world itself.
+
+use std::collections::BTreeMap;
+
+use restore_drill::sandbox::Inventory;
+use restore_drill::sandbox::inventory::CallRecord;
+
+use crate::harness::worlds::{ACCOUNT, THERE};
+
+/// Nothing that a run made is left, and nothing that was there before has changed.
+#[track_caller]
+pub(crate) fn assert_clean(case: &str, before: &Inventory, after: &Inventory) {
+    let left: Vec<&str> = after.restored().map(|thing| thing.arn.as_str()).collect();
+    assert!(left.is_empty(), "{case}: left behind: {left:?}");
+    assert_eq!(before.things, after.things, "{case}: the world is not as it was");
+}
+
+/// At most one restore job took effect for each thing that was to be restored.
+#[track_caller]
+pub(crate) fn assert_one_restore(case: &str, after: &Inventory) {
+    let mut jobs: BTreeMap<&str, u32> = BTreeMap::new();
+    for job in &after.restore_jobs {
+        let name = job.metadata.get("DBInstanceIdentifier").map_or("without a name", String::as_str);
+        *jobs.entry(name).or_default() += 1;
+    }
+    let twice: Vec<&str> = jobs.iter().filter(|(_, count)| **count > 1).map(|(name, _)| *name).collect();
+    assert!(twice.is_empty(), "{case}: restored more than once: {twice:?}");
+}
+
+/// Whatever changed the world was a restore, or a change of what a restore of the drill made, where it restores.
+#[track_caller]
+pub(crate) fn assert_only_own_touched(case: &str, after: &Inventory) {
+    for call in after.effects() {
+        let resource = call.resource.as_deref().unwrap_or_default();
+        let own = match call.operation.as_str() {
+            "backup:StartRestoreJob" => true,
+            operation if operation.starts_with("rds:") => {
+                resource.starts_with("drill-") || resource.contains(":db:drill-")
+            }
+            _ => false,
+        };
+        let at_home = call.region == THERE && call.account == ACCOUNT;
+        assert!(own && at_home, "{case}: touched what is not its own: {call:?}");
+    }
+}
+
+/// All of the above.
+#[track_caller]
+pub(crate) fn assert_harmless(case: &str, before: &Inventory, after: &Inventory) {
+    assert_clean(case, before, after);
+    assert_one_restore(case, after);
+    assert_only_own_touched(case, after);
+}
+
+/// Nothing was changed at all, and nothing was even tried.
+#[track_caller]
+pub(crate) fn assert_untouched(case: &str, before: &Inventory, after: &Inventory) {
+    assert_clean(case, before, after);
+    let changes: Vec<&CallRecord> = after.calls.iter().filter(|call| changes(&call.operation)).collect();
+    assert!(changes.is_empty(), "{case}: {changes:?}");
+    assert!(after.restore_jobs.is_empty(), "{case}: {:?}", after.restore_jobs);
+}
+
+/// Whether an operation changes something.
+pub(crate) fn changes(operation: &str) -> bool {
+    let verb = operation.split_once(':').map_or(operation, |(_, verb)| verb);
+    !["Describe", "List", "Get", "AssumeRole"].iter().any(|reads| verb.starts_with(reads))
+}

@@ -1,0 +1,16 @@
+//! What the tests of the promises share: worlds, lives of a run, the real binary as a child, and what must hold of a
+//! world afterwards.
+//!
+//! | file | for |
+//! |---|---|
+//! | `worlds` | small definitions and world files, and simulated AWS worlds in this process |
+//! | `life` | driving a run in this process, with a journal that can kill it or fail at any event |
+//! | `child` | the real `drill` with a scrubbed environment, to be waited for or killed |
+//! | `check` | what the world's own inventory must show; never what drill says of itself |
+//! | `paper` | histories written by hand, without any world |
+
+pub(crate) mod check;
+pub(crate) mod child;
+pub(crate) mod life;
+pub(crate) mod paper;
+pub(crate) mod worlds;
