@@ -17,7 +17,7 @@
 //! | `definition` | `words`, `yaml`, `cloud`, `probe` |
 //! | `plan` | `words`, `cloud`, `definition::model` |
 //! | `journal` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan::step` |
-//! | `report` | `words`, `cloud`, `definition::model`, `plan`, `journal` |
+//! | `report` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan`, `journal` |
 //! | `run` | `words`, `cloud`, `probe`, `definition::model`, `plan`, `journal`, `report` |
 //! | `aws` | `words`, `yaml`, `cloud`; alone the SDK |
 //! | `sandbox` | `words`, `definition::model` |

@@ -196,13 +196,16 @@ async fn configure(side: &Side, fixed: Option<&Override>, run_tag: &str) -> SdkC
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 
-/// A configuration for which neither AWS's variables nor a profile count.
+/// A configuration for which neither AWS's variables, nor a profile, nor a proxy counts: an `HTTP_PROXY` that forgets
+/// `NO_PROXY` would otherwise stand between drill and a sandbox on loopback. It speaks plain HTTP only, so it cannot
+/// reach AWS at all.
 fn overridden(side: &Side, fixed: &Override) -> SdkConfig {
     let credentials = Credentials::new(fixed.access_key.as_str(), fixed.secret_key.as_str(), None, None, "override");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(sdk_region(side))
         .endpoint_url(fixed.url.as_str())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts())

@@ -33,10 +33,10 @@ fn subject(event: &Event) -> Option<String> {
         | Event::RestoreNotFound { restore }
         | Event::RestoreRefused { restore, .. }
         | Event::JobSeen { restore, .. } => Some(format!("restore.{restore}")),
-        Event::ResourceSeen { restore, .. }
-        | Event::StampIntended { restore, .. }
-        | Event::Stamped { restore }
-        | Event::StampFailed { restore, .. } => Some(format!("ready.{restore}")),
+        Event::ResourceSeen { restore, .. } => Some(format!("resource.{restore}")),
+        Event::StampIntended { restore, .. } | Event::Stamped { restore } | Event::StampFailed { restore, .. } => {
+            Some(format!("ready.{restore}"))
+        }
         Event::ProbeTried { probe, .. } | Event::ControlTried { probe, .. } => Some(format!("probe.{probe}")),
         Event::TagsSeen { restore, .. }
         | Event::UnprotectIntended { restore }

@@ -120,9 +120,9 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     match verb {
         Verb::Validate(args) => validate::validate(&args, place, ui),
         Verb::Plan(args) => plan::plan(&args, place, ui).await,
-        Verb::Schema(args) => schema::schema(&args, ui),
-        Verb::Run(args) => run::run(&args, place, ui).await,
-        Verb::Resume(args) => resume::resume(&args, place, ui).await,
+        Verb::Schema(args) => Ok(schema::schema(&args, ui)),
+        Verb::Run(args) => Box::pin(run::run(&args, place, ui)).await,
+        Verb::Resume(args) => Box::pin(resume::resume(&args, place, ui)).await,
         Verb::Cancel(args) => cancel::cancel(&args, place, ui),
         Verb::List(args) => list::list(&args, place, ui),
         Verb::Status(args) => status::status(&args, place, ui),

@@ -18,7 +18,7 @@ use crate::words::time::{Clock, show_duration};
 /// The view that fits the terminal.
 #[must_use]
 pub fn observer(ui: &Ui, clock: Arc<dyn Clock>) -> Box<dyn Observer> {
-    if ui.is_live() { Box::new(Live::new(clock)) } else { Box::new(Lines { ui: *ui }) }
+    if ui.is_live() { Box::new(Live::new(clock)) } else { Box::new(Lines { ui: ui.clone() }) }
 }
 
 /// One line an event.
@@ -110,7 +110,7 @@ impl Observer for Live {
                 Event::RemovalAccepted { restore } => self.note(&format!("teardown.{restore}"), "deleting"),
                 Event::AbsenceSeen { restore } => self.note(&format!("teardown.{restore}"), "absent once"),
                 Event::ProbeTried { probe, attempt, .. } => {
-                    self.note(&format!("probe.{probe}"), &format!("attempt {attempt}"))
+                    self.note(&format!("probe.{probe}"), &format!("attempt {attempt}"));
                 }
                 _ => {}
             }

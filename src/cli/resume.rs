@@ -39,7 +39,7 @@ pub async fn resume(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         let found = place.run(text)?;
         let lock = found.store.lock(&found.row.drill)?;
         let (_, ended) = go_on(&found.store, lock, &found.row, &args.cloud, place, ui, None).await?;
-        return finished(&ended, place, ui);
+        return Ok(finished(&ended, place, ui));
     }
     let mut worst = Exit::Passed;
     for store in place.stores()? {
@@ -63,7 +63,7 @@ async fn resume_one(store: &Store, row: &RunRow, args: &Args, place: &Place, ui:
         other => other?,
     };
     let (_, ended) = go_on(store, lock, row, &args.cloud, place, ui, None).await?;
-    finished(&ended, place, ui)
+    Ok(finished(&ended, place, ui))
 }
 
 /// Before a new run: whatever earlier runs of the drill left is torn down. What cannot be is said, and stays owed.

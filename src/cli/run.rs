@@ -92,7 +92,7 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     ui.say(&banner(&state, &connection));
     let ended = drive_to_end(&connection, &args.cloud, place, ui, state, &mut journal).await;
     connection.close().await;
-    finished(&ended?, place, ui)
+    Ok(finished(&ended?, place, ui))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -239,13 +239,10 @@ fn count(mut raw: mpsc::Receiver<Signal>) -> mpsc::Receiver<Signal> {
 }
 
 /// Says how it ended.
-///
-/// # Errors
-/// Never in this version; the signature leaves room for output that fails.
-pub fn finished(ended: &Ended, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+pub fn finished(ended: &Ended, place: &Place, ui: &Ui) -> Exit {
     match ended {
-        Ended::Concluded(state) => Ok(concluded(state, place, ui)),
-        Ended::Stopped(state) => Ok(stopped(state, ui)),
+        Ended::Concluded(state) => concluded(state, place, ui),
+        Ended::Stopped(state) => stopped(state, ui),
     }
 }
 
@@ -270,7 +267,7 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
     match &state.report {
         Some(_) => text.push_str(&format!("  report    {report}\n")),
         None => {
-            text.push_str(&format!("  the report could not be written; `drill report {}` tries again\n", state.run))
+            text.push_str(&format!("  the report could not be written; `drill report {}` tries again\n", state.run));
         }
     }
     ui.print(&clean(&text));

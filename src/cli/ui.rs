@@ -21,7 +21,7 @@ pub enum Output {
 }
 
 /// The terminal.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Ui {
     /// What stdout carries.
     pub output: Output,

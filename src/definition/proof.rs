@@ -70,7 +70,7 @@ fn contradictions(expectation: &Map<String, Json>) -> Vec<String> {
     if let Some(between) = expectation.get("between").and_then(Json::as_array) {
         match between.as_slice() {
             [low, high] if low.as_f64() > high.as_f64() => {
-                found.push(format!("nothing is between {low} and {high}: the lower number comes first"))
+                found.push(format!("nothing is between {low} and {high}: the lower number comes first"));
             }
             [_, _] => {}
             _ => found.push("`between` takes two numbers, the lower first".to_owned()),

@@ -229,6 +229,8 @@ pub enum Class {
     Cancelled,
     /// A probe's negative control did not fail as predicted: the probe proves nothing.
     Untrustworthy,
+    /// A guard refused: nothing proves that what is there is the run's.
+    Refused,
 }
 
 /// The ledger's entry: what a restore may have made, written before it is asked for.

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::resource::Types;
 use crate::definition::model::Severity;
 use crate::journal::event::{Class, StepEnd};
+use crate::journal::ledger::Entry;
 use crate::journal::measure::{Measure, Measures, measure};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
-use crate::words::id::StepId;
+use crate::words::id::{Name, StepId};
 use crate::words::kind::Verdict;
 use crate::words::time::show_duration;
 
@@ -76,21 +77,31 @@ fn leaks(state: &State, types: Types) -> Vec<Reason> {
     for (name, entry) in state.ledger.iter().filter(|(_, entry)| entry.gone.is_none()) {
         let step = Work::Teardown(name.clone()).id();
         let expected = &entry.intended.expected;
-        let why = match state.steps.get(&step).and_then(StepState::end) {
-            Some(StepEnd::Failed(failure)) => failure.message.clone(),
-            _ => "teardown did not finish".to_owned(),
+        let failure = match state.steps.get(&step).and_then(StepState::end) {
+            Some(StepEnd::Failed(failure)) => Some(failure),
+            _ => None,
         };
+        let why = failure.map_or("teardown did not finish", |failure| failure.message.as_str());
         let job = entry.job.as_ref().map(|job| format!(", restore job {job}")).unwrap_or_default();
-        let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind);
-        let remove = kind.map(|kind| types(kind).by_hand(expected).remove.join(" ; ")).unwrap_or_default();
+        let resume = format!("run `drill resume {}`", state.run);
+        let advice = match failure.filter(|failure| failure.class == Class::Refused) {
+            // Whoever it belongs to, no command that deletes it is handed out.
+            Some(refused) => refused.advice.clone().unwrap_or(resume),
+            None => format!("{resume}, or remove it by hand: {}", removal(state, name, entry, types)),
+        };
         reasons.push(Reason {
             makes: Verdict::Leaked,
             step: Some(step),
             text: format!("`{}` ({}{job}) may still exist: {why}", expected.name, expected.arn),
-            advice: Some(format!("run `drill resume {}`, or remove it by hand: {remove}", state.run)),
+            advice: Some(advice),
         });
     }
     reasons
+}
+
+fn removal(state: &State, name: &Name, entry: &Entry, types: Types) -> String {
+    let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind);
+    kind.map(|kind| types(kind).by_hand(&entry.intended.expected).remove.join(" ; ")).unwrap_or_default()
 }
 
 /// Steps that did not pass. Teardown is judged by the ledger, skipped steps by what made them skip.
@@ -104,7 +115,7 @@ fn failed_steps(state: &State) -> Vec<Reason> {
             Some(StepEnd::Failed(failure)) => reasons.push(Reason {
                 makes: match failure.class {
                     Class::Data | Class::Untrustworthy => Verdict::Failed,
-                    Class::Environment | Class::Deadline | Class::Cancelled => Verdict::Inconclusive,
+                    Class::Environment | Class::Deadline | Class::Cancelled | Class::Refused => Verdict::Inconclusive,
                 },
                 step: Some(step.id.clone()),
                 text: failure.message.clone(),

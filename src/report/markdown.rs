@@ -21,7 +21,7 @@ pub fn inline(text: &str) -> String {
     let mut before = None;
     for (at, c) in text.char_indices() {
         let opens_line = (at == 0 && matches!(c, '-' | '+' | '=' | '#' | ':' | '.' | ')'))
-            || (at > 0 && at == digits && matches!(c, '.' | ')'));
+            || (at > 0 && at == digits && matches!(c, '.' | ')') && ends_marker(&text[at + 1..]));
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -79,6 +79,11 @@ pub fn block(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{}\n{fence}", text.trim_end_matches('\n'))
 }
 
+/// A list's number needs a space, or nothing, behind its mark.
+fn ends_marker(rest: &str) -> bool {
+    rest.chars().next().is_none_or(char::is_whitespace)
+}
+
 fn push_escaped(out: &mut String, c: char) {
     out.push('\\');
     out.push(c);
@@ -122,7 +127,8 @@ mod tests {
             ("> quote", "&gt; quote"),
             ("===", "\\==="),
             ("a\n# b", "a # b"),
-            ("12.5 is fine", "12\\.5 is fine"),
+            ("12.5 is fine", "12.5 is fine"),
+            ("12)", "12\\)"),
             ("2026-11-21 03:00", "2026-11-21 03:00"),
         ] {
             assert_eq!(inline(text), shown);

@@ -96,7 +96,29 @@ pub fn render(templates: &BTreeMap<String, String>, runbook: &Name, context: &Co
     for (name, text) in &all {
         registry.register_template_string(name, text).map_err(|error| syntax(name, &error))?;
     }
-    registry.render(runbook.as_str(), context).map_err(|error| failed(runbook, &error))
+    registry.render(runbook.as_str(), context).map(|text| tidy(&text)).map_err(|error| failed(runbook, &error))
+}
+
+/// Parts that are left out leave empty lines behind: outside code blocks one is enough.
+fn tidy(markdown: &str) -> String {
+    let mut out = String::with_capacity(markdown.len());
+    let mut fence: Option<&str> = None;
+    let mut after_empty = false;
+    for line in markdown.lines() {
+        let marks = &line[..line.len() - line.trim_start_matches('`').len()];
+        match fence {
+            None if marks.len() >= 3 => fence = Some(marks),
+            Some(open) if marks.len() >= open.len() && line.len() == marks.len() => fence = None,
+            _ => {}
+        }
+        let empty = fence.is_none() && line.trim().is_empty();
+        if !(empty && after_empty) {
+            out.push_str(line);
+            out.push('\n');
+        }
+        after_empty = empty;
+    }
+    out
 }
 
 fn registry() -> Handlebars<'static> {

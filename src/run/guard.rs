@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cloud::vault::RestoreJob;
+use crate::cloud::vault::{JobStatus, RestoreJob};
 use crate::definition::model::Definition;
 use crate::journal::event::Witness;
 use crate::journal::ledger::Entry;
@@ -79,6 +79,15 @@ pub fn may_delete(
     witness(run, entry, tags)
 }
 
+/// A job that failed because the name was taken made nothing: whatever has the name is somebody else's. AWS has no code
+/// for it in a job, only the service's words (facts 2.1, "Gotchas").
+fn failed_on_the_name(job: &RestoreJob) -> bool {
+    let words = job.message.as_deref().unwrap_or_default().to_lowercase();
+    job.status != JobStatus::Completed
+        && job.created_resource.is_none()
+        && (words.contains("alreadyexists") || words.contains("already exists"))
+}
+
 fn witness(run: &RunId, entry: &Entry, tags: Option<&BTreeMap<String, String>>) -> Result<Witness, Refusal> {
     let expected = &entry.intended.expected;
     let made = entry.job_seen.as_ref().and_then(|(_, job): &(_, RestoreJob)| job.created_resource.as_ref());
@@ -87,7 +96,8 @@ fn witness(run: &RunId, entry: &Entry, tags: Option<&BTreeMap<String, String>>) 
     {
         return Err(Refusal::OtherResource { made: made.to_string(), expected: expected.arn.to_string() });
     }
-    if let Some(job) = &entry.job {
+    let job = entry.job.as_ref().filter(|_| !entry.terminal_job().is_some_and(failed_on_the_name));
+    if let Some(job) = job {
         return Ok(Witness::RestoreJob { job: job.clone() });
     }
     let tagged = tags.and_then(|tags| tags.get(RUN_TAG)).is_some_and(|value| *value == run.to_string());

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::words::time::Clock;
 
 /// No timer sleeps longer than this before it looks at the clock again.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// The slowest and fastest speed: a pause would let waits last for ever.
 const SPEEDS: (f64, f64) = (0.001, 1_000_000.0);

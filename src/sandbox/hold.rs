@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// No request is held longer, in real time.
-const LONGEST_HOLD: Duration = Duration::from_secs(600);
+const LONGEST_HOLD: Duration = Duration::from_mins(10);
 
 /// Which request to hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -207,7 +207,7 @@ fn break_off(
     (leaves_partial, with_arn): (bool, bool),
 ) {
     let Some(wish) = &job.wish else { return };
-    if !instances.get(&wish.identifier).is_some_and(|instance| instance.made_by.as_ref() == Some(&job.id)) {
+    if instances.get(&wish.identifier).is_none_or(|instance| instance.made_by.as_ref() != Some(&job.id)) {
         return;
     }
     if leaves_partial {

@@ -32,7 +32,7 @@ use crate::words::time::Clock;
 const LARGEST_BODY: usize = 1024 * 1024;
 
 /// A request that is never answered lets go after this long, in real time.
-const LONGEST_SILENCE: Duration = Duration::from_secs(120);
+const LONGEST_SILENCE: Duration = Duration::from_mins(2);
 
 /// What all requests share.
 pub(crate) struct Shared {

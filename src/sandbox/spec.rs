@@ -15,6 +15,9 @@ use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, VaultName};
 use crate::words::kind::ProbeKind;
 
+/// What a database claims to be where no server binaries are found.
+pub(crate) const DEFAULT_ENGINE_VERSION: &str = "16.6";
+
 /// The password of a database user whose probe reads it from `env:` or `file:`, where the sandbox cannot look.
 pub const DEFAULT_PASSWORD: &str = "drill-sandbox";
 
@@ -171,6 +174,13 @@ impl WorldSpec {
         self
     }
 
+    /// Restored instances answer with a real server's version: unless a world file says otherwise, they claim it too.
+    pub(crate) fn claim_engine_version(&mut self, version: &str) {
+        for resource in self.resources.iter_mut().filter(|one| one.engine_version == DEFAULT_ENGINE_VERSION) {
+            version.clone_into(&mut resource.engine_version);
+        }
+    }
+
     /// The names of the resources, for [`WorldFile::check`].
     #[must_use]
     pub fn resource_names(&self) -> Vec<String> {
@@ -248,7 +258,7 @@ fn resource(definition: &Definition, name: &Name, restore: &Restore) -> Resource
         users: BTreeMap::new(),
         other_secrets: Vec::new(),
         size_gib: 100,
-        engine_version: "16.6".to_owned(),
+        engine_version: DEFAULT_ENGINE_VERSION.to_owned(),
         tags: BTreeMap::from([
             ("Name".to_owned(), restore.resource.name().to_owned()),
             ("backup".to_owned(), "nightly".to_owned()),

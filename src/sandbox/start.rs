@@ -72,7 +72,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the port cannot be listened on.
-    pub async fn start(spec: WorldSpec, options: Options) -> Result<Self, SandboxError> {
+    pub async fn start(mut spec: WorldSpec, options: Options) -> Result<Self, SandboxError> {
         let Options { port: asked, speed, seed, cache } = options;
         let listener = listen(asked).await?;
         let port = port_of(&listener, asked)?;
@@ -82,7 +82,10 @@ impl Sandbox {
             tokio::task::spawn_blocking(move || Servers::find(&cache).map_err(|missing| missing.to_string())).await;
         let found = found.unwrap_or_else(|_| Err("the search for a database server failed".to_owned()));
         let (servers, sql_missing) = match found {
-            Ok(servers) => (Some(servers), None),
+            Ok(servers) => {
+                spec.claim_engine_version(servers.version());
+                (Some(servers), None)
+            }
             Err(missing) => (None, Some(missing)),
         };
         let ca_bundle = servers.as_ref().map(|servers| servers.ca_bundle().to_owned());

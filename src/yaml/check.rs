@@ -223,7 +223,7 @@ impl Checker<'_> {
         }
         for field in fields.iter().filter(|field| field.need == Need::Required) {
             if !entries.iter().any(|(key, _)| key.name == field.key) {
-                let message = format!("`{}` needs the key `{}`", at.name, field.key);
+                let message = format!("{} needs the key `{}`", named(at.name), field.key);
                 self.problems.push(Diagnostic::error(Code::MissingKey, message).at(at.key).help(field.doc));
             }
         }
@@ -301,7 +301,7 @@ impl Checker<'_> {
         let word = match node.get(key) {
             Some((found, value)) => self.kind(value, &words, At { name: key, key: found.span }),
             None => {
-                let message = format!("`{}` needs the key `{key}`", at.name);
+                let message = format!("{} needs the key `{key}`", named(at.name));
                 let diagnostic = Diagnostic::error(Code::MissingKey, message).at(at.key);
                 self.problems.push(diagnostic.help(format!("one of {}", ticked(&words))));
                 None
@@ -398,6 +398,11 @@ fn expected(shape: &Shape) -> String {
     }
 }
 
+/// A key in backticks; words for the whole as they are.
+fn named(name: &str) -> String {
+    if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value as Json, json};
@@ -444,7 +449,7 @@ mod tests {
 
     #[test]
     fn every_problem_is_found_in_one_go() {
-        let (_, problems, _) = checked("nam: x\ntimeout: 90\nport: true\nschedule: now\n", fields());
+        let (_, problems, _) = checked("nam: x\ntimeout: 90\nport: [1]\nschedule: now\n", fields());
         let codes: Vec<Code> = problems.iter().map(|one| one.code).collect();
         for code in [Code::UnknownKey, Code::MissingKey, Code::BadValue, Code::WrongType, Code::NotSupportedYet] {
             assert!(codes.contains(&code), "{code:?} in {problems:?}");

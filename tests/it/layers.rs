@@ -168,7 +168,8 @@ fn every_folder_imports_only_what_the_table_allows() {
     let mut wrong = Vec::new();
     for source in sources() {
         let Some((folder, _)) = source.name.split_once('/') else { continue };
-        let allowed = table.get(folder).unwrap_or_else(|| panic!("the folder `{folder}` is not in the table of lib.rs"));
+        let allowed =
+            table.get(folder).unwrap_or_else(|| panic!("the folder `{folder}` is not in the table of lib.rs"));
         let Some(allowed) = allowed else { continue };
         for path in paths(&source.code) {
             if !may_import(folder, allowed, &path) {
@@ -257,7 +258,9 @@ fn groups_of_imports_are_taken_apart() {
     ];
     assert_eq!(found, wanted);
     let allowed = ["words".to_owned(), "definition::model".to_owned(), "probe".to_owned()];
-    assert!(may_import("journal", &allowed, "definition::model::Probe") && may_import("journal", &allowed, "journal::x"));
+    assert!(
+        may_import("journal", &allowed, "definition::model::Probe") && may_import("journal", &allowed, "journal::x")
+    );
     assert!(may_import("journal", &allowed, "probe::Miss") && !may_import("journal", &allowed, "probe::kind"));
     assert!(!may_import("journal", &allowed, "definition::load") && !may_import("journal", &allowed, "wordsmith"));
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use restore_drill::cloud::ground::Identity;
 use restore_drill::cloud::resource::{Check, CheckResult, Endpoint, Expected, Observation, Phase};
+use restore_drill::cloud::vault::{CopyEvidence, Picked, Rejected};
 use restore_drill::cloud::vault::{JobStatus, RecoveryPoint, RestoreJob};
 use restore_drill::definition::model::{Definition, ProbeReason};
 use restore_drill::journal::chain::{Hash, link};
-use restore_drill::cloud::vault::{CopyEvidence, Picked, Rejected};
-use restore_drill::journal::event::{Class, Event, FORMAT, Failure, GoneProof, Intended, Recorded, ReportFile, RunStarted, StepEnd, Tried, Witness};
+use restore_drill::journal::event::{
+    Class, Event, FORMAT, Failure, GoneProof, Intended, Recorded, ReportFile, RunStarted, StepEnd, Tried, Witness,
+};
 use restore_drill::journal::measure::{Measure, Measures};
 use restore_drill::journal::state::State;
 use restore_drill::journal::verdict::{Conclusion, Reason};
@@ -103,7 +105,7 @@ impl Journal {
         self.start("pick.orders");
         let rejected = Rejected { arn: arn(OTHER_POINT), created: None, status: said.clone(), reason: said.clone() };
         let copy = CopyEvidence::Seen { arrived: "2026-11-20T06:00:00Z".parse().unwrap() };
-        let picked = Picked { chosen: Some(point(&said)), rejected: vec![rejected], copy };
+        let picked = Picked { chosen: Some(point(&said)), rejected: vec![rejected], older: 0, copy };
         self.push(1, Event::Picked { restore: name("orders"), picked: Box::new(picked) });
         self.end("pick.orders", StepEnd::Passed);
     }
@@ -299,8 +301,8 @@ fn intended(run: &RunId, said: &str) -> Intended {
         token: format!("drill-{}", "0".repeat(48)).parse().unwrap(),
         metadata: BTreeMap::from([
             ("DBInstanceIdentifier".to_owned(), made),
-            ("Raw".to_owned(), said.to_owned()),
-            ("Engine".to_owned(), format!("a private value {said}")),
+            ("Raw".to_owned(), format!("a private value {said}")),
+            ("Engine".to_owned(), "postgres".to_owned()),
         ]),
         point: arn(POINT),
         role: arn("arn:aws:iam::123456789012:role/drill-restore"),
@@ -476,8 +478,19 @@ fn the_summary_is_the_documented_object() {
     assert_eq!(
         keys,
         [
-            "version", "run", "drill", "mode", "verdict", "exit_code", "evidence", "measures", "steps", "created",
-            "failure", "failures", "restores"
+            "version",
+            "run",
+            "drill",
+            "mode",
+            "verdict",
+            "exit_code",
+            "evidence",
+            "measures",
+            "steps",
+            "created",
+            "failure",
+            "failures",
+            "restores"
         ]
     );
     assert_eq!(summary["measures"]["rto"], value!({ "seconds": 660, "target_seconds": 3600, "met": true }));
@@ -515,7 +528,7 @@ fn a_plan_is_shown_in_every_form() {
     let definition = definition(HOSTILE);
     let plan = compile(&definition).unwrap();
     let copy = CopyEvidence::NotMeasured { because: HOSTILE.to_owned() };
-    let picked = Picked { chosen: Some(point(HOSTILE)), rejected: Vec::new(), copy };
+    let picked = Picked { chosen: Some(point(HOSTILE)), rejected: Vec::new(), older: 0, copy };
     let points = BTreeMap::from([(name("orders"), picked)]);
     let permissions = ["backup:StartRestoreJob".to_owned()];
     let view = View { plan: &plan, points: Some(&points), permissions: &permissions, estimate: None };

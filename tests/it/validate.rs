@@ -96,7 +96,8 @@ fn bombs_are_refused_quickly() {
 fn a_file_is_loaded_with_its_defaults_and_json_says_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = fs::read_to_string(self::folder().join("ok-minimal.yaml")).expect("the case is there");
-    fs::write(folder.path().join("ok-minimal.yaml"), text.replace("owner: platform@example.com\n", "")).expect("written");
+    fs::write(folder.path().join("ok-minimal.yaml"), text.replace("owner: platform@example.com\n", ""))
+        .expect("written");
     let path = folder.path().join("ok-minimal.yaml");
     let problems = load(&path, &BTreeMap::new(), facts).expect_err("the owner is missing");
     let json = to_json(&[("ok-minimal.yaml".to_owned(), &problems.sources, problems.diagnostics.as_slice())]);
@@ -137,8 +138,30 @@ impl Random {
 
 /// Pieces that mean something to YAML or to a definition.
 const PIECES: [&[u8]; 24] = [
-    b":", b"- ", b"\n", b"  ", b"{", b"}", b"[", b"]", b"\"", b"'", b"&a ", b"*a", b"<<: ", b"!!int ", b"|\n", b">\n", b"#",
-    b"\t", b"\xff", b"\xc3\xbc", b"${{ ", b"}}", b"---\n", b"? ",
+    b":",
+    b"- ",
+    b"\n",
+    b"  ",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b"'",
+    b"&a ",
+    b"*a",
+    b"<<: ",
+    b"!!int ",
+    b"|\n",
+    b">\n",
+    b"#",
+    b"\t",
+    b"\xff",
+    b"\xc3\xbc",
+    b"${{ ",
+    b"}}",
+    b"---\n",
+    b"? ",
 ];
 
 fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {

@@ -92,8 +92,10 @@ async fn rds(sandbox: &Sandbox, form: &str) -> Answer {
 async fn newest(sandbox: &Sandbox) -> String {
     let points = get(sandbox, "/backup-vaults/wire-vault/recovery-points?maxResults=1000").await.json();
     let points = points["RecoveryPoints"].as_array().expect("a list").clone();
-    let eligible = points.iter().filter(|point| point["Status"] == "COMPLETED" && point["Lifecycle"]["DeleteAfterDays"] == 35);
-    let newest = eligible.max_by(|a, b| a["CreationDate"].as_f64().partial_cmp(&b["CreationDate"].as_f64()).expect("numbers"));
+    let eligible =
+        points.iter().filter(|point| point["Status"] == "COMPLETED" && point["Lifecycle"]["DeleteAfterDays"] == 35);
+    let newest =
+        eligible.max_by(|a, b| a["CreationDate"].as_f64().partial_cmp(&b["CreationDate"].as_f64()).expect("numbers"));
     newest.expect("a recovery point")["RecoveryPointArn"].as_str().expect("an ARN").to_owned()
 }
 
@@ -148,7 +150,8 @@ async fn lists_are_paged_and_the_trailing_slash_makes_no_difference() {
     let all: Vec<Value> = plain.json()["RecoveryPoints"].as_array().expect("a list").clone();
     let (mut seen, mut token) = (Vec::new(), String::new());
     loop {
-        let page = get(&sandbox, &format!("/backup-vaults/wire-vault/recovery-points/?maxResults=4{token}")).await.json();
+        let page =
+            get(&sandbox, &format!("/backup-vaults/wire-vault/recovery-points/?maxResults=4{token}")).await.json();
         seen.extend(page["RecoveryPoints"].as_array().expect("a list").clone());
         match page["NextToken"].as_str() {
             Some(next) => token = format!("&nextToken={next}"),

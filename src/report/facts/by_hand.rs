@@ -43,7 +43,7 @@ pub fn by_hand(state: &State, kind: &dyn ResourceFacts, name: &Name, restore: &R
     let point = chosen.map_or(POINT, |point| point.arn.as_str());
     let expected = expected(state, kind, name, restore);
     let own = kind.by_hand(&expected);
-    let metadata = Value::from_iter(open.iter().map(|(key, value)| (key.clone(), value.clone()))).to_string();
+    let metadata = open.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<Value>().to_string();
     let role = destination.restore_role.as_str();
     let mut start = vec!["start-restore-job", "--region", region, "--recovery-point-arn", point];
     start.extend(["--iam-role-arn", role, "--metadata", metadata.as_str()]);

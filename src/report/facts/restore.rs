@@ -150,7 +150,10 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
         resource: restore.resource.to_string(),
         rule: rule(&restore.recovery_point),
         point: picked.and_then(|picked| picked.chosen.as_ref().map(|point| point_facts(state, picked, point))),
-        older: picked.map(|picked| picked.older).filter(|older| *older > 0).map_or_else(String::new, |older| older.to_string()),
+        older: picked
+            .map(|picked| picked.older)
+            .filter(|older| *older > 0)
+            .map_or_else(String::new, |older| older.to_string()),
         rejected: picked.map(|picked| picked.rejected.iter().map(rejected).collect()).unwrap_or_default(),
         job: entry.and_then(|entry| job(entry, name, events)),
         looks: looks(name, events),

@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::cloud::resource::Types;
-use crate::journal::event::{GoneProof, Witness};
+use crate::journal::event::{Class, GoneProof, StepEnd, Witness};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::State;
+use crate::plan::step::Work;
 use crate::report::facts::restore::made_arn;
 use crate::words::id::Name;
 use crate::words::time::{show_duration, show_instant};
@@ -60,7 +61,7 @@ pub struct LeftFacts {
     pub arn: String,
     /// What is known of it.
     pub why: String,
-    /// The commands that remove it.
+    /// The commands that remove it; empty where nothing proves that it is the run's.
     pub command: String,
     /// What makes drill try again.
     pub resume: String,
@@ -147,10 +148,18 @@ fn proof(entry: &Entry) -> String {
 fn left(state: &State, types: Types, name: &Name, entry: &Entry) -> Option<LeftFacts> {
     let restore = state.started.plan.definition.restore.get(name)?;
     let expected = &entry.intended.expected;
+    let refusal = match state.step(&Work::Teardown(name.clone())).end() {
+        Some(StepEnd::Failed(failure)) if failure.class == Class::Refused => Some(failure),
+        _ => None,
+    };
     Some(LeftFacts {
         arn: made_arn(entry).to_owned(),
-        why: why_left(entry),
-        command: types(restore.kind).by_hand(expected).remove.join("\n"),
+        why: refusal.map_or_else(|| why_left(entry), |refusal| format!("It was left alone: {}.", refusal.message)),
+        command: if refusal.is_some() {
+            String::new()
+        } else {
+            types(restore.kind).by_hand(expected).remove.join("\n")
+        },
         resume: format!("drill resume {}", state.run),
     })
 }

@@ -24,8 +24,6 @@ use crate::words::time::{show_duration, show_instant};
 
 /// At most so many candidates are described one by one before the pick gives up.
 const MOST_DESCRIBED: usize = 50;
-/// How the reason of a recovery point ends whose age alone speaks against it.
-const TOO_OLD: &str = "`max_age` allows";
 
 /// Looks once, then judges. Nothing eligible is a failure of the data: there is nothing to restore.
 #[must_use]
@@ -104,7 +102,7 @@ pub async fn choose(
             }
         }
     }
-    let older = candidates.len() + forget_too_old(&mut rejected, chosen.as_ref());
+    let older = candidates.len() + forget_too_old(&mut rejected, chosen.as_ref(), &restore.recovery_point, window);
     let older = u32::try_from(older).unwrap_or(u32::MAX);
     rejected.sort_by_key(|point| std::cmp::Reverse((point.created, point.arn.to_string())));
     let (copy, warning) = match &chosen {
@@ -115,10 +113,19 @@ pub async fn choose(
 }
 
 /// What is older than the chosen one and was rejected for its age alone is no rival: it is counted, not listed.
-fn forget_too_old(rejected: &mut Vec<Rejected>, chosen: Option<&RecoveryPoint>) -> usize {
+fn forget_too_old(
+    rejected: &mut Vec<Rejected>,
+    chosen: Option<&RecoveryPoint>,
+    rule: &PickRule,
+    window: Window,
+) -> usize {
     let Some(chosen) = chosen else { return 0 };
     let before = rejected.len();
-    rejected.retain(|point| point.created >= chosen.created || !point.reason.ends_with(TOO_OLD));
+    rejected.retain(|point| {
+        let for_age_alone =
+            point.created.and_then(|created| too_old(created, rule, window)).as_ref() == Some(&point.reason);
+        point.created >= chosen.created || !for_age_alone
+    });
     before - rejected.len()
 }
 
@@ -199,10 +206,14 @@ fn wrong_moment(point: &RecoveryPoint, created: Timestamp, rule: &PickRule, wind
         Pick::Arn(arn) if point.arn != *arn => return Some("`pick` names another one".into()),
         Pick::Arn(_) => {}
     }
+    too_old(created, rule, window)
+}
+
+fn too_old(created: Timestamp, rule: &PickRule, window: Window) -> Option<String> {
     let age = window.now.duration_since(created);
     let allowed = rule.max_age?;
     (age > allowed)
-        .then(|| format!("it is {} old, {} more than {TOO_OLD}", show_duration(age), show_duration(age - allowed)))
+        .then(|| format!("it is {} old, and `max_age` allows {}", show_duration(age), show_duration(allowed)))
 }
 
 /// Why a look at one candidate rules it out.

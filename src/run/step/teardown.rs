@@ -105,8 +105,8 @@ fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &
     let witness = match allowed {
         Ok(witness) => witness,
         Err(refusal) => {
-            let advice = Some("look at it, and remove it by hand if it is the drill's");
-            return Next::record(failed(&step.id, Class::Environment, refusal.to_string(), advice));
+            let advice = Some("look at it, and whose it is, before anybody removes it");
+            return Next::record(failed(&step.id, Class::Refused, refusal.to_string(), advice));
         }
     };
     if seen.protected {

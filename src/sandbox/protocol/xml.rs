@@ -46,7 +46,9 @@ pub(crate) fn iso(at: Timestamp) -> String {
 /// Writes elements one after the other.
 pub(crate) fn write(elements: &[Element]) -> String {
     let mut out = String::new();
-    elements.iter().for_each(|element| element.write(&mut out));
+    for element in elements {
+        element.write(&mut out);
+    }
     out
 }
 

@@ -31,6 +31,7 @@ const PLACES: [(&str, &str, &str); 7] = [
 pub(super) struct Binaries {
     folder: PathBuf,
     search_path: OsString,
+    version: String,
     major: u32,
 }
 
@@ -54,8 +55,19 @@ impl Binaries {
         }
         let mut version = Command::new(postgres);
         version.arg("--version");
-        let major = major_of(&wait::finish(version, VERSION_LIMIT).ok()?)?;
-        (major >= OLDEST).then(|| Self { folder: folder.to_owned(), search_path: search_path.to_owned(), major })
+        let version = version_of(&wait::finish(version, VERSION_LIMIT).ok()?)?;
+        let major = version.split('.').next()?.parse().ok()?;
+        (major >= OLDEST).then(|| Self {
+            folder: folder.to_owned(),
+            search_path: search_path.to_owned(),
+            version,
+            major,
+        })
+    }
+
+    /// The whole version, such as `17.2`.
+    pub(super) fn version(&self) -> &str {
+        &self.version
     }
 
     /// The major version: data folders of two major versions do not mix.
@@ -87,22 +99,23 @@ fn usual_folders() -> Vec<PathBuf> {
     folders
 }
 
-/// The major version in the answer to `postgres --version`, such as `postgres (PostgreSQL) 17.2 (Debian 17.2-1)`.
-fn major_of(answer: &str) -> Option<u32> {
+/// The version in the answer to `postgres --version`, such as `postgres (PostgreSQL) 17.2 (Debian 17.2-1)`.
+fn version_of(answer: &str) -> Option<String> {
     let (_, version) = answer.split_once("(PostgreSQL) ")?;
-    let digits = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
-    version.get(..digits)?.parse().ok()
+    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+    version.get(..end).map(|version| version.trim_end_matches('.').to_owned()).filter(|version| !version.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::major_of;
+    use super::version_of;
 
     #[test]
-    fn the_major_version_is_the_first_number() {
-        assert_eq!(major_of("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
-        assert_eq!(major_of("postgres (PostgreSQL) 19beta1\n"), Some(19));
-        assert_eq!(major_of("postgres (PostgreSQL) devel\n"), None);
-        assert_eq!(major_of("something else 15"), None);
+    fn the_version_is_read_out_of_the_answer() {
+        let version = |answer: &str| version_of(answer);
+        assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n").as_deref(), Some("15.18"));
+        assert_eq!(version("postgres (PostgreSQL) 19beta1\n").as_deref(), Some("19"));
+        assert_eq!(version("postgres (PostgreSQL) devel\n"), None);
+        assert_eq!(version("something else 15"), None);
     }
 }

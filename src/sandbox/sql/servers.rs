@@ -78,6 +78,12 @@ impl Servers {
         Ok(Self { ground: Arc::new(Ground { binaries, account, cache, authority, home, next: AtomicU64::new(0) }) })
     }
 
+    /// The version of the servers, such as `17.2`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.ground.binaries.version()
+    }
+
     /// The PEM file with the authority that signs every server's certificate. The same for the life of the cache.
     #[must_use]
     pub fn ca_bundle(&self) -> &Path {

@@ -4,7 +4,7 @@
 //! left is the journal's file and the world, and a next life begins from these alone.
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ pub(crate) struct Bench {
 }
 
 /// When a life ends by force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Fate {
     /// It does not.
     Lives,
@@ -63,6 +63,8 @@ pub(crate) enum Fate {
     DiesBefore(u64),
     /// It dies as soon as event n is durable: nothing that follows from n has happened.
     DiesAfter(u64),
+    /// It dies as soon as the first such event is durable.
+    DiesOnce(fn(&Event) -> bool),
     /// From the n-th append on (from 1) the journal cannot be written.
     Breaks(u64),
 }
@@ -182,6 +184,7 @@ impl Bench {
         if leaked {
             events.push((at, Event::TeardownReopened));
         }
+        let end_it = end_it.filter(|_| state.concluded.is_none() || leaked);
         events.extend(end_it.map(|by| (at, Event::CancelRequested { by })));
         journal.append(&events).expect("the takeover is durable");
         for (at, event) in &events {
@@ -302,6 +305,12 @@ impl Pen {
         self
     }
 
+    /// Another fate.
+    pub(crate) fn with_fate(mut self, fate: Fate) -> Self {
+        self.fate = fate;
+        self
+    }
+
     /// How many events each append made durable.
     pub(crate) fn appends(&self) -> Vec<u64> {
         self.appends.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -341,6 +350,10 @@ impl Append for Pen {
         match self.fate {
             Fate::DiesBefore(n) if after >= n => self.die(events, n - 1),
             Fate::DiesAfter(n) if after >= n => self.die(events, n),
+            Fate::DiesOnce(when) => match (1..).zip(events).find(|(_, (_, event))| when(event)) {
+                Some((position, _)) => self.die(events, self.written + position),
+                None => self.write(events),
+            },
             Fate::Breaks(n) if u64::try_from(self.appends().len()).unwrap_or(u64::MAX) + 1 >= n => {
                 Err(StoreError::Folder { path: PathBuf::from("journal"), source: io::Error::other("the disk is full") })
             }

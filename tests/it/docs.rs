@@ -1,0 +1,374 @@
+//! What is written for people is tried: definitions in documents validate, commands exist with their options, links lead
+//! somewhere, every key is explained, the IAM policy is the one that the code needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use restore_drill::aws::permissions::{ACCESS_ROLE, COMMON, NEVER, SECRETS};
+use restore_drill::aws::resource::facts;
+use restore_drill::definition::load::{check_text, load, names};
+use restore_drill::definition::shape::definition;
+use restore_drill::sandbox::WorldFile;
+use restore_drill::words::kind::ResourceKind;
+use restore_drill::yaml::shape::{Field, Shape};
+use serde_json::Value;
+
+use crate::shell::Repository;
+
+/// A document.
+struct Document {
+    /// Relative to the package.
+    name: String,
+    text: String,
+}
+
+/// A fenced block.
+struct Block {
+    /// Document and line.
+    place: String,
+    language: String,
+    text: String,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Every file below a folder whose name ends so.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut folders = vec![root().join(folder)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for path in entries.map(|entry| entry.expect("a folder can be read").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn documents() -> Vec<Document> {
+    let mut paths: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name)).into();
+    paths.extend(files("docs", ".md"));
+    paths.extend(files("examples", ".md"));
+    let document = |path: PathBuf| {
+        let name = path.strip_prefix(root()).expect("it was found below").display().to_string();
+        Document { text: read(&name), name }
+    };
+    paths.into_iter().map(document).collect()
+}
+
+/// The fenced blocks of a document, and its text without them.
+fn take_apart(document: &Document) -> (Vec<Block>, String) {
+    let (mut blocks, mut prose) = (Vec::new(), String::new());
+    let mut open: Option<(String, Block)> = None;
+    for (index, line) in document.text.lines().enumerate() {
+        let fence: String = line.trim_start().chars().take_while(|c| *c == '`').collect();
+        match open.take() {
+            Some((opening, block)) if fence.len() >= opening.len() && line.trim() == fence => blocks.push(block),
+            Some((opening, mut block)) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+                open = Some((opening, block));
+            }
+            None if fence.len() >= 3 => {
+                let language = line.trim().trim_start_matches('`').to_owned();
+                let place = format!("{}:{}", document.name, index + 1);
+                open = Some((fence, Block { place, language, text: String::new() }));
+            }
+            None => {
+                prose.push_str(line);
+                prose.push('\n');
+            }
+        }
+    }
+    assert!(open.is_none(), "{}: a fenced block does not end", document.name);
+    (blocks, prose)
+}
+
+fn blocks(languages: &[&str]) -> Vec<Block> {
+    let all = documents().into_iter().flat_map(|document| take_apart(&document).0);
+    all.filter(|block| languages.contains(&block.language.as_str())).collect()
+}
+
+fn has_key(text: &str, key: &str) -> bool {
+    text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))
+}
+
+#[test]
+fn definitions_and_world_files_in_documents_are_valid() {
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for block in blocks(&["yaml"]) {
+        if has_key(&block.text, "restore") && has_key(&block.text, "probes") {
+            tried += 1;
+            let name = block.text.lines().find_map(|line| line.strip_prefix("name: ")).unwrap_or("unnamed");
+            let name = name.split('#').next().unwrap_or(name).trim();
+            let file = format!("drills/{name}.yaml");
+            if let Err(problems) = check_text(&file, block.text.as_bytes(), None, &BTreeMap::new(), facts) {
+                wrong.push(format!("{}: {:#?}", block.place, problems.diagnostics));
+            }
+        } else if has_key(&block.text, "version") && (has_key(&block.text, "resources") || has_key(&block.text, "faults")) {
+            tried += 1;
+            if let Err(error) = WorldFile::read(&block.place, &block.text) {
+                wrong.push(error.to_string());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(tried >= 4, "only {tried} definitions and world files were found");
+}
+
+#[test]
+fn shipped_drills_and_examples_are_valid_and_name_their_schema() {
+    let mut folders = vec![root().join("drills")];
+    let examples = files("examples", ".yaml");
+    folders.extend(examples.iter().filter_map(|path| path.parent()).filter(|folder| folder.ends_with("drills")).map(Path::to_owned));
+    folders.sort();
+    folders.dedup();
+    for folder in folders {
+        let drills = names(&folder).expect("a folder of drills can be read");
+        assert!(!drills.is_empty(), "{}", folder.display());
+        for (_, path) in drills {
+            let loaded = load(&path, &BTreeMap::new(), facts);
+            let loaded = loaded.unwrap_or_else(|problems| panic!("{}: {:#?}", path.display(), problems.diagnostics));
+            assert!(loaded.warnings.is_empty(), "{}: {:#?}", path.display(), loaded.warnings);
+            let first = loaded.text.lines().next().unwrap_or_default();
+            assert!(first.starts_with("# yaml-language-server: $schema="), "{}", path.display());
+        }
+    }
+}
+
+/// The commands of a shell block: continued lines joined, prompts and comments gone, cut at pipes and lists.
+fn commands(text: &str) -> Vec<Vec<String>> {
+    let joined = text.replace("\\\n", " ");
+    let mut found = Vec::new();
+    for line in joined.lines() {
+        let line = line.trim_start().strip_prefix("$ ").unwrap_or(line.trim_start());
+        let mut words: Vec<String> = Vec::new();
+        for word in line.split_whitespace() {
+            match word {
+                "#" => break,
+                _ if word.starts_with('#') && words.is_empty() => break,
+                "|" | "&&" | "||" | ";" | "then" | "do" => found.push(std::mem::take(&mut words)),
+                _ if words.is_empty() && is_assignment(word) => {}
+                _ => words.push(word.trim_end_matches(';').to_owned()),
+            }
+        }
+        found.push(words);
+    }
+    found.retain(|words| !words.is_empty());
+    found
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+}
+
+/// What `drill`'s own help knows, asked once a verb.
+struct Help {
+    repository: Repository,
+    verbs: BTreeMap<String, String>,
+}
+
+impl Help {
+    fn of(&mut self, verb: &str) -> &str {
+        let repository = &self.repository;
+        self.verbs.entry(verb.to_owned()).or_insert_with(|| {
+            let ran = if verb.is_empty() { repository.drill(&["--help"]) } else { repository.drill(&[verb, "--help"]) };
+            if ran.code == 0 { ran.stdout } else { String::new() }
+        })
+    }
+
+    /// What is wrong with a command line, without its first word.
+    fn problem(&mut self, words: &[String]) -> Option<String> {
+        let takes_value = ["--dir", "--state", "--reports", "--output"];
+        let mut rest = words.iter();
+        let mut verb = String::new();
+        let mut options = Vec::new();
+        while let Some(word) = rest.next() {
+            if word.starts_with('-') {
+                options.push(word.split('=').next().unwrap_or(word).to_owned());
+                if takes_value.contains(&word.as_str()) {
+                    rest.next();
+                }
+            } else if verb.is_empty() {
+                verb.clone_from(word);
+            }
+        }
+        let help = self.of(&verb).to_owned();
+        if help.is_empty() {
+            return Some(format!("there is no `drill {verb}`"));
+        }
+        let words: BTreeSet<&str> = help.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
+        let unknown = options.iter().find(|option| !words.contains(option.as_str()) && *option != "--");
+        unknown.map(|option| format!("`drill {verb}` has no option `{option}`"))
+    }
+}
+
+/// What is wrong with `cargo …`, without its first word.
+fn cargo_problem(words: &[String], aliases: &str) -> Option<String> {
+    const KNOWN: &[&str] = &["build", "check", "clippy", "deny", "doc", "fmt", "install", "nextest", "run", "test"];
+    let verb = words.iter().find(|word| !word.starts_with('-'))?;
+    let alias = aliases.lines().any(|line| line.strip_prefix(verb.as_str()).is_some_and(|rest| rest.starts_with(" =")));
+    (!KNOWN.contains(&verb.as_str()) && !alias).then(|| format!("`cargo {verb}` is not known here"))
+}
+
+#[test]
+fn commands_in_documents_exist_with_their_options() {
+    let aliases = read(".cargo/config.toml");
+    let mut help = Help { repository: Repository::new(), verbs: BTreeMap::new() };
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for block in blocks(&["sh", "console"]) {
+        for words in commands(&block.text) {
+            let (first, rest) = words.split_first().expect("empty commands were dropped");
+            let problem = match first.as_str() {
+                "drill" => help.problem(rest),
+                "cargo" => match rest.iter().position(|word| word == "--") {
+                    Some(at) if rest.first().is_some_and(|verb| verb == "run") => help.problem(&rest[at + 1..]),
+                    _ => cargo_problem(rest, &aliases),
+                },
+                script if script.starts_with("scripts/") || script.starts_with(".ci/") => script_problem(script),
+                _ => continue,
+            };
+            tried += 1;
+            wrong.extend(problem.map(|problem| format!("{}: {problem}", block.place)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(tried >= 20, "only {tried} commands were found");
+}
+
+fn script_problem(script: &str) -> Option<String> {
+    let metadata = fs::metadata(root().join(script));
+    let runs = metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0);
+    (!runs).then(|| format!("`{script}` is no program of this repository"))
+}
+
+/// The anchor that GitHub gives to a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase();
+    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn links_and_paths_in_documents_lead_somewhere() {
+    let mut wrong = Vec::new();
+    for document in documents() {
+        let (_, prose) = take_apart(&document);
+        let folder = root().join(&document.name).parent().map(Path::to_owned).unwrap_or_default();
+        for link in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
+            if link.starts_with("https://") || link.starts_with("http://") {
+                continue;
+            }
+            let target = if path.is_empty() { root().join(&document.name) } else { folder.join(path) };
+            let lost = !target.exists()
+                || !fragment.is_empty() && !anchors(&fs::read_to_string(&target).unwrap_or_default()).contains(fragment);
+            if lost {
+                wrong.push(format!("{}: the link `{link}` leads nowhere", document.name));
+            }
+        }
+        let inside_of_ticks = prose.split('`').skip(1).step_by(2);
+        wrong.extend(inside_of_ticks.filter(|text| is_lost_path(text)).map(|text| format!("{}: there is no `{text}`", document.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a text in backticks is a path of this repository that does not exist. Capitals stand for names to fill in.
+fn is_lost_path(text: &str) -> bool {
+    let ours = ["src/", "tests/", "docs/", "scripts/", "runbooks/", "examples/", ".ci/", ".config/", ".github/"];
+    let plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '.' | '-' | '_'));
+    plain && ours.iter().any(|folder| text.starts_with(folder)) && !root().join(text).exists()
+}
+
+/// Every key of a shape, whether it is supported or not.
+fn keys(fields: &[Field], found: &mut BTreeSet<&'static str>) {
+    for field in fields {
+        found.insert(field.key);
+        keys_of(&field.shape, found);
+    }
+}
+
+fn keys_of(shape: &Shape, found: &mut BTreeSet<&'static str>) {
+    match shape {
+        Shape::Map(fields) | Shape::OneOf(fields) | Shape::Tagged { fields, .. } => keys(fields, found),
+        Shape::List { of, .. } | Shape::Dictionary { of, .. } => keys_of(of, found),
+        Shape::Either { text, map } => {
+            keys_of(text, found);
+            keys_of(map, found);
+        }
+        Shape::Kinds { key, cases } => {
+            found.insert(key);
+            cases.iter().for_each(|(_, fields)| keys(fields, found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_of_a_definition_is_explained() {
+    let text = read("docs/definition.md");
+    let mut wanted = BTreeSet::new();
+    keys(&definition(facts), &mut wanted);
+    assert!(wanted.len() > 60, "the shapes were not walked");
+    let missing: Vec<&str> = wanted.into_iter().filter(|key| !text.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "docs/definition.md does not explain {missing:?}");
+}
+
+#[test]
+fn json_in_documents_is_json() {
+    for block in blocks(&["json"]) {
+        let parsed: Result<Value, _> = serde_json::from_str(&block.text);
+        assert!(parsed.is_ok(), "{}: {parsed:?}", block.place);
+    }
+}
+
+#[test]
+fn the_policy_in_the_readme_is_what_the_code_needs() {
+    let document = Document { name: "README.md".to_owned(), text: read("README.md") };
+    let (blocks, _) = take_apart(&document);
+    let policy = blocks.iter().find(|block| block.language == "json" && block.text.contains("backup:StartRestoreJob"));
+    let policy: Value = serde_json::from_str(&policy.expect("README.md has a policy").text).expect("a policy is JSON");
+    let of = |effect: &str| -> BTreeSet<String> {
+        let statements = policy["Statement"].as_array().expect("a policy has statements").iter();
+        let actions = statements.filter(|one| one["Effect"] == effect).flat_map(|one| match &one["Action"] {
+            Value::String(action) => vec![action.clone()],
+            Value::Array(actions) => actions.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            other => panic!("{other} is no action"),
+        });
+        actions.collect()
+    };
+    let set = |lists: &[&[&str]]| -> BTreeSet<String> { lists.concat().into_iter().map(str::to_owned).collect() };
+    let mut lists = vec![COMMON, SECRETS, ACCESS_ROLE];
+    lists.extend(ResourceKind::ALL.iter().map(|kind| facts(*kind).permissions()));
+    assert_eq!(of("Allow"), set(&lists), "src/aws/permissions.rs and the types say what is needed");
+    assert_eq!(of("Deny"), set(&[NEVER]));
+}
+
+#[test]
+fn the_readme_and_the_changelog_keep_their_order() {
+    let readme = read("README.md");
+    let order = ["## Try it", "## What the run printed", "## A part of the report", "## Point it at AWS", "## Write a definition", "## Exit codes"];
+    let places: Vec<Option<usize>> = order.iter().map(|heading| readme.find(heading)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{order:?} are at {places:?}");
+    let changelog = read("CHANGELOG.md");
+    for heading in ["## [Unreleased]", "### Added", "### Journal format", "### JSON shapes", "### Exit codes"] {
+        assert!(changelog.contains(heading), "CHANGELOG.md lacks `{heading}`");
+    }
+}

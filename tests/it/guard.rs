@@ -1,0 +1,238 @@
+//! What may be deleted: every guard has somebody here who tries to get past it.
+
+use std::collections::BTreeMap;
+
+use restore_drill::cloud::resource::Phase;
+use restore_drill::cloud::vault::{JobStatus, StartRestore};
+use restore_drill::definition::model::Definition;
+use restore_drill::journal::event::{CancelBy, Event, Witness};
+use restore_drill::journal::ledger::Entry;
+use restore_drill::run::guard::{RUN_TAG, Refusal, may_delete};
+use restore_drill::words::id::{Name, RunId};
+use restore_drill::words::kind::{ResourceKind, Verdict};
+
+use crate::harness::check::assert_only_own_touched;
+use crate::harness::life::{Bench, End, Fate, Pen, conclusion, over};
+use crate::harness::paper::{arn, intended, job, job_id, name, seen};
+use crate::harness::worlds;
+
+type Tags = BTreeMap<String, String>;
+
+/// Somebody who asks the guard.
+struct Asker {
+    run: RunId,
+    restore: Name,
+    entry: Entry,
+    definition: Definition,
+    tags: Option<Tags>,
+}
+
+/// An entry whose restore job was accepted and completed.
+fn honest() -> Asker {
+    let run = RunId::new(1_795_262_400_000, [7; 10]);
+    let at = "2026-11-21T12:00:00Z".parse().expect("an instant");
+    let mut entry = Entry::new(intended(&run), at);
+    entry.job = Some(job_id());
+    let made = entry.intended.expected.arn.clone();
+    entry.job_seen = Some((at, job(JobStatus::Completed, Some(made))));
+    entry.seen = Some((at, seen(Phase::Ready)));
+    Asker { run, restore: name("orders"), entry, definition: worlds::definition(worlds::ORDERS), tags: None }
+}
+
+/// The same without any restore job.
+fn jobless() -> Asker {
+    let mut asker = honest();
+    asker.entry.job = None;
+    asker.entry.job_seen = None;
+    asker
+}
+
+impl Asker {
+    fn asks(&self) -> Result<Witness, Refusal> {
+        may_delete(&self.run, &self.restore, &self.entry, &self.definition, self.tags.as_ref())
+    }
+
+    fn is_called(&mut self, made: &str) {
+        let expected = &mut self.entry.intended.expected;
+        expected.name = made.to_owned();
+        expected.arn = arn(&format!("arn:aws:rds:eu-west-1:123456789012:db:{made}"));
+        self.entry.job_seen = None;
+    }
+}
+
+#[test]
+fn what_the_runs_own_job_made_may_be_deleted() {
+    assert_eq!(honest().asks(), Ok(Witness::RestoreJob { job: job_id() }));
+    let mut without_arn = honest();
+    without_arn.entry.job_seen = None;
+    assert_eq!(without_arn.asks(), Ok(Witness::RestoreJob { job: job_id() }));
+}
+
+#[test]
+fn what_carries_the_runs_tag_may_be_deleted() {
+    let mut tagged = jobless();
+    tagged.tags = Some(BTreeMap::from([(RUN_TAG.to_owned(), tagged.run.to_string())]));
+    assert_eq!(tagged.asks(), Ok(Witness::Tag));
+}
+
+#[test]
+fn a_name_alone_proves_nothing() {
+    let mut asker = jobless();
+    let other = RunId::new(1_795_262_400_000, [8; 10]);
+    for tags in [
+        None,
+        Some(BTreeMap::new()),
+        Some(BTreeMap::from([("Name".to_owned(), "orders".to_owned())])),
+        Some(BTreeMap::from([(RUN_TAG.to_owned(), other.to_string())])),
+        Some(BTreeMap::from([(RUN_TAG.to_owned(), asker.run.short())])),
+        Some(BTreeMap::from([("Drill:Run".to_owned(), asker.run.to_string())])),
+    ] {
+        asker.tags = tags;
+        assert!(matches!(asker.asks(), Err(Refusal::NoWitness(_))), "{:?}", asker.tags);
+    }
+}
+
+#[test]
+fn what_the_definition_names_is_never_deleted() {
+    let mut asker = honest();
+    asker.is_called("orders");
+    assert!(matches!(asker.asks(), Err(Refusal::Named(_))));
+    // A definition that names a thing as if a drill had made it.
+    let mut asker = honest();
+    let named = asker.entry.intended.expected.arn.clone();
+    asker.definition.restore.get_mut(&name("orders")).expect("it is there").resource = named;
+    assert!(matches!(asker.asks(), Err(Refusal::Named(_))));
+}
+
+#[test]
+fn another_account_or_region_is_out_of_reach() {
+    for (place, recorded) in [
+        ("arn:aws:rds:eu-west-2:123456789012:db:", "eu-west-1"),
+        ("arn:aws:rds:eu-west-2:123456789012:db:", "eu-west-2"),
+        ("arn:aws:rds:eu-west-1:999999999999:db:", "eu-west-1"),
+    ] {
+        let mut asker = honest();
+        let expected = &mut asker.entry.intended.expected;
+        expected.arn = arn(&format!("{place}{}", expected.name));
+        expected.region = recorded.parse().expect("a region");
+        assert!(matches!(asker.asks(), Err(Refusal::Elsewhere { .. })), "{place} {recorded}");
+    }
+    let mut asker = honest();
+    asker.entry.intended.expected.account = "999999999999".parse().expect("an account");
+    assert!(matches!(asker.asks(), Err(Refusal::Elsewhere { .. })));
+}
+
+#[test]
+fn a_name_without_the_runs_digits_and_the_restores_name_is_foreign() {
+    let run = honest().run.short();
+    for made in [
+        "production".to_owned(),
+        "drill-orders".to_owned(),
+        "drill-08080808-orders".to_owned(),
+        format!("x-drill-{run}-orders"),
+        format!("drill-{run}-billing"),
+        format!("drill-{run}-"),
+    ] {
+        let mut asker = honest();
+        asker.is_called(&made);
+        assert!(matches!(asker.asks(), Err(Refusal::ForeignName(_))), "{made}");
+    }
+    let mut asker = honest();
+    asker.entry.intended.expected.name = format!("drill-{run}-orders-2");
+    assert!(matches!(asker.asks(), Err(Refusal::ForeignName(_))), "name and ARN differ");
+}
+
+#[test]
+fn a_job_that_made_something_else_is_no_witness_even_with_the_tag() {
+    let mut asker = honest();
+    let at = asker.entry.intended_at;
+    let other = arn("arn:aws:rds:eu-west-1:123456789012:db:production");
+    asker.entry.job_seen = Some((at, job(JobStatus::Completed, Some(other))));
+    asker.tags = Some(BTreeMap::from([(RUN_TAG.to_owned(), asker.run.to_string())]));
+    assert!(matches!(asker.asks(), Err(Refusal::OtherResource { .. })));
+}
+
+/// A job that failed because the name was taken made nothing: whatever has the name is somebody else's.
+#[test]
+fn a_job_that_failed_because_the_name_was_taken_is_no_witness() {
+    let mut asker = honest();
+    let at = asker.entry.intended_at;
+    let mut failed = job(JobStatus::Failed, None);
+    failed.message = Some(
+        "DB instance already exists (Service: AmazonRDS; Status Code: 400; Error Code: DBInstanceAlreadyExists)"
+            .to_owned(),
+    );
+    asker.entry.job_seen = Some((at, failed));
+    assert!(matches!(asker.asks(), Err(Refusal::NoWitness(_))), "{:?}", asker.asks());
+}
+
+/// A run that died with its intent durable and nothing sent; then somebody else restores another recovery point under
+/// the very name that the run would have used.
+async fn taken_name(bench: &Bench, case: &str) -> RunId {
+    let (journal, state) = bench.begin();
+    let run = state.run;
+    let fate = Fate::DiesOnce(|event| matches!(event, Event::RestoreIntended { .. }));
+    let end = bench.live(case, &mut Pen::new(journal, fate), state, None).await;
+    assert!(matches!(end, End::Died), "{case}: it never intended to restore");
+    let died = bench.state(run);
+    let entry = died.ledger.get(&name("orders")).expect("the intent is durable");
+    let vault = &bench.plan.definition.destination.vault;
+    let resource = &bench.plan.definition.restore[&name("orders")].resource;
+    let points = bench.services.cloud.vault.recovery_points(vault, resource).await.expect("the vault is listed");
+    let other = points.into_iter().find(|point| point.arn != entry.intended.point && point.status == "COMPLETED");
+    let ask = StartRestore {
+        point: other.expect("there is another recovery point").arn,
+        role: entry.intended.role.clone(),
+        metadata: entry.intended.metadata.clone(),
+        token: format!("drill-{}", "f".repeat(48)).parse().expect("a token"),
+        kind: ResourceKind::Rds,
+    };
+    bench.services.cloud.vault.start_restore(&ask).await.expect("somebody else's restore is accepted");
+    appeared(bench, entry.intended.expected.arn.as_str()).await;
+    run
+}
+
+/// Waits until the world has this thing, usable.
+async fn appeared(bench: &Bench, arn: &str) {
+    let look = async {
+        let mut pace = tokio::time::interval(std::time::Duration::from_millis(2));
+        while !bench.inventory().things.iter().any(|thing| thing.arn == arn && thing.state == "available") {
+            pace.tick().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), look).await.expect("it appears");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_under_the_expected_name_is_never_deleted() {
+    let case = "a stranger under the expected name";
+    let bench = Bench::new(worlds::ORDERS).await;
+    let run = taken_name(&bench, case).await;
+    let (journal, state) = bench.take_over(run, Some(CancelBy::Signal)).expect("the run is not over");
+    let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, None).await);
+    let conclusion = conclusion(&state);
+    assert_eq!(conclusion.verdict, Verdict::Leaked, "{:?}", conclusion.reasons);
+    let after = bench.inventory();
+    assert_eq!(after.restored().filter(|thing| thing.kind == "rds:db").count(), 1, "the stranger is still there");
+    let deleted = after.calls.iter().any(|call| call.operation == "rds:DeleteDBInstance");
+    assert!(!deleted, "a deletion was asked for");
+    assert_only_own_touched(case, &after);
+}
+
+/// The same, and the run goes on: its own job fails because the name is taken. That job is no proof either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_survives_a_run_whose_own_restore_failed_on_the_name() {
+    let case = "a stranger and a job that failed on the name";
+    let bench = Bench::new(worlds::ORDERS).await;
+    let run = taken_name(&bench, case).await;
+    let state = bench.resume(case, run, None).await;
+    assert_ne!(conclusion(&state).verdict, Verdict::Passed);
+    let after = bench.inventory();
+    assert_eq!(
+        after.restored().filter(|thing| thing.kind == "rds:db").count(),
+        1,
+        "the stranger is still there: {:?}",
+        conclusion(&state).reasons
+    );
+    assert!(!after.calls.iter().any(|call| call.operation == "rds:DeleteDBInstance"), "a deletion was asked for");
+}
