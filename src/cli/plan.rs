@@ -99,7 +99,7 @@ async fn points(
 ) -> Result<BTreeMap<Name, Picked>, CliError> {
     let connection = connect(definition, &args.cloud, place, "plan").await?;
     let now = connection.clock.now();
-    let window = Window { now, ends_by: now + definition.limits.max_duration };
+    let window = Window { now, ends_by: now + definition.limits.max_duration, patient: false };
     let mut points = BTreeMap::new();
     for (name, restore) in &definition.restore {
         let chosen = choose(&connection.cloud, definition, restore, facts(restore.kind).backup_type(), window).await;

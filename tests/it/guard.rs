@@ -212,6 +212,9 @@ async fn a_stranger_under_the_expected_name_is_never_deleted() {
     let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, None).await);
     let conclusion = conclusion(&state);
     assert_eq!(conclusion.verdict, Verdict::Leaked, "{:?}", conclusion.reasons);
+    // Whoever it belongs to, no command that deletes it is handed out.
+    let mut advised = conclusion.reasons.iter().filter_map(|reason| reason.advice.as_deref());
+    assert!(!advised.any(|advice| advice.contains("delete-db-instance")), "{:?}", conclusion.reasons);
     let after = bench.inventory();
     assert_eq!(after.restored().filter(|thing| thing.kind == "rds:db").count(), 1, "the stranger is still there");
     let deleted = after.calls.iter().any(|call| call.operation == "rds:DeleteDBInstance");

@@ -1,14 +1,19 @@
 //! The one integration binary: each further one would link the AWS SDKs again.
 
+mod clients;
+mod command_line;
 mod crash;
-
+mod docs;
+mod fault;
 mod guard;
 mod harness;
+mod kill;
 mod layers;
 mod pick;
 mod postgres;
 mod probes;
 mod report;
+mod shell;
 mod validate;
 mod verdict;
 mod wire;

@@ -14,7 +14,7 @@ use crate::cloud::vault::{CopyEvidence, Picked, Rejected};
 use crate::cloud::vault::{CopyJob, RecoveryPoint};
 use crate::definition::model::{Definition, Pick, PickRule, Restore};
 use crate::journal::event::{Class, Event};
-use crate::journal::state::State;
+use crate::journal::state::{State, StepState};
 use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
@@ -24,6 +24,8 @@ use crate::words::time::{show_duration, show_instant};
 
 /// At most so many candidates are described one by one before the pick gives up.
 const MOST_DESCRIBED: usize = 50;
+/// After so many failed requests a source region that does not list its copy jobs is taken to be down.
+const MOST_STUMBLES: u32 = 5;
 
 /// Looks once, then judges. Nothing eligible is a failure of the data: there is nothing to restore.
 #[must_use]
@@ -53,7 +55,11 @@ pub fn pick(step: &StepId, name: &Name, state: &State, services: Arc<Services>) 
         return nonsense(step, "a pick without a restore");
     };
     let (step, name, definition) = (step.clone(), name.clone(), definition.clone());
-    let window = Window { now: services.clock.now(), ends_by: state.started_at + definition.limits.max_duration };
+    let window = Window {
+        now: services.clock.now(),
+        ends_by: state.started_at + definition.limits.max_duration,
+        patient: failed_so_far(state, &step) < MOST_STUMBLES,
+    };
     Box::pin(async move {
         let backup_type = (services.types)(restore.kind).backup_type();
         match choose(&services.cloud, &definition, &restore, backup_type, window).await {
@@ -67,6 +73,13 @@ pub fn pick(step: &StepId, name: &Name, state: &State, services: Arc<Services>) 
     })
 }
 
+fn failed_so_far(state: &State, step: &StepId) -> u32 {
+    match state.steps.get(step) {
+        Some(StepState::Running { stumbled_in_all, .. }) => *stumbled_in_all,
+        _ => 0,
+    }
+}
+
 /// The time that a recovery point must fit.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
@@ -74,6 +87,8 @@ pub struct Window {
     pub now: Timestamp,
     /// When the run must be over: a recovery point must live longer.
     pub ends_by: Timestamp,
+    /// Whether a source region that fails in a way that passes is asked again, or counts as not measured.
+    pub patient: bool,
 }
 
 /// Chooses a recovery point as a run would. `drill plan` calls this too.
@@ -106,7 +121,7 @@ pub async fn choose(
     let older = u32::try_from(older).unwrap_or(u32::MAX);
     rejected.sort_by_key(|point| std::cmp::Reverse((point.created, point.arn.to_string())));
     let (copy, warning) = match &chosen {
-        Some(point) => copy_of(cloud, restore, point).await,
+        Some(point) => copy_of(cloud, restore, point, window.patient).await?,
         None => (CopyEvidence::NotMeasured { because: "no recovery point was chosen".into() }, None),
     };
     Ok((Picked { chosen, rejected, older, copy }, warning))
@@ -212,8 +227,14 @@ fn wrong_moment(point: &RecoveryPoint, created: Timestamp, rule: &PickRule, wind
 fn too_old(created: Timestamp, rule: &PickRule, window: Window) -> Option<String> {
     let age = window.now.duration_since(created);
     let allowed = rule.max_age?;
-    (age > allowed)
-        .then(|| format!("it is {} old, and `max_age` allows {}", show_duration(age), show_duration(allowed)))
+    (age > allowed).then(|| {
+        let over = show_duration(age - allowed);
+        format!(
+            "it is {} old, {over} more than the {} that `max_age` allows",
+            show_duration(age),
+            show_duration(allowed)
+        )
+    })
 }
 
 /// Why a look at one candidate rules it out.
@@ -250,14 +271,26 @@ async fn unusable(
 
 /// When the copy arrived, from the source region's copy jobs. A source region that cannot be reached is no reason to
 /// stop: in a disaster it is gone.
-async fn copy_of(cloud: &Cloud, restore: &Restore, point: &RecoveryPoint) -> (CopyEvidence, Option<String>) {
+async fn copy_of(
+    cloud: &Cloud,
+    restore: &Restore,
+    point: &RecoveryPoint,
+    patient: bool,
+) -> Result<(CopyEvidence, Option<String>), CloudError> {
     let not_measured = |because: String| CopyEvidence::NotMeasured { because };
     let Some(created) = point.created else {
-        return (not_measured("the recovery point has no creation date".into()), None);
+        return Ok((not_measured("the recovery point has no creation date".into()), None));
     };
     let jobs = match cloud.copies.copy_jobs(&restore.resource, created).await {
         Ok(jobs) => jobs,
-        Err(error) => return (not_measured(format!("the source region did not list its copy jobs ({error})")), None),
+        Err(error)
+            if patient && matches!(error.kind, ErrorKind::Throttled | ErrorKind::Busy | ErrorKind::Unavailable) =>
+        {
+            return Err(error);
+        }
+        Err(error) => {
+            return Ok((not_measured(format!("the source region did not list its copy jobs ({error})")), None));
+        }
     };
     let arrived = jobs
         .iter()
@@ -267,7 +300,7 @@ async fn copy_of(cloud: &Cloud, restore: &Restore, point: &RecoveryPoint) -> (Co
         || not_measured("the source region lists no completed copy job for this recovery point".into()),
         |arrived| CopyEvidence::Seen { arrived },
     );
-    (evidence, failed_copies(&jobs))
+    Ok((evidence, failed_copies(&jobs)))
 }
 
 fn failed_copies(jobs: &[CopyJob]) -> Option<String> {

@@ -38,7 +38,7 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name) -> Next {
     match last {
         Tried::Held { .. } => match &probe.negative_control {
             None => Next::record(passed(&step.id)),
-            Some(control) => next_control(step, name, control, attempts),
+            Some(control) => next_control(situation, step, name, probe, control, attempts),
         },
         Tried::Missed { miss } => {
             let first = attempts.tried.first().map_or(*at, |(_, at, _)| *at);
@@ -68,8 +68,26 @@ fn ended(situation: &Situation<'_>, step: &Step, miss: &Miss, attempts: usize) -
     failed(&step.id, class, message, None)
 }
 
-fn next_control(step: &Step, name: &Name, control: &NegativeControl, attempts: &ProbeState) -> Next {
-    let Some((_, _, tried)) = attempts.control.last() else { return Next::call(Call::Control(name.clone())) };
+fn next_control(
+    situation: &Situation<'_>,
+    step: &Step,
+    name: &Name,
+    probe: &Probe,
+    control: &NegativeControl,
+    attempts: &ProbeState,
+) -> Next {
+    let Some((_, at, tried)) = attempts.control.last() else { return Next::call(Call::Control(name.clone())) };
+    if let Tried::Missed { miss } = tried
+        && miss.reason != control.fails_with
+        && matches!(miss.reason, ProbeReason::Connection | ProbeReason::Timeout)
+    {
+        // A network that hiccups says nothing about the probe.
+        let first = attempts.control.first().map_or(*at, |(_, at, _)| *at);
+        let again = *at + probe.retry.every;
+        if again <= first + probe.retry.within {
+            return if again <= situation.now { Next::call(Call::Control(name.clone())) } else { Next::At(again) };
+        }
+    }
     let message = match tried {
         Tried::Missed { miss } if miss.reason == control.fails_with => return Next::record(passed(&step.id)),
         Tried::Missed { miss } if miss.reason == ProbeReason::Setup => {

@@ -31,7 +31,8 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
     if situation.now >= deadline {
         return Next::record(too_late(step, situation.state));
     }
-    if !entry.stamp_failed {
+    let there = entry.seen.as_ref().is_some_and(|(_, seen)| seen.phase != Phase::Gone);
+    if there && !entry.stamp_failed {
         match entry.stamped {
             None => return Next::call(Call::ReadTags(name.clone())),
             Some(false) => return Next::call(Call::Stamp(name.clone())),
