@@ -7,7 +7,9 @@ use crate::cli::exit::Exit;
 use crate::cli::place::Place;
 use crate::cli::ui::Ui;
 
-/// Ends a run: nothing new starts, what was restored is torn down, the report is written.
+/// Ends a run: what was restored is torn down, the report is written.
+///
+/// Nothing new starts.
 ///
 /// Exit code: 0 when the run was asked to end, 2 when there is no such run or it is over.
 #[derive(Debug, clap::Args)]

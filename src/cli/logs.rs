@@ -6,7 +6,9 @@ use crate::cli::line::dated_line;
 use crate::cli::place::Place;
 use crate::cli::ui::{Ui, clean};
 
-/// Prints what a run's journal recorded, one line a record. With `--output json`, one JSON object a line.
+/// Prints what a run's journal recorded, one line a record.
+///
+/// With `--output json`, one JSON object a line.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits

@@ -53,29 +53,19 @@ struct Cli {
     verb: Verb,
 }
 
+/// The verbs. Their help is the documentation of their `Args`.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Check definitions; every problem at once, with file, line and column
     Validate(validate::Args),
-    /// Show what a run would do, step by step
     Plan(plan::Args),
-    /// Print the JSON Schema of definitions
     Schema(schema::Args),
-    /// Run a drill: restore, probe, tear down, report
     Run(run::Args),
-    /// Go on with a run whose process died, or finish a teardown that leaked
     Resume(resume::Args),
-    /// End a run: it tears down and reports
     Cancel(cancel::Args),
-    /// List the drills and how each last ended
     List(list::Args),
-    /// Show runs, or the steps of one
     Status(status::Args),
-    /// Print what a run's journal recorded
     Logs(logs::Args),
-    /// Write a run's report again, from its journal alone
     Report(report::Args),
-    /// Serve a simulated AWS for any AWS client
     Sandbox(sandbox::Args),
     /// Print completions for a shell
     Completions {

@@ -26,8 +26,10 @@ use crate::plan::show::text::text;
 use crate::run::step::pick::{Window, choose};
 use crate::words::id::Name;
 
-/// Shows what a run would do. With --sandbox or --aws it also asks the vault: which recovery point would be picked, and
-/// which are rejected and why. Nothing is ever started.
+/// Shows what a run would do, step by step.
+///
+/// With --sandbox or --aws it also asks the vault: which recovery point would be picked, and which are rejected and
+/// why. Nothing is ever started.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The drill's name: drills/NAME.yaml

@@ -10,7 +10,9 @@ use crate::cli::ui::Ui;
 use crate::report::write;
 use crate::run::step::report::rendered;
 
-/// Writes a run's report again. It is a function of the journal alone: the bytes are the same every time.
+/// Writes a run's report again, from its journal alone.
+///
+/// The bytes are the same every time.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits

@@ -13,7 +13,7 @@ use crate::plan::step::Work;
 use crate::run::drive::Ended;
 use crate::words::kind::{Mode, Verdict};
 
-/// Goes on with a run whose process died, as if it had not, or finishes the teardown of one that leaked.
+/// Goes on with a run whose process died, or finishes a teardown that leaked.
 ///
 /// Exit code: as of `drill run`.
 #[derive(Debug, clap::Args)]

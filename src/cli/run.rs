@@ -29,7 +29,7 @@ use crate::words::id::RunId;
 use crate::words::kind::Verdict;
 use crate::words::time::show_duration;
 
-/// Runs a drill: restores the recovery point, probes it, tears it down, and writes the report.
+/// Runs a drill: restores, probes, tears down, reports.
 ///
 /// Ctrl-C ends the run with a teardown; a second Ctrl-C stops at once and says what is left.
 /// Exit code: 0 passed, 1 failed, 2 usage (nothing was started), 3 inconclusive, 4 leaked.

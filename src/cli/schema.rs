@@ -5,7 +5,9 @@ use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
 use crate::definition::shape;
 
-/// Prints the JSON Schema of definitions, for editors: `# yaml-language-server: $schema=...`.
+/// Prints the JSON Schema of definitions, for editors.
+///
+/// A definition's first line names it: `# yaml-language-server: $schema=...`.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 

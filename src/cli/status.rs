@@ -14,7 +14,7 @@ use crate::journal::state::{State, StepState};
 use crate::report::json::summary;
 use crate::words::time::show_instant;
 
-/// Without a run: the runs, newest first. With one: its steps and what it made.
+/// Shows the runs, newest first, or the steps of one and what it made.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits

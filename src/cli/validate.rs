@@ -14,7 +14,9 @@ use crate::yaml::diagnostic::{Diagnostic, Severity, to_json};
 use crate::yaml::node::Sources;
 use crate::yaml::snippet::render;
 
-/// Checks definitions: every problem at once, with file, line and column. Exit code 2 when there is one.
+/// Checks definitions: every problem at once, with file, line and column.
+///
+/// Exit code 2 when there is one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The drills' names [default: all in drills/]

@@ -157,7 +157,7 @@ fn failures(state: &State) -> Vec<Value> {
             Some((id, _)) if told.contains(&id) => {}
             Some((id, failure)) => {
                 told.push(id);
-                out.push(of_step(id, failure));
+                out.push(told_of(id, failure, &in_full(reason)));
             }
             None => out.push(of_reason(reason)),
         }
@@ -166,7 +166,7 @@ fn failures(state: &State) -> Vec<Value> {
         if let Some(failure) = failed(state, &step.id)
             && !told.contains(&&step.id)
         {
-            out.push(of_step(&step.id, failure));
+            out.push(told_of(&step.id, failure, &failure.message));
         }
     }
     out
@@ -179,8 +179,16 @@ fn failed<'a>(state: &'a State, id: &StepId) -> Option<&'a Failure> {
     }
 }
 
-fn of_step(id: &StepId, failure: &Failure) -> Value {
-    json!({ "step": id, "class": failure.class, "message": failure.message, "request_id": failure.request_id })
+/// What is left must be named with the way to remove it, also for a program that reads one field.
+fn in_full(reason: &Reason) -> String {
+    match &reason.advice {
+        Some(advice) if reason.makes == Verdict::Leaked => format!("{}; {advice}", reason.text),
+        _ => reason.text.clone(),
+    }
+}
+
+fn told_of(id: &StepId, failure: &Failure, message: &str) -> Value {
+    json!({ "step": id, "class": failure.class, "message": message, "request_id": failure.request_id })
 }
 
 fn of_reason(reason: &Reason) -> Value {
@@ -189,5 +197,5 @@ fn of_reason(reason: &Reason) -> Value {
         Verdict::Inconclusive => json!(Class::Environment),
         Verdict::Leaked => json!("leaked"),
     };
-    json!({ "step": reason.step, "class": class, "message": reason.text, "request_id": null })
+    json!({ "step": reason.step, "class": class, "message": in_full(reason), "request_id": null })
 }

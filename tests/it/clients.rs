@@ -64,7 +64,8 @@ async fn serve() -> Served {
     let mut line = String::new();
     let read = tokio::time::timeout(START, BufReader::new(stdout).read_line(&mut line)).await;
     read.expect("the sandbox says its address in time").expect("its address can be read");
-    let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("the first line is no JSON: {error}: {line}"));
+    let said: Value =
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("the first line is no JSON: {error}: {line}"));
     let url = said["url"].as_str().expect("it says its address").to_owned();
     Served { child, url, home }
 }
@@ -89,7 +90,8 @@ impl Served {
             .kill_on_drop(true)
             .output();
         let output = tokio::time::timeout(LONGEST, client).await;
-        let output = output.unwrap_or_else(|_| panic!("{script} did not end within {LONGEST:?}")).expect("it can be started");
+        let output =
+            output.unwrap_or_else(|_| panic!("{script} did not end within {LONGEST:?}")).expect("it can be started");
         let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{script} ended with {}:\n{said}\n{told}", output.status);
     }

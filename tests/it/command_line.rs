@@ -162,15 +162,27 @@ fn the_schema_is_the_one_in_the_documents() {
     let schema = printed.json();
     assert_eq!(text(&schema, "/$schema"), "https://json-schema.org/draft/2020-12/schema");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/drill.schema.json");
-    let kept = fs::read_to_string(&path).expect("docs/drill.schema.json: cargo run -q -- schema >docs/drill.schema.json");
+    let kept =
+        fs::read_to_string(&path).expect("docs/drill.schema.json: cargo run -q -- schema >docs/drill.schema.json");
     assert_eq!(printed.stdout, kept, "docs/drill.schema.json is old: cargo run -q -- schema >docs/drill.schema.json");
 }
 
 /// The shape of `drill run --output json`, as docs/json.md has it.
 fn assert_run_shape(run: &Value) {
     let wanted = [
-        "version", "run", "drill", "mode", "verdict", "exit_code", "evidence", "measures", "steps", "created", "failure",
-        "failures", "restores",
+        "version",
+        "run",
+        "drill",
+        "mode",
+        "verdict",
+        "exit_code",
+        "evidence",
+        "measures",
+        "steps",
+        "created",
+        "failure",
+        "failures",
+        "restores",
     ];
     assert_keys(run, &wanted);
     assert_eq!((&run["version"], &run["drill"], &run["mode"]), (&1.into(), &"orders".into(), &"sandbox".into()));
@@ -254,7 +266,7 @@ fn another_threshold_fails_the_run_and_everything_is_removed() {
     assert_eq!(text(&run, "/failure/step"), "probe.counts-orders");
     assert_eq!(text(&run, "/failure/class"), "data");
     let message = text(&run, "/failure/message");
-    assert!(message.contains("1500") && message.contains("5000"), "expected and observed: {message}");
+    assert!(message.contains("1,500") && message.contains("5,000"), "expected and observed: {message}");
     assert_eq!(step(&run, "probe.accepts-connections")["status"], "passed");
     assert_eq!(step(&run, "teardown.orders")["status"], "passed");
     assert_eq!((&run["created"][0]["removed"], &run["created"][0]["state"]), (&true.into(), &"gone".into()));
@@ -283,7 +295,8 @@ fn a_denied_delete_leaks_and_names_what_removes_it() {
     let arn = text(&run, "/created/0/arn");
     assert!(list(&run, "/failures").iter().any(|one| text(one, "/message").contains(arn)), "{run:#}");
     assert_eq!(step(&run, "probe.counts-orders")["status"], "passed", "what the probes showed stays shown");
-    let report = fs::read_to_string(repository.path().join(text(&run, "/evidence")).join("report.md")).expect("a report");
+    let report =
+        fs::read_to_string(repository.path().join(text(&run, "/evidence")).join("report.md")).expect("a report");
     assert!(report.contains("delete-db-instance"), "the report names the command that removes it");
     // The world of that run ended with its process: a new run finds that nothing is left of it, and says so.
     repository.write("drills/orders.world.yaml", QUICK_WORLD);
@@ -465,7 +478,8 @@ fn folders_can_be_moved_by_options_and_by_variables() {
     let shown = |path: std::path::PathBuf| path.display().to_string();
     let dir = shown(repository.path().to_owned());
     let (state, reports) = (shown(elsewhere.path().join("state")), shown(elsewhere.path().join("kept/reports")));
-    let arguments = ["--dir", dir.as_str(), "--reports", reports.as_str(), "run", "orders", "--sandbox", "--output", "json"];
+    let arguments =
+        ["--dir", dir.as_str(), "--reports", reports.as_str(), "run", "orders", "--sandbox", "--output", "json"];
     let run = elsewhere.drill_with(&arguments, &[("DRILL_STATE", state.as_str())]).ends(0).json();
     let id = text(&run, "/run");
     assert_eq!(text(&run, "/evidence"), format!("{reports}/.rehearsal/orders/{id}"));

@@ -118,7 +118,9 @@ fn definitions_and_world_files_in_documents_are_valid() {
             if let Err(problems) = check_text(&file, block.text.as_bytes(), None, &BTreeMap::new(), facts) {
                 wrong.push(format!("{}: {:#?}", block.place, problems.diagnostics));
             }
-        } else if has_key(&block.text, "version") && (has_key(&block.text, "resources") || has_key(&block.text, "faults")) {
+        } else if has_key(&block.text, "version")
+            && (has_key(&block.text, "resources") || has_key(&block.text, "faults"))
+        {
             tried += 1;
             if let Err(error) = WorldFile::read(&block.place, &block.text) {
                 wrong.push(error.to_string());
@@ -133,7 +135,13 @@ fn definitions_and_world_files_in_documents_are_valid() {
 fn shipped_drills_and_examples_are_valid_and_name_their_schema() {
     let mut folders = vec![root().join("drills")];
     let examples = files("examples", ".yaml");
-    folders.extend(examples.iter().filter_map(|path| path.parent()).filter(|folder| folder.ends_with("drills")).map(Path::to_owned));
+    folders.extend(
+        examples
+            .iter()
+            .filter_map(|path| path.parent())
+            .filter(|folder| folder.ends_with("drills"))
+            .map(Path::to_owned),
+    );
     folders.sort();
     folders.dedup();
     for folder in folders {
@@ -172,7 +180,8 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 }
 
 fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+    word.split_once('=')
+        .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
 }
 
 /// What `drill`'s own help knows, asked once a verb.
@@ -258,11 +267,16 @@ fn script_problem(script: &str) -> Option<String> {
 /// The anchor that GitHub gives to a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
-    kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect()
+    kept.chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
 }
 
 fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    let headings = text
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
     headings.map(anchor).collect()
 }
 
@@ -279,13 +293,18 @@ fn links_and_paths_in_documents_lead_somewhere() {
             }
             let target = if path.is_empty() { root().join(&document.name) } else { folder.join(path) };
             let lost = !target.exists()
-                || !fragment.is_empty() && !anchors(&fs::read_to_string(&target).unwrap_or_default()).contains(fragment);
+                || !fragment.is_empty()
+                    && !anchors(&fs::read_to_string(&target).unwrap_or_default()).contains(fragment);
             if lost {
                 wrong.push(format!("{}: the link `{link}` leads nowhere", document.name));
             }
         }
         let inside_of_ticks = prose.split('`').skip(1).step_by(2);
-        wrong.extend(inside_of_ticks.filter(|text| is_lost_path(text)).map(|text| format!("{}: there is no `{text}`", document.name)));
+        wrong.extend(
+            inside_of_ticks
+                .filter(|text| is_lost_path(text))
+                .map(|text| format!("{}: there is no `{text}`", document.name)),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -293,7 +312,8 @@ fn links_and_paths_in_documents_lead_somewhere() {
 /// Whether a text in backticks is a path of this repository that does not exist. Capitals stand for names to fill in.
 fn is_lost_path(text: &str) -> bool {
     let ours = ["src/", "tests/", "docs/", "scripts/", "runbooks/", "examples/", ".ci/", ".config/", ".github/"];
-    let plain = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '.' | '-' | '_'));
+    let plain =
+        text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '.' | '-' | '_'));
     plain && ours.iter().any(|folder| text.starts_with(folder)) && !root().join(text).exists()
 }
 
@@ -364,7 +384,14 @@ fn the_policy_in_the_readme_is_what_the_code_needs() {
 #[test]
 fn the_readme_and_the_changelog_keep_their_order() {
     let readme = read("README.md");
-    let order = ["## Try it", "## What the run printed", "## A part of the report", "## Point it at AWS", "## Write a definition", "## Exit codes"];
+    let order = [
+        "## Try it",
+        "## What the run printed",
+        "## A part of the report",
+        "## Point it at AWS",
+        "## Write a definition",
+        "## Exit codes",
+    ];
     let places: Vec<Option<usize>> = order.iter().map(|heading| readme.find(heading)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{order:?} are at {places:?}");
     let changelog = read("CHANGELOG.md");

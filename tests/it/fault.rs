@@ -210,8 +210,7 @@ async fn a_denied_delete_leaks_says_so_and_is_mended_by_resume() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_permission_to_look_nothing_is_started() {
-    let looks =
-        ["rds:DescribeDBInstances", "backup:DescribeBackupVault", "backup:ListRecoveryPointsByBackupVault"];
+    let looks = ["rds:DescribeDBInstances", "backup:DescribeBackupVault", "backup:ListRecoveryPointsByBackupVault"];
     for operation in looks {
         let case = format!("{operation} is denied");
         let bench = Bench::new(worlds::ORDERS).await;
