@@ -45,4 +45,5 @@ pub mod aws;
 
 pub mod sandbox;
 
+#[cfg(feature = "aws")]
 pub mod cli;

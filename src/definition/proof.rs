@@ -96,7 +96,7 @@ fn settings_of(
     problems: &mut Diagnostics,
 ) {
     let route = ["probes", name, kind.word()];
-    if !complete(subject, &route, kind, settings) {
+    if !complete(subject, &route, kind, settings, problems) {
         return;
     }
     if let Err(message) = probe::kind(kind).check(settings) {
@@ -104,8 +104,18 @@ fn settings_of(
     }
 }
 
-fn complete(subject: &Subject<'_>, route: &[&str], kind: ProbeKind, settings: &Map<String, Json>) -> bool {
-    let written = subject.root.follow(route).map_or(0, |node| node.entries().len());
+fn complete(
+    subject: &Subject<'_>,
+    route: &[&str],
+    kind: ProbeKind,
+    settings: &Map<String, Json>,
+    problems: &Diagnostics,
+) -> bool {
+    let Some(node) = subject.root.follow(route) else { return false };
+    if problems.has_errors_in(node.span) {
+        return false;
+    }
+    let written = node.entries().len();
     let fields = probe::kind(kind).fields();
     let mut required = fields.iter().filter(|field| field.need == Need::Required);
     written == settings.len() && required.all(|field| settings.contains_key(field.key))
@@ -123,15 +133,15 @@ fn control(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, pro
     }
     let Some(settings) = probe.get(kind.word()).and_then(Json::as_object) else { return };
     let inner = [route[0], route[1], route[2], kind.word()];
-    let written = subject.root.follow(&inner).map_or(0, |node| node.entries().len());
-    if written != overlay.len() {
+    let Some(node) = subject.root.follow(&inner) else { return };
+    if node.entries().len() != overlay.len() || problems.has_errors_in(node.span) {
         return;
     }
     if overlay.iter().all(|(key, value)| settings.get(key) == Some(value)) {
         let message = "this control is the probe itself: it changes nothing";
         let help = format!("change one of {}", crate::yaml::diagnostic::ticked(probe::kind(kind).control_keys()));
         problems.push(Diagnostic::error(Code::NegativeControl, message).at(subject.key_span(&inner)).help(help));
-    } else if complete(subject, &["probes", name, kind.word()], kind, settings)
+    } else if complete(subject, &["probes", name, kind.word()], kind, settings, problems)
         && let Err(message) = probe::kind(kind).check(&overlaid(settings, overlay))
     {
         problems.push(Diagnostic::error(Code::BadValue, message).at(subject.key_span(&inner)));

@@ -332,7 +332,7 @@ fn teardown() -> Vec<Field> {
     vec![
         Field::optional("when", when, "`always`."),
         Field::optional("timeout", Shape::Duration, "Then what is left counts as leaked. Default 2h."),
-        Field::not_yet("keep_for", Shape::Duration, "keep a restore with `drill run --keep`"),
+        Field::not_yet("keep_for", Shape::Duration, "every restore is torn down at the end"),
     ]
 }
 

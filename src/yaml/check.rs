@@ -72,7 +72,7 @@ impl Checker<'_> {
         {
             return self.unexpected_reference(node, at);
         }
-        let message = format!("`{}` must be {expected}, not {}", at.name, node.kind());
+        let message = format!("{} must be {expected}, not {}", named(at.name), node.kind());
         let diagnostic =
             Diagnostic::error(Code::WrongType, message).at(node.span).label(format!("expected {expected}"));
         let help = match &node.value {

@@ -274,6 +274,13 @@ impl Diagnostics {
         self.errors > 0
     }
 
+    /// Whether one of those that were kept is an error inside a place.
+    #[must_use]
+    pub fn has_errors_in(&self, place: Span) -> bool {
+        let inside = |one: Span| one.source == place.source && place.start <= one.start && one.end <= place.end;
+        self.kept.iter().any(|one| one.severity == Severity::Error && one.place.is_some_and(inside))
+    }
+
     /// All that were kept, in the order of the text, and a last one that counts the rest.
     #[must_use]
     pub fn into_vec(self) -> Vec<Diagnostic> {

@@ -246,9 +246,9 @@ fn assert_kept_apart_and_private(repository: &Repository, run: &Value) {
 #[test]
 fn run_as_text_ends_with_verdict_measures_and_report() {
     let repository = Repository::with_orders();
-    let cases: [(&[&str], &[(&str, &str)]); 2] =
-        [(&["--quiet"], &[]), (&[], &[("NO_COLOR", "1"), ("TERM", "xterm-256color")])];
-    for (more, variables) in cases {
+    let quiet: (&[&str], &[(&str, &str)]) = (&["--quiet"], &[]);
+    let without_colour: (&[&str], &[(&str, &str)]) = (&[], &[("NO_COLOR", "1"), ("TERM", "xterm-256color")]);
+    for (more, variables) in [quiet, without_colour] {
         let arguments: Vec<&str> = ["run", "orders", "--sandbox", "--seed", "7"].iter().chain(more).copied().collect();
         let ran = repository.drill_with(&arguments, variables).ends(0);
         ran.prints("orders  passed  in").prints("  rto ").prints("not measured");

@@ -335,7 +335,9 @@ fn keys_of(shape: &Shape, found: &mut BTreeSet<&'static str>) {
         }
         Shape::Kinds { key, cases } => {
             found.insert(key);
-            cases.iter().for_each(|(_, fields)| keys(fields, found));
+            for (_, fields) in cases {
+                keys(fields, found);
+            }
         }
         _ => {}
     }

@@ -54,7 +54,7 @@ impl Asker {
 
     fn is_called(&mut self, made: &str) {
         let expected = &mut self.entry.intended.expected;
-        expected.name = made.to_owned();
+        made.clone_into(&mut expected.name);
         expected.arn = arn(&format!("arn:aws:rds:eu-west-1:123456789012:db:{made}"));
         self.entry.job_seen = None;
     }

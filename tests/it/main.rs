@@ -1,5 +1,7 @@
 //! The one integration binary: each further one would link the AWS SDKs again.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod clients;
 mod command_line;
 mod crash;

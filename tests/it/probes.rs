@@ -228,7 +228,7 @@ async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     };
     match tokio::time::timeout(Duration::from_secs(120), seen).await {
         Ok(seen) => seen,
-        Err(_) => panic!("waited two minutes until {what}"),
+        Err(late) => panic!("waited two minutes until {what}: {late}"),
     }
 }
 

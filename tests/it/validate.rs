@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::{check_text, load};
@@ -48,6 +47,7 @@ fn said(path: &Path) -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "whoever changes a message on purpose says so by a variable")]
 fn every_case_is_answered_as_expected() {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some();
     let mut different = Vec::new();
@@ -83,12 +83,10 @@ fn no_case_shows_a_secret() {
 }
 
 #[test]
-fn bombs_are_refused_quickly() {
+fn bombs_are_refused_before_they_grow() {
     for name in ["yaml-bomb", "deep-nesting", "alias-many"] {
-        let start = Instant::now();
         let said = said(&folder().join(format!("{name}.yaml")));
         assert!(said.contains("refused"), "{name}: {said}");
-        assert!(start.elapsed() < Duration::from_secs(2), "{name} took {:?}", start.elapsed());
     }
 }
 
@@ -202,7 +200,9 @@ fn no_bytes_make_it_panic() {
                 assert!(!problems.diagnostics.is_empty(), "seed {seed:#x}, round {round}");
                 let drawn = render(&problems.sources, &problems.diagnostics, round % 2 == 0);
                 assert!(!drawn.is_empty());
-                to_json(&[("ok-minimal.yaml".to_owned(), &problems.sources, problems.diagnostics.as_slice())]);
+                let json =
+                    to_json(&[("ok-minimal.yaml".to_owned(), &problems.sources, problems.diagnostics.as_slice())]);
+                assert_eq!(json["ok"], false, "seed {seed:#x}, round {round}");
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::cloud::vault::Picked;
 use crate::plan::show::View;
 use crate::plan::step::Step;
 
-/// Version of the JSON that [`json`] writes.
+/// Version of the JSON that [`json()`] writes.
 ///
 /// | version | since | change |
 /// |---|---|---|

@@ -1,7 +1,7 @@
 //! What `StartRestoreJob` is sent for an RDS DB instance (facts 2.0 and 2.1, traps 8, 9, 37).
 //!
 //! Invariant: nothing of the source's region goes in. What AWS returned describes the source, so only the keys of
-//! [`KEPT`] are taken from it; then come the drill's own choices, the typed settings, and last the raw metadata.
+//! `KEPT` are taken from it; then come the drill's own choices, the typed settings, and last the raw metadata.
 //! Every value is a string.
 
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ pub fn build(returned: &Metadata, with: &Settings, raw: &Metadata, expected: &Ex
     Ok(draft.values)
 }
 
-/// Takes over what [`KEPT`] allows.
+/// Takes over what `KEPT` allows.
 fn keep(draft: &mut Draft<'_>) {
     for key in KEPT {
         let value = draft.returned(key).map(|(_, value)| value.clone());
