@@ -65,8 +65,15 @@ fn words(event: &Event) -> (&'static str, String) {
         Event::Stumbled { error, .. } => ("again", error.to_string()),
         Event::Warned { text, .. } => ("warning", text.clone()),
         Event::Preflighted { checks, .. } => {
-            let not_ok = checks.iter().filter(|check| check.result != CheckResult::Ok).count();
-            ("looked", format!("{} checks, {not_ok} not ok", checks.len()))
+            let count = |result| checks.iter().filter(|check| check.result == result).count();
+            let counts = [
+                (count(CheckResult::Ok), "ok"),
+                (count(CheckResult::Failed), "failed"),
+                (count(CheckResult::Warning), "odd"),
+                (count(CheckResult::NotChecked), "not checked"),
+            ];
+            let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+            ("looked", told.collect::<Vec<String>>().join(", "))
         }
         Event::Picked { picked, .. } => match &picked.chosen {
             Some(point) => {

@@ -35,16 +35,22 @@ pub struct FoundRun {
 }
 
 impl Place {
+    /// Paths are shown to people: `drills` reads better than `./drills`.
+    fn below(&self, name: &str) -> PathBuf {
+        let path = self.dir.join(name);
+        path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
+    }
+
     /// The folder of definitions.
     #[must_use]
     pub fn drills(&self) -> PathBuf {
-        self.dir.join("drills")
+        self.below("drills")
     }
 
     /// The folder of templates.
     #[must_use]
     pub fn runbooks(&self) -> PathBuf {
-        self.dir.join("runbooks")
+        self.below("runbooks")
     }
 
     /// A definition's file.

@@ -42,14 +42,19 @@ pub async fn resume(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         return Ok(finished(&ended, place, ui));
     }
     let mut worst = Exit::Passed;
+    let mut owed = false;
     for store in place.stores()? {
         for row in store.runs(None)?.into_iter().rev().filter(|row| owes(row.verdict)) {
+            owed = true;
             let exit = resume_one(&store, &row, args, place, ui).await.unwrap_or_else(|error| {
                 ui.error(&error);
                 error.exit()
             });
             worst = if exit.number() > worst.number() { exit } else { worst };
         }
+    }
+    if !owed && !ui.is_json() {
+        ui.print("no run is owed anything");
     }
     Ok(worst)
 }

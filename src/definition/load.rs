@@ -227,7 +227,7 @@ pub fn find(dir: &Path, name: &str) -> Result<PathBuf, LoadError> {
     let known: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
     let hint = match did_you_mean(name, known.iter().copied()) {
         Some(near) => format!("; did you mean `{near}`?"),
-        None if known.is_empty() => "; the folder has no drills, `drill init` writes a first one".to_owned(),
+        None if known.is_empty() => "; the folder has no drills".to_owned(),
         None => format!(
             "; there are {}",
             known.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

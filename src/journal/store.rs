@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -203,8 +204,9 @@ impl Store {
     pub fn lock(&self, drill: &DrillName) -> Result<DrillLock, StoreError> {
         let path = self.folder.join("locks").join(format!("{drill}.lock"));
         let folder_error = |source| StoreError::Folder { path: path.clone(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(folder_error)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(&path).map_err(folder_error)?;
         match file.try_lock() {
             Ok(()) => Ok(DrillLock { drill: drill.clone(), file }),
             Err(fs::TryLockError::WouldBlock) => {
@@ -468,12 +470,10 @@ impl DrillLock {
 }
 
 fn private_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
     if path.is_dir() { Ok(()) } else { fs::DirBuilder::new().recursive(true).mode(0o700).create(path) }
 }
 
 fn private_file(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map(|_| ()),

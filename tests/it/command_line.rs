@@ -97,6 +97,7 @@ fn validate_shows_every_problem_with_its_place() {
     assert!(found.len() >= 2, "{json:#}");
     let unknown = found.iter().find(|one| one["code"] == "unknown-key").expect("an unknown key is found");
     assert_eq!((&unknown["line"], &unknown["column"], &unknown["severity"]), (&4.into(), &1.into(), &"error".into()));
+    assert!(unknown.get("in").is_none(), "`in` is for problems in another file: {unknown:#}");
     for verb in [&["plan", "orders"][..], &["run", "orders", "--sandbox"]] {
         repository.drill(verb).ends(2).says("drills/orders.yaml:4:1");
     }
@@ -138,7 +139,7 @@ fn plan_over_a_vault_names_the_chosen_point_and_why_others_are_rejected() {
     let chosen = text(points, "/chosen/arn");
     assert!(chosen.starts_with("arn:aws:") && chosen.contains(":eu-west-1:"), "{chosen}");
     let rejected = list(points, "/rejected");
-    assert!(!rejected.is_empty(), "older recovery points are past `max_age`: {points:#}");
+    assert!(!rejected.is_empty(), "a made world has recovery points that must not be picked: {points:#}");
     for point in rejected {
         assert!(!text(point, "/reason").is_empty() && text(point, "/arn") != chosen, "{point:#}");
     }
