@@ -174,7 +174,8 @@ fn take_over(
     }
     let world_is_gone = state.started.mode == Mode::Sandbox && state.started.world == Some(World::InProcess);
     let by = if world_is_gone { Some(CancelBy::WorldLost) } else { end_it };
-    if let Some(by) = by.filter(|_| state.concluded.is_none() || leaked(state)) {
+    // What leaked had run to its end: only its teardown is open, and its probes keep what they showed.
+    if let Some(by) = by.filter(|by| state.concluded.is_none() || (leaked(state) && *by == CancelBy::WorldLost)) {
         events.push((at, Event::CancelRequested { by }));
     }
     journal.append(&events)?;

@@ -85,7 +85,7 @@ impl CloudError {
             ErrorKind::Denied => {
                 "allow the operation in IAM (README, \"Point it at AWS\"); for a vault, check its name and region too"
             }
-            ErrorKind::Credentials => "renew the credentials, then run `drill resume`",
+            ErrorKind::Credentials => "renew the credentials, and check that the region is enabled for the account",
             ErrorKind::NotFound => "check the name, the region and the account",
             ErrorKind::Invalid => "mend the value that the message names",
         }

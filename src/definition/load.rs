@@ -64,6 +64,12 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
     },
+    /// A file that looks like a drill and would never be found.
+    #[error("`{}` would never run: a drill's file ends in `.yaml`; rename it", .path.display())]
+    BadEnding {
+        /// The file.
+        path: PathBuf,
+    },
     /// No such drill.
     #[error("no drill `{name}` in `{}`{hint}", .folder.display())]
     Unknown {
@@ -198,6 +204,9 @@ pub fn names(dir: &Path) -> Result<Vec<(DrillName, PathBuf)>, LoadError> {
     for entry in fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if file_name.strip_suffix(".yml").is_some() && !file_name.starts_with(['_', '.']) {
+            return Err(LoadError::BadEnding { path });
+        }
         let Some(stem) = file_name.strip_suffix(".yaml") else { continue };
         if stem.is_empty() || stem.starts_with(['_', '.']) || file_name.ends_with(".world.yaml") {
             continue;

@@ -207,7 +207,10 @@ impl<'a> Names<'a, '_> {
         let mut names: Vec<&str> =
             path.iter().map(|(thing, _)| *thing).skip_while(|thing| *thing != back_to).map(Thing::name).collect();
         names.push(back_to.name());
-        let message = format!("these wait for each other: {}", names.join(" -> "));
+        let message = match names.as_slice() {
+            [one, again] if one == again => format!("`{one}` waits for itself"),
+            _ => format!("these wait for each other: {}", names.join(" -> ")),
+        };
         self.problems.push(Diagnostic::error(Code::Cycle, message).at(place).label("this closes the circle"));
     }
 

@@ -1,7 +1,11 @@
 //! What a definition says about regions, accounts and ARNs, held against itself.
 
+use serde_json::Value as Json;
+
+use crate::cloud::vault::Metadata;
 use crate::definition::check::Subject;
 use crate::words::arn::Arn;
+use crate::words::id::{Name, RunId};
 use crate::words::kind::ResourceKind;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
 
@@ -14,6 +18,7 @@ pub fn check(subject: &Subject<'_>, stem: &str, problems: &mut Diagnostics) {
         resource(subject, restore, problems);
         recovery_point(subject, restore, problems);
         metadata(subject, restore, problems);
+        rehearsed_metadata(subject, restore, problems);
     }
     formats(subject, problems);
 }
@@ -139,5 +144,31 @@ fn formats(subject: &Subject<'_>, problems: &mut Diagnostics) {
     if !["markdown", "json"].iter().all(|format| formats.iter().any(|given| given == format)) {
         let message = "a report is always written as `markdown` and as `json`";
         problems.push(Diagnostic::warning(Code::NoEffect, message).at(subject.value_span(&["report", "formats"])));
+    }
+}
+
+/// Builds the metadata as a run would, so that what the type refuses is found before anything starts.
+fn rehearsed_metadata(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
+    let route = ["restore", restore];
+    let Some(node) = subject.root.follow(&route) else { return };
+    if problems.has_errors_in(node.span) {
+        return;
+    }
+    let parsed = |route: &[&str]| subject.text(route).map(str::to_owned);
+    let Some(kind) = kind(subject, restore) else { return };
+    let Ok(name) = restore.parse::<Name>() else { return };
+    let Some(region) = parsed(&["destination", "region"]).and_then(|text| text.parse().ok()) else { return };
+    let Some(account) = parsed(&["destination", "account"]).and_then(|text| text.parse().ok()) else { return };
+    let with = subject.at(&["restore", restore, "with"]).and_then(Json::as_object).cloned().unwrap_or_default();
+    let raw: Metadata = subject
+        .entries(&["restore", restore, "metadata"])
+        .filter_map(|(key, value)| value.as_str().map(|value| (key.clone(), value.to_owned())))
+        .collect();
+    let facts = (subject.types)(kind);
+    let expected = facts.expected(&RunId::new(0, [0; 10]), &name, 1, &region, &account, "aws");
+    if let Err(message) = facts.metadata(&Metadata::new(), &with, &raw, &expected) {
+        let blamed = if raw.is_empty() { "with" } else { "metadata" };
+        let place = subject.key_span(&["restore", restore, blamed]);
+        problems.push(Diagnostic::error(Code::ForbiddenMetadata, message).at(place));
     }
 }

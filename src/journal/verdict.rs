@@ -56,6 +56,9 @@ pub fn conclude(state: &State, types: Types) -> Conclusion {
     }
     reasons.extend(unproven(state));
     if reasons.is_empty() {
+        reasons.extend(never_ran(state));
+    }
+    if reasons.is_empty() {
         reasons.extend(unmeasured_objectives(&measures));
     }
     reasons.sort_by_key(|reason| std::cmp::Reverse(rank(reason.makes)));
@@ -128,6 +131,21 @@ fn failed_steps(state: &State) -> Vec<Reason> {
                 advice: None,
             }),
             Some(StepEnd::Passed | StepEnd::Skipped { .. }) | None => {}
+        }
+    }
+    reasons
+}
+
+/// A required step that was skipped proves nothing, whatever made it skip: a run that was ended, or an advisory probe
+/// that failed before it. Said only where no step says more.
+fn never_ran(state: &State) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    for (step, step_state) in state.in_order() {
+        if let Some(StepEnd::Skipped { because }) = step_state.end()
+            && !is_advisory(state, &step.work)
+        {
+            let text = format!("`{}` never ran: {because}", step.id);
+            reasons.push(Reason { makes: Verdict::Inconclusive, step: Some(step.id.clone()), text, advice: None });
         }
     }
     reasons

@@ -144,6 +144,7 @@ fn add_source_instance(world: &mut World, spec: &Arc<ResourceSpec>) {
         resource_id: format!("db-{}", stream.word(26)),
         status: "available",
         steps: Vec::new(),
+        asked_protection: None,
         gone_at: None,
         keep_automated_backups: false,
         created,

@@ -153,6 +153,7 @@ fn appear(place: &Place, job: &mut RestoreJob, instances: &mut BTreeMap<String, 
         arn,
         resource_id: format!("db-{}", job.id.replace('-', "").chars().take(26).collect::<String>()),
         status: "creating",
+        asked_protection: None,
         steps: if never { Vec::new() } else { steps },
         gone_at: None,
         keep_automated_backups: false,
@@ -272,6 +273,7 @@ fn advance_instances(site: &mut Site, now: Timestamp) {
                 break;
             }
             instance.status = status;
+            instance.deletion_protection = instance.asked_protection.take().unwrap_or(instance.deletion_protection);
             instance.steps.remove(0);
         }
     }

@@ -119,6 +119,8 @@ pub(crate) struct Instance {
     pub(crate) created: Timestamp,
     pub(crate) settings: InstanceSettings,
     pub(crate) deletion_protection: bool,
+    /// What protection will be once the instance has been modified.
+    pub(crate) asked_protection: Option<bool>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) source: Arc<ResourceSpec>,
     /// The restore job that made it; a source instance has none.

@@ -537,7 +537,7 @@ impl<'t> Reader<'t> {
             Ok(value) => value,
             Err(why) => {
                 self.diagnostics.push(Diagnostic::error(Code::NumberRange, why).at(span));
-                return Value::Null;
+                return Value::Text(text.to_owned());
             }
         };
         let fits = match (&value, wanted) {

@@ -124,7 +124,7 @@ async fn a_job_that_is_stuck_for_ever_is_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_passes_is_waited_out() {
-    let faults = [(What::Throttle, 40), (What::Error500, 25), (What::ExpiredToken, 8), (What::ResetBefore, 15)];
+    let faults = [(What::Throttle, 40), (What::Error500, 25), (What::ExpiredToken, 2), (What::ResetBefore, 15)];
     for (what, times) in faults {
         let case = format!("{what:?} for the first {times} requests");
         let bench = Bench::new(worlds::ORDERS).await;
@@ -491,4 +491,15 @@ async fn the_command_ends_with_one_when_a_probe_misses() {
     assert_eq!((&said["verdict"], &said["exit_code"]), (&"failed".into(), &1.into()));
     assert_eq!(said["failure"]["step"], "probe.is-right");
     assert_harmless("a probe that misses", &before, &sandbox.inventory());
+}
+
+/// A grant that is missing says nothing about the recovery point.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_grant_is_the_surroundings_fault() {
+    let case = "the restore role may not use the key";
+    let bench = Bench::new(worlds::ORDERS).await;
+    bench.sandbox.add_fault(Fault::new(What::MissingGrant));
+    let state = bench.run(case).await;
+    assert_verdict(case, &state, Verdict::Inconclusive);
+    assert_harmless(case, &bench.before, &bench.inventory());
 }

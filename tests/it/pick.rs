@@ -74,8 +74,12 @@ fn each_thing_that_can_be_wrong_is_a_reason() {
 #[test]
 fn a_stopped_one_is_eligible_where_the_definition_admits_it() {
     let mut restore = restore();
+    let stopped = || RecoveryPoint { status: "STOPPED".to_owned(), ..good() };
     restore.recovery_point.allow_stopped = true;
-    assert_eq!(why_not(RecoveryPoint { status: "STOPPED".to_owned(), ..good() }, &restore), None);
+    let reason = why_not(stopped(), &restore).expect("a continuous one needs a moment to restore to");
+    assert!(reason.contains("UseLatestRestorableTime"), "{reason}");
+    restore.metadata.insert("UseLatestRestorableTime".to_owned(), "true".to_owned());
+    assert_eq!(why_not(stopped(), &restore), None);
 }
 
 #[test]

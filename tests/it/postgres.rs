@@ -10,9 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use restore_drill::sandbox::sql::{Data, Server, ServerState, Servers, Write};
 use rustix::process::{Pid, test_kill_process};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 

@@ -243,3 +243,20 @@ fn the_age_of_the_data_is_that_of_the_newest_row_and_never_negative() {
         assert_eq!(measure(&paper.state).data_age.value, wanted, "{newest}");
     }
 }
+
+#[test]
+fn a_required_probe_that_an_advisory_one_made_skip_keeps_the_run_from_passing() {
+    let text = worlds::orders_probed_by(
+        "  decides:\n    on: orders\n    tcp: {}\n  told:\n    on: orders\n    tcp: {}\n    severity: advisory\n  \
+         after:\n    on: orders\n    needs: [told]\n    tcp: {}\n",
+    );
+    let mut paper = Paper::begin(&worlds::definition(&text));
+    paper.restored();
+    paper.holds(1, "decides", &[]);
+    paper.misses("told", Class::Data);
+    paper.ends(0, "probe.after", StepEnd::Skipped { because: "`probe.told` failed".to_owned() });
+    paper.torn_down();
+    let conclusion = paper.concludes();
+    assert_eq!(conclusion.verdict, Verdict::Inconclusive, "{:?}", conclusion.reasons);
+    assert!(conclusion.reasons.iter().any(|reason| reason.text.contains("probe.after")), "{:?}", conclusion.reasons);
+}

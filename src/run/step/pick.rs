@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::cloud::Cloud;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::vault::{CopyEvidence, Picked, Rejected};
-use crate::cloud::vault::{CopyJob, RecoveryPoint};
+use crate::cloud::vault::{CopyJob, Metadata, RecoveryPoint};
 use crate::definition::model::{Definition, Pick, PickRule, Restore};
 use crate::journal::event::{Class, Event};
 use crate::journal::state::{State, StepState};
@@ -24,6 +24,7 @@ use crate::words::time::{show_duration, show_instant};
 
 /// At most so many candidates are described one by one before the pick gives up.
 const MOST_DESCRIBED: usize = 50;
+const NO_MOMENT: &str = "it is continuous, and `metadata:` says neither `UseLatestRestorableTime` nor `RestoreTime`";
 /// After so many failed requests a source region that does not list its copy jobs is taken to be down.
 const MOST_STUMBLES: u32 = 5;
 
@@ -121,7 +122,7 @@ pub async fn choose(
     let older = u32::try_from(older).unwrap_or(u32::MAX);
     rejected.sort_by_key(|point| std::cmp::Reverse((point.created, point.arn.to_string())));
     let (copy, warning) = match &chosen {
-        Some(point) => copy_of(cloud, restore, point, window.patient).await?,
+        Some(point) => copy_of(cloud, definition, restore, point, window.patient).await?,
         None => (CopyEvidence::NotMeasured { because: "no recovery point was chosen".into() }, None),
     };
     Ok((Picked { chosen, rejected, older, copy }, warning))
@@ -180,6 +181,9 @@ fn ineligible(point: &RecoveryPoint, restore: &Restore, backup_type: &str, windo
     if point.resource_type.as_deref().is_some_and(|found| found != backup_type) {
         return Some(format!("it is of type {}, not {backup_type}", point.resource_type.as_deref().unwrap_or("?")));
     }
+    if is_continuous(point) && !names_a_moment(&restore.metadata) {
+        return Some(NO_MOMENT.into());
+    }
     if point.delete_after_copy {
         return Some("it is a temporary copy that vanishes once it is copied on (DELETE_AFTER_COPY)".into());
     }
@@ -196,6 +200,15 @@ fn ineligible(point: &RecoveryPoint, restore: &Restore, backup_type: &str, windo
         return Some(format!("its retention ends at {}, which may be before the drill does", show_instant(delete_at)));
     }
     wrong_moment(point, created, rule, window)
+}
+
+/// Continuous recovery points restore to a moment, which the metadata must name (facts 2.1, "PITR").
+fn is_continuous(point: &RecoveryPoint) -> bool {
+    point.status == "STOPPED" || point.arn.resource().contains("continuous:")
+}
+
+fn names_a_moment(raw: &Metadata) -> bool {
+    raw.keys().any(|key| key == "RestoreTime" || key == "UseLatestRestorableTime")
 }
 
 fn wrong_status(status: &str, rule: &PickRule) -> Option<String> {
@@ -273,6 +286,7 @@ async fn unusable(
 /// stop: in a disaster it is gone.
 async fn copy_of(
     cloud: &Cloud,
+    definition: &Definition,
     restore: &Restore,
     point: &RecoveryPoint,
     patient: bool,
@@ -281,6 +295,12 @@ async fn copy_of(
     let Some(created) = point.created else {
         return Ok((not_measured("the recovery point has no creation date".into()), None));
     };
+    let source = &definition.source;
+    let foreign = source.account != definition.destination.account;
+    if foreign && source.access_role.is_none() && source.profile.is_none() {
+        let because = "the source is another account, and the definition names neither `source.access_role` nor `source.profile` to read its copy jobs with";
+        return Ok((not_measured(because.into()), None));
+    }
     let jobs = match cloud.copies.copy_jobs(&restore.resource, created).await {
         Ok(jobs) => jobs,
         Err(error)

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Identity;
 use crate::cloud::resource::{Check, CheckResult, Expected};
 use crate::definition::model::Definition;
 use crate::journal::event::{Class, Event};
-use crate::journal::state::State;
+use crate::journal::state::{State, StepState};
 use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, passed};
 use crate::run::decide::{Next, Situation};
 use crate::run::services::Services;
 use crate::words::id::{Name, RunId, StepId};
+
+/// Credentials that fail so often before anything was started are not going to come (facts 1.2: refresh once).
+const MOST_CREDENTIALS: u32 = 2;
 
 /// Looks once, then judges.
 #[must_use]
@@ -49,11 +52,17 @@ pub fn expected(
 /// Reads only.
 pub fn look(step: &StepId, state: &State, services: Arc<Services>) -> Outcome {
     let (step, run) = (step.clone(), state.run);
+    let tried = match state.steps.get(&step) {
+        Some(StepState::Running { stumbled_in_all, .. }) => *stumbled_in_all,
+        _ => 0,
+    };
     let definition = state.started.plan.definition.clone();
     Box::pin(async move {
         match look_around(&definition, &services, &run).await {
             Ok((identity, checks)) => vec![Event::Preflighted { identity: Some(identity), checks }],
-            Err((checks, error)) if !error.passes() => {
+            Err((checks, error))
+                if !error.passes() || (error.kind == ErrorKind::Credentials && tried >= MOST_CREDENTIALS) =>
+            {
                 let mut checks = checks;
                 checks.push(Check {
                     what: error.operation.clone(),

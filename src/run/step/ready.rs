@@ -117,8 +117,11 @@ pub fn stamp(name: &Name, state: &State, services: Arc<Services>) -> Outcome {
         let calls = (services.cloud.resources)(kind);
         let keys: Vec<String> = stamp.remove.into_keys().collect();
         let done = async {
-            calls.tag(&arn, &stamp.add).await?;
-            if keys.is_empty() { Ok(()) } else { calls.untag(&arn, &keys).await }
+            // Off first: together they may be more than the service allows, and what draws a backup plan must go.
+            if !keys.is_empty() {
+                calls.untag(&arn, &keys).await?;
+            }
+            calls.tag(&arn, &stamp.add).await
         };
         match done.await {
             Ok(()) => vec![Event::Stamped { restore: name }],

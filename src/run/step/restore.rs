@@ -64,11 +64,13 @@ fn judge_failed(step: &Step, job: &RestoreJob) -> Event {
 /// Whose fault a failed job is. AWS gives no code, only words (facts 1.2): what speaks of the surroundings is theirs,
 /// everything else counts against the recovery point. When in doubt: not the friendlier verdict.
 fn class_of(status: &JobStatus, words: &str) -> Class {
-    const SURROUNDINGS: [&str; 18] = [
+    const SURROUNDINGS: [&str; 25] = [
         "access denied",
         "accessdenied",
         "not authorized",
         "unauthorized",
+        "encoded authorization",
+        "permission",
         "quota",
         "limit exceeded",
         "limitexceeded",
@@ -77,11 +79,16 @@ fn class_of(status: &JobStatus, words: &str) -> Class {
         "capacity",
         "subnet",
         "default vpc",
+        "invalidvpcnetworkstate",
         "security group",
         "alreadyexists",
         "already exists",
         "parameter group",
         "option group",
+        "availability zone",
+        "dbinstanceclass",
+        "kms",
+        "iam role",
         "assume",
     ];
     let words = words.to_lowercase();

@@ -177,6 +177,7 @@ impl ResourceCalls for RdsCalls {
         let ask = self.rds.delete_db_instance().db_instance_identifier(&expected.name);
         let ask = ask.skip_final_snapshot(true).delete_automated_backups(true);
         match ask.send().await.map_err(|error| cloud_error(OPERATION, &error)) {
+            Err(error) if is_still_protected(&error) => Err(CloudError { kind: ErrorKind::Busy, ..error }),
             Err(error) if !is_gone(&error) && !is_leaving(&error) => Err(error),
             _ => Ok(()),
         }
@@ -203,6 +204,11 @@ impl ResourceCalls for RdsCalls {
 /// The shape's name is `DBInstanceNotFoundFault`, the code on the wire has no `Fault` (trap 22).
 fn is_gone(error: &CloudError) -> bool {
     matches!(error.code.as_str(), "DBInstanceNotFound" | "DBInstanceNotFoundFault")
+}
+
+/// The flag was switched off and the service does not act on it yet (facts 2.1: wait until it is available again).
+fn is_still_protected(error: &CloudError) -> bool {
+    error.code.contains("InvalidParameterCombination") && error.message.to_lowercase().contains("protected")
 }
 
 /// A second deletion is refused with a state that passes; the first one is what was asked for. Absence is proven by

@@ -98,13 +98,15 @@ pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
         return Err(Failure::bad("InvalidDBInstanceState", message));
     }
     if let Some(protect) = ask.flag("DeletionProtection") {
-        instance.deletion_protection = protect;
+        instance.asked_protection = Some(protect);
     }
     if let Some(days) = ask.param("BackupRetentionPeriod").and_then(|days| days.parse().ok()) {
         instance.settings.retention_days = days;
     }
     // A failed instance takes the flag and stays failed.
-    if instance.status != "failed" {
+    if instance.status == "failed" {
+        instance.deletion_protection = instance.asked_protection.take().unwrap_or(instance.deletion_protection);
+    } else {
         begin_modification(instance, now, &mut stream);
     }
     let instance = find(site, &id)?;
