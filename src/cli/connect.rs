@@ -112,6 +112,9 @@ impl CloudArgs {
             Some(url) if !url.is_empty() && of_world => Err(CliError::usage(
                 "`--world`, `--seed` and `--speed` belong to the `drill sandbox` that serves the URL",
             )),
+            Some(url) if !url.is_empty() && !url.starts_with("http://") => Err(CliError::usage(format!(
+                "`--sandbox={url}` is no URL: `drill sandbox` prints one like http://127.0.0.1:4566"
+            ))),
             _ => check_speed(self.speed),
         }
     }

@@ -19,6 +19,7 @@ pub mod resume;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
+pub mod signals;
 pub mod status;
 pub mod ui;
 pub mod validate;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::ValueEnum;
 
-use crate::aws::permissions::COMMON;
+use crate::aws::permissions::{ACCESS_ROLE, COMMON, SECRETS};
 use crate::aws::resource::facts;
 use crate::cli::connect::{CloudArgs, connect};
 use crate::cli::error::CliError;
@@ -13,6 +13,7 @@ use crate::cli::place::Place;
 use crate::cli::run::VarArgs;
 use crate::cli::ui::{Ui, clean};
 use crate::cli::validate::load_or_explain;
+use crate::cloud::resource::Settings;
 use crate::cloud::vault::Picked;
 use crate::definition::model::Definition;
 use crate::plan::compile::compile;
@@ -76,7 +77,7 @@ pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError>
     } else {
         None
     };
-    let permissions = permissions(&plan, facts, COMMON);
+    let permissions = permissions(&plan, facts, &needed(&loaded.definition));
     let view = View {
         plan: &plan,
         points: points.as_ref(),
@@ -91,6 +92,19 @@ pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError>
         Format::Dot => ui.print(&dot(&view)),
     }
     Ok(Exit::Passed)
+}
+
+/// What the definition needs whatever its types: what every drill needs, and what its secrets and roles need.
+fn needed(definition: &Definition) -> Vec<&'static str> {
+    let mut actions = COMMON.to_vec();
+    let reads_secrets = |settings: &Settings| settings.values().any(|value| value.get("secretsmanager").is_some());
+    if definition.probes.values().any(|probe| reads_secrets(&probe.settings)) {
+        actions.extend(SECRETS);
+    }
+    if definition.source.access_role.is_some() || definition.destination.access_role.is_some() {
+        actions.extend(ACCESS_ROLE);
+    }
+    actions
 }
 
 async fn points(

@@ -5,6 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
 use crate::cli::run::{drive_to_end, finished, owes};
+use crate::cli::signals::Signals;
 use crate::cli::ui::Ui;
 use crate::journal::event::{CancelBy, Event, Recorded, World};
 use crate::journal::state::State;
@@ -38,15 +39,20 @@ pub async fn resume(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
     if let Some(text) = &args.run {
         let found = place.run(text)?;
         let lock = found.store.lock(&found.row.drill)?;
-        let (_, ended) = go_on(&found.store, lock, &found.row, &args.cloud, place, ui, None).await?;
+        let mut signals = Signals::listen();
+        let (_, ended) = go_on(&found.store, lock, &found.row, &args.cloud, place, ui, None, &mut signals).await?;
         return Ok(finished(&ended, place, ui));
     }
     let mut worst = Exit::Passed;
     let mut owed = false;
+    let mut signals = Signals::listen();
     for store in place.stores()? {
         for row in store.runs(None)?.into_iter().rev().filter(|row| owes(row.verdict)) {
+            if signals.asked_to_end() {
+                return Ok(worst);
+            }
             owed = true;
-            let exit = resume_one(&store, &row, args, place, ui).await.unwrap_or_else(|error| {
+            let exit = resume_one(&store, &row, args, place, ui, &mut signals).await.unwrap_or_else(|error| {
                 ui.error(&error);
                 error.exit()
             });
@@ -59,7 +65,14 @@ pub async fn resume(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
     Ok(worst)
 }
 
-async fn resume_one(store: &Store, row: &RunRow, args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+async fn resume_one(
+    store: &Store,
+    row: &RunRow,
+    args: &Args,
+    place: &Place,
+    ui: &Ui,
+    signals: &mut Signals,
+) -> Result<Exit, CliError> {
     let lock = match store.lock(&row.drill) {
         Err(StoreError::Locked { .. }) => {
             ui.say(&format!("{}  run {} is under way in another process", row.drill, row.run));
@@ -67,7 +80,7 @@ async fn resume_one(store: &Store, row: &RunRow, args: &Args, place: &Place, ui:
         }
         other => other?,
     };
-    let (_, ended) = go_on(store, lock, row, &args.cloud, place, ui, None).await?;
+    let (_, ended) = go_on(store, lock, row, &args.cloud, place, ui, None, signals).await?;
     Ok(finished(&ended, place, ui))
 }
 
@@ -81,11 +94,15 @@ pub async fn finish_owed(
     args: &CloudArgs,
     place: &Place,
     ui: &Ui,
+    signals: &mut Signals,
 ) -> Result<DrillLock, CliError> {
     let drill = lock.drill().clone();
     for row in store.runs(Some(&drill))?.into_iter().rev().filter(|row| owes(row.verdict)) {
+        if signals.asked_to_end() {
+            break;
+        }
         ui.say(&format!("{drill}  run {} was not finished: its teardown comes first", row.run));
-        lock = match go_on(store, lock, &row, args, place, ui, Some(CancelBy::NewerRun)).await {
+        lock = match go_on(store, lock, &row, args, place, ui, Some(CancelBy::NewerRun), signals).await {
             Ok((lock, Ended::Concluded(state))) if !leaked(&state) => lock,
             Ok((lock, _)) => {
                 ui.say(&format!("{drill}  run {} is still not clean; `drill resume {}` tries again", row.run, row.run));
@@ -114,6 +131,7 @@ async fn go_on(
     place: &Place,
     ui: &Ui,
     end_it: Option<CancelBy>,
+    signals: &mut Signals,
 ) -> Result<(DrillLock, Ended), CliError> {
     let (mut journal, records) = store.go_on(lock, row.run)?;
     let mut state = replay(&records, row)?;
@@ -123,7 +141,7 @@ async fn go_on(
     }
     let connection = reconnect(&state, args, place).await?;
     take_over(&mut state, &mut journal, &connection, end_it)?;
-    let ended = drive_to_end(&connection, args, place, ui, state, &mut journal).await;
+    let ended = drive_to_end(&connection, args, place, ui, state, &mut journal, signals).await;
     connection.close().await;
     Ok((journal.close(), ended?))
 }

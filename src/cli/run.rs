@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use jiff::Timestamp;
 
 use crate::aws::resource::facts;
 use crate::cli::connect::{CloudArgs, Connection, connect, environment};
@@ -13,20 +13,22 @@ use crate::cli::exit::Exit;
 use crate::cli::place::Place;
 use crate::cli::progress::observer;
 use crate::cli::resume::finish_owed;
+use crate::cli::signals::Signals;
 use crate::cli::ui::{Ui, clean};
 use crate::cli::validate::load_or_explain;
 use crate::definition::load::Loaded;
-use crate::journal::chain::sha256_hex;
-use crate::journal::event::{Event, FORMAT, RunStarted};
+use crate::journal::chain::{Hash, link, sha256_hex};
+use crate::journal::event::{Event, FORMAT, Recorded, RunStarted};
 use crate::journal::state::State;
 use crate::journal::store::{RunJournal, Store};
 use crate::plan::compile::compile;
 use crate::plan::step::Plan;
-use crate::report::{json, runbook};
-use crate::run::drive::{Ended, Signal, drive};
+use crate::report::{json, runbook, write};
+use crate::run::drive::{Ended, drive};
 use crate::run::services::Services;
+use crate::run::step::report::rendered;
 use crate::words::id::RunId;
-use crate::words::kind::Verdict;
+use crate::words::kind::{Mode, Verdict};
 use crate::words::time::show_duration;
 
 /// Runs a drill: restores, probes, tears down, reports.
@@ -82,15 +84,26 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     let now = connection.clock.now();
     let run = RunId::new(u64::try_from(now.as_millisecond()).unwrap_or(0), first_ten(&random));
 
-    let store = Store::open(&place.state(connection.mode))?;
-    let lock = store.lock(&loaded.definition.name)?;
-    let lock = finish_owed(&store, lock, &args.cloud, place, ui).await?;
     let started = started(&loaded, plan, &connection, templates, &path);
     let first = Event::RunStarted(Box::new(started));
+    let evidence = place.evidence(connection.mode, &loaded.definition.name, &run);
+    if let Err(error) = try_report(run, now, &first, &evidence) {
+        connection.close().await;
+        return Err(error);
+    }
+    let store = Store::open(&place.state(connection.mode))?;
+    let lock = store.lock(&loaded.definition.name)?;
+    let mut signals = Signals::listen();
+    let lock = finish_owed(&store, lock, &args.cloud, place, ui, &mut signals).await?;
+    if signals.asked_to_end() {
+        connection.close().await;
+        ui.say(&format!("{}  ended before it began: nothing was started", loaded.definition.name));
+        return Ok(Exit::Inconclusive);
+    }
     let mut journal = store.begin(lock, run, now, &first)?;
     let state = State::begin(run, now, &first).map_err(|illegal| CliError::Render(illegal.to_string()))?;
     ui.say(&banner(&state, &connection));
-    let ended = drive_to_end(&connection, &args.cloud, place, ui, state, &mut journal).await;
+    let ended = drive_to_end(&connection, &args.cloud, place, ui, state, &mut journal, &mut signals).await;
     connection.close().await;
     Ok(finished(&ended?, place, ui))
 }
@@ -103,6 +116,18 @@ fn first_ten(random: &[u8; 16]) -> [u8; 10] {
     let mut ten = [0; 10];
     ten.copy_from_slice(&random[6..]);
     ten
+}
+
+/// A report that cannot be written is found out before anything is restored, not after: the runbook is rendered from
+/// the first record alone, and the folder is made.
+fn try_report(run: RunId, at: Timestamp, first: &Event, evidence: &Path) -> Result<(), CliError> {
+    let prev = Hash::zero();
+    let body = serde_json::to_string(first).unwrap_or_default();
+    let hash = link(&run, 1, at, &body, &prev);
+    let record = Recorded { run, seq: 1, at, event: first.clone(), prev, hash };
+    rendered(std::slice::from_ref(&record), facts).map_err(CliError::Render)?;
+    write::write(evidence, &[])?;
+    Ok(())
 }
 
 fn banner(state: &State, connection: &Connection) -> String {
@@ -173,7 +198,8 @@ fn started(
 
 /// user@host, as far as the environment says.
 fn started_by() -> String {
-    let user = environment("USER").or_else(|| environment("LOGNAME")).unwrap_or_else(|| "unknown".into());
+    let user = environment("USER").or_else(|| environment("LOGNAME"));
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     crate::words::text::tame(&format!("{user}@{host}"))
 }
@@ -189,6 +215,7 @@ pub async fn drive_to_end(
     ui: &Ui,
     state: State,
     journal: &mut RunJournal,
+    signals: &mut Signals,
 ) -> Result<Ended, CliError> {
     let services = Services {
         cloud: connection.cloud.clone(),
@@ -200,42 +227,8 @@ pub async fn drive_to_end(
         environment,
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
     };
-    let mut signals = listen();
     let mut view = observer(ui, Arc::clone(&connection.clock));
-    drive(Arc::new(services), state, journal, &mut signals, view.as_mut()).await.map_err(CliError::Drive)
-}
-
-/// Ctrl-C, SIGTERM and SIGHUP: the first cancels, the second stops.
-fn listen() -> mpsc::Receiver<Signal> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (sender, receiver) = mpsc::channel(4);
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        let Ok(mut stream) = signal(kind) else { continue };
-        let sender = sender.clone();
-        tokio::spawn(async move {
-            while stream.recv().await.is_some() {
-                if sender.try_send(Signal::Cancel).is_err() {
-                    break;
-                }
-            }
-        });
-    }
-    count(receiver)
-}
-
-/// The first signal of whatever kind cancels, every later one stops.
-fn count(mut raw: mpsc::Receiver<Signal>) -> mpsc::Receiver<Signal> {
-    let (sender, receiver) = mpsc::channel(4);
-    tokio::spawn(async move {
-        let mut first = true;
-        while raw.recv().await.is_some() {
-            let signal = if std::mem::take(&mut first) { Signal::Cancel } else { Signal::Stop };
-            if sender.send(signal).await.is_err() {
-                break;
-            }
-        }
-    });
-    receiver
+    drive(Arc::new(services), state, journal, signals.receiver(), view.as_mut()).await.map_err(CliError::Drive)
 }
 
 /// Says how it ended.
@@ -250,12 +243,24 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
     let Some((at, conclusion)) = &state.concluded else { return Exit::Inconclusive };
     let evidence = place.evidence(state.started.mode, &state.started.drill, &state.run);
     let report = Place::shown(&evidence.join("report.md"));
+    let mut exit = Exit::from(conclusion.verdict);
+    if exit == Exit::Passed && state.report.is_none() {
+        // A pass that nobody can show is none for whoever waits for the report.
+        exit = Exit::Inconclusive;
+    }
     if ui.is_json() {
-        ui.json(&json::summary(state, state.report.as_ref().map(|_| Place::shown(&evidence)).as_deref()));
-        return conclusion.verdict.into();
+        let mut summary = json::summary(state, state.report.as_ref().map(|_| Place::shown(&evidence)).as_deref());
+        summary["exit_code"] = exit.number().into();
+        ui.json(&summary);
+        return exit;
     }
     let took = show_duration(at.duration_since(state.started_at));
-    ui.print(&format!("\n{}  {}  in {took}", state.started.drill, Ui::verdict(conclusion.verdict)));
+    let rehearsal = match state.started.mode {
+        Mode::Aws => "",
+        Mode::Sandbox => "  (rehearsal: simulated AWS, not evidence)",
+        Mode::CustomEndpoint => "  (rehearsal: custom endpoint, not evidence)",
+    };
+    ui.print(&format!("\n{}  {}  in {took}{rehearsal}", state.started.drill, Ui::verdict(conclusion.verdict)));
     let mut text = String::new();
     for reason in &conclusion.reasons {
         text.push_str(&format!("  {}\n", reason.text));
@@ -271,7 +276,7 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
         }
     }
     ui.print(&clean(&text));
-    conclusion.verdict.into()
+    exit
 }
 
 fn measures_text(conclusion: &crate::journal::verdict::Conclusion) -> String {

@@ -235,7 +235,10 @@ impl State {
             Event::RunStarted(_) => return Err("a run starts once".into()),
             Event::RunResumed { .. } => self.resumed(at),
             Event::CancelRequested { by } => {
-                self.cancelled.get_or_insert((at, by.clone()));
+                // The loss of the world wins: after it there is nothing left to ask.
+                if self.cancelled.is_none() || *by == CancelBy::WorldLost {
+                    self.cancelled = Some((at, by.clone()));
+                }
             }
             Event::TeardownReopened => self.reopen()?,
             Event::StepStarted { step } => self.start(at, step)?,

@@ -90,7 +90,15 @@ fn leaks(state: &State, types: Types) -> Vec<Reason> {
         let advice = match failure.filter(|failure| failure.class == Class::Refused) {
             // Whoever it belongs to, no command that deletes it is handed out.
             Some(refused) => refused.advice.clone().unwrap_or(resume),
-            None => format!("{resume}, or remove it by hand: {}", removal(state, name, entry, types)),
+            None => match (&entry.job, &entry.seen) {
+                (Some(job), None) => format!(
+                    "{resume}; by hand: see how `aws backup describe-restore-job --region {} --restore-job-id {job}` \
+                     ends, and once the resource is there: {}",
+                    expected.region,
+                    removal(state, name, entry, types)
+                ),
+                _ => format!("{resume}, or remove it by hand: {}", removal(state, name, entry, types)),
+            },
         };
         reasons.push(Reason {
             makes: Verdict::Leaked,

@@ -139,7 +139,7 @@ impl Driver<'_> {
             tokio::select! {
                 biased;
                 signal = signals.recv(), if listening => match signal {
-                    Some(Signal::Cancel) => self.cancel(CancelBy::Signal)?,
+                    Some(Signal::Cancel) => self.asked_to_end()?,
                     Some(Signal::Stop) => return Ok(Ended::Stopped(Box::new(self.state))),
                     None => listening = false,
                 },
@@ -288,6 +288,15 @@ impl Driver<'_> {
             call.abort.abort();
         }
         Ok(())
+    }
+
+    /// A run that is being torn down already can only be told so.
+    fn asked_to_end(&mut self) -> Result<(), Illegal> {
+        if self.state.cancelled.is_none() {
+            return self.cancel(CancelBy::Signal);
+        }
+        let text = "asked to end: teardown is under way; once more stops at once and leaves what is left".to_owned();
+        self.happened(self.now(), Event::Warned { step: Work::Report.id(), text })
     }
 
     fn look_for_cancel(&mut self) -> Result<(), Illegal> {

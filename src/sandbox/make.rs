@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::sandbox::clock::{earlier, later};
 use crate::sandbox::fault::{Fault, Faults, What};
 use crate::sandbox::network;
+use crate::sandbox::network::{SOURCE_OPTION_GROUP, SOURCE_PARAMETER_GROUP, SOURCE_SUBNET_GROUP};
 use crate::sandbox::rates::Buckets;
 use crate::sandbox::restore::default_group;
 use crate::sandbox::seed::{Seed, Stream};
@@ -100,6 +101,10 @@ fn add_resource(world: &mut World, spec: &Arc<ResourceSpec>) {
         site.parameter_groups.insert(default_group(&spec.engine_version, "default.postgres"));
         site.option_groups.insert(default_group(&spec.engine_version, "default:postgres-"));
     }
+    let site = world.site(&spec.source);
+    site.parameter_groups.insert(SOURCE_PARAMETER_GROUP.to_owned());
+    site.option_groups.insert(SOURCE_OPTION_GROUP.to_owned());
+    network::add_source_group(site, &spec.source);
     let site = world.site(&spec.destination);
     site.parameter_groups.extend(spec.parameter_group.clone());
     site.option_groups.extend(spec.option_group.clone());
@@ -156,11 +161,11 @@ fn add_source_instance(world: &mut World, spec: &Arc<ResourceSpec>) {
             multi_az: true,
             public: false,
             port: 5432,
-            subnet_group: "default".to_owned(),
+            subnet_group: SOURCE_SUBNET_GROUP.to_owned(),
             vpc,
             security_groups: group.into_iter().collect(),
-            parameter_group: default_group(&spec.engine_version, "default.postgres"),
-            option_group: default_group(&spec.engine_version, "default:postgres-"),
+            parameter_group: SOURCE_PARAMETER_GROUP.to_owned(),
+            option_group: SOURCE_OPTION_GROUP.to_owned(),
             storage_type: "gp3".to_owned(),
             iops: Some("3000".to_owned()),
             throughput: Some("125".to_owned()),

@@ -42,6 +42,20 @@ pub(crate) fn add(world: &mut World, spec: &ResourceSpec) {
     }
 }
 
+/// What the source's databases use exists in the source alone: whoever sends it to the destination fails there.
+pub(crate) const SOURCE_SUBNET_GROUP: &str = "prod-db";
+/// See [`SOURCE_SUBNET_GROUP`].
+pub(crate) const SOURCE_PARAMETER_GROUP: &str = "prod-postgres";
+/// See [`SOURCE_SUBNET_GROUP`].
+pub(crate) const SOURCE_OPTION_GROUP: &str = "prod-options";
+
+/// The subnet group of the source's databases, in the source's default VPC.
+pub(crate) fn add_source_group(site: &mut Site, place: &Place) {
+    if let Some(vpc) = site.default_vpc().map(|vpc| vpc.id.clone()) {
+        add_subnet_group(site, place, SOURCE_SUBNET_GROUP, &vpc);
+    }
+}
+
 /// Removes the default VPC and what is in it. Source instances keep running: they were there first.
 pub(crate) fn remove_default(site: &mut Site) {
     let Some(vpc) = site.default_vpc().map(|vpc| vpc.id.clone()) else { return };

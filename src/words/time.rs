@@ -53,7 +53,9 @@ pub fn show_duration(duration: SignedDuration) -> String {
     let sign = if duration.is_negative() { "-" } else { "" };
     let millis = duration.as_millis().unsigned_abs();
     let seconds = millis / 1_000;
-    let (days, hours, minutes, rest) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    // Up to two days, people count backups in hours.
+    let days = if seconds < 2 * 86_400 { 0 } else { seconds / 86_400 };
+    let (hours, minutes, rest) = (seconds / 3_600 - days * 24, seconds / 60 % 60, seconds % 60);
     let shown = match (days, hours, minutes) {
         (0, 0, 0) if millis < 1_000 => format!("{millis}ms"),
         (0, 0, 0) if seconds < 10 && millis % 1_000 / 100 > 0 => format!("{seconds}.{}s", millis % 1_000 / 100),

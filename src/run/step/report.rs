@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cloud::resource::Types;
-use crate::journal::event::{Event, Recorded, ReportFile};
+use crate::journal::event::{Class, Event, Recorded, ReportFile};
 use crate::journal::state::State;
 use crate::journal::store::StoreError;
 use crate::journal::verdict::conclude;
@@ -11,7 +11,7 @@ use crate::plan::step::Step;
 use crate::report::facts::context;
 use crate::report::runbook::render;
 use crate::report::{json, write};
-use crate::run::call::{Call, Outcome, passed};
+use crate::run::call::{Call, Outcome, failed, passed};
 use crate::run::decide::{Next, Situation};
 use crate::run::services::Services;
 
@@ -25,6 +25,11 @@ pub fn next(situation: &Situation<'_>, step: &Step) -> Next {
     }
     if state.report.is_none() && !state.report_failed {
         return Next::call(Call::WriteReport);
+    }
+    if state.report.is_none() {
+        let advice = format!("mend what the journal says, then `drill report {}` writes it", state.run);
+        let message = "the report could not be written".to_owned();
+        return Next::record(failed(&step.id, Class::Environment, message, Some(&advice)));
     }
     Next::record(passed(&step.id))
 }

@@ -33,7 +33,7 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
     }
     let deadline = since + step.timeout;
     if situation.now >= deadline {
-        return Next::record(failed(&step.id, Class::Deadline, overdue(step, entry), None));
+        return Next::record(failed(&step.id, Class::Deadline, overdue(situation.state, step, entry), None));
     }
     match wait_for_job(situation, step, name, entry, since)
         .unwrap_or_else(|| remove_resource(situation, step, name, entry, since))
@@ -50,15 +50,19 @@ fn nothing_to_find(situation: &Situation<'_>, entry: &Entry) -> Option<GoneProof
     (entry.refused && entry.job.is_none()).then_some(GoneProof::NeverStarted)
 }
 
-fn overdue(step: &Step, entry: &Entry) -> String {
+fn overdue(state: &State, step: &Step, entry: &Entry) -> String {
     let within = show_duration(step.timeout);
-    match (&entry.job, entry.terminal_job(), &entry.seen) {
+    let asked = state.last_errors.get(&step.id).map_or_else(String::new, |error| {
+        format!("; the last request about it that failed was {}: {}: {}", error.operation, error.code, error.message)
+    });
+    let seen = match (&entry.job, entry.terminal_job(), &entry.seen) {
         (Some(job), None, _) => format!(
             "restore job {job} was not over within {within}; a restore job cannot be stopped, and it may still make the resource"
         ),
         (_, _, Some((_, seen))) => format!("it was not gone within {within}; last seen `{}`", seen.status),
         _ => format!("it could not be known to be gone within {within}"),
-    }
+    };
+    seen + &asked
 }
 
 /// Nothing is deleted while its restore job is under way, and nothing counts as absent while a job may still make it.

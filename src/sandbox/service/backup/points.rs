@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::sandbox::network::{SOURCE_OPTION_GROUP, SOURCE_PARAMETER_GROUP, SOURCE_SUBNET_GROUP};
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
-use crate::sandbox::restore::default_group;
 use crate::sandbox::seed::Seed;
 use crate::sandbox::service::backup::vaults::find as find_vault;
 use crate::sandbox::service::backup::{RESOURCE_TYPE, differs, listed, page, put, put_instant, within};
@@ -145,11 +145,11 @@ pub(crate) fn metadata(world: &mut World, place: &Place, ask: &Ask) -> Result<Va
             "Port": "5432",
             "MultiAZ": "true",
             "AvailabilityZone": format!("{}a", source.source.region),
-            "DBSubnetGroupName": "default",
+            "DBSubnetGroupName": SOURCE_SUBNET_GROUP,
             "VpcId": network.vpc,
             "VpcSecurityGroupIds": groups,
-            "DBParameterGroupName": default_group(&source.engine_version, "default.postgres"),
-            "OptionGroupName": default_group(&source.engine_version, "default:postgres-"),
+            "DBParameterGroupName": SOURCE_PARAMETER_GROUP,
+            "OptionGroupName": SOURCE_OPTION_GROUP,
             "PubliclyAccessible": "false",
             "AutoMinorVersionUpgrade": "true",
             "CopyTagsToSnapshot": "true",
