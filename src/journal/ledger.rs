@@ -21,6 +21,8 @@ pub struct Entry {
     pub accepted_at: Option<Timestamp>,
     /// A start was sent or may have been sent, and no answer is known.
     pub in_doubt: bool,
+    /// It ever was: then a later refusal says nothing about the start in doubt.
+    pub doubted: bool,
     /// AWS refused the start.
     pub refused: bool,
     /// How often the job was looked for and not found.
@@ -84,6 +86,7 @@ impl Entry {
             job: None,
             accepted_at: None,
             in_doubt: false,
+            doubted: false,
             refused: false,
             not_found: 0,
             not_found_at: None,

@@ -407,6 +407,7 @@ impl State {
             && entry.job.is_none()
         {
             entry.in_doubt = true;
+            entry.doubted = true;
             entry.not_found = 0;
         }
     }
@@ -414,8 +415,9 @@ impl State {
     /// Another process takes over: it cannot know what the last one sent.
     fn resumed(&mut self, at: Timestamp) {
         self.resumed_at.push(at);
-        for entry in self.ledger.values_mut().filter(|entry| entry.job.is_none() && !entry.refused) {
+        for entry in self.ledger.values_mut().filter(|entry| entry.job.is_none() && (entry.doubted || !entry.refused)) {
             entry.in_doubt = true;
+            entry.doubted = true;
             entry.not_found = 0;
         }
         for state in self.steps.values_mut() {

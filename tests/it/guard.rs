@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use restore_drill::aws::resource::facts;
+use restore_drill::cloud::error::{CloudError, ErrorKind};
 use restore_drill::cloud::resource::Phase;
 use restore_drill::cloud::vault::{JobStatus, StartRestore};
 use restore_drill::definition::model::Definition;
-use restore_drill::journal::event::{CancelBy, Event, Witness};
+use restore_drill::journal::event::{CancelBy, Class, Event, Witness};
 use restore_drill::journal::ledger::Entry;
+use restore_drill::run::decide::{Next, Situation};
 use restore_drill::run::guard::{RUN_TAG, Refusal, may_delete};
+use restore_drill::run::pace::Looked;
+use restore_drill::run::step::teardown;
 use restore_drill::words::id::{Name, RunId};
 use restore_drill::words::kind::{ResourceKind, Verdict};
 
 use crate::harness::check::assert_only_own_touched;
 use crate::harness::life::{Bench, End, Fate, Pen, conclusion, over};
-use crate::harness::paper::{arn, intended, job, job_id, name, seen};
+use crate::harness::paper::{Paper, arn, failed, id, intended, job, job_id, name, seen};
 use crate::harness::worlds;
 
 type Tags = BTreeMap<String, String>;
@@ -238,4 +243,38 @@ async fn a_stranger_survives_a_run_whose_own_restore_failed_on_the_name() {
         conclusion(&state).reasons
     );
     assert!(!after.calls.iter().any(|call| call.operation == "rds:DeleteDBInstance"), "a deletion was asked for");
+}
+
+/// What the teardown wants after a start was refused; `doubted` says that an earlier one got no answer.
+fn after_a_refusal(doubted: bool) -> Next {
+    let mut paper = Paper::begin(&worlds::definition(worlds::ORDERS));
+    paper.starts(0, "preflight");
+    paper.passes(0, "preflight");
+    paper.starts(0, "pick.orders");
+    paper.picks(0);
+    paper.passes(0, "pick.orders");
+    paper.starts(0, "restore.orders");
+    paper.intends();
+    let error = |kind| CloudError::new("backup:StartRestoreJob", kind, "code", "message", None);
+    if doubted {
+        paper.then(1, &Event::Stumbled { step: id("restore.orders"), error: error(ErrorKind::Unavailable) });
+        paper.then(1, &Event::RestoreNotFound { restore: name("orders") });
+    }
+    paper.then(1, &Event::RestoreRefused { restore: name("orders"), error: error(ErrorKind::Denied) });
+    paper.ends(0, "restore.orders", failed(Class::Environment));
+    paper.starts(0, "teardown.orders");
+    let looked = Looked::default();
+    let situation = Situation { state: &paper.state, now: paper.at, looked: &looked, types: facts };
+    let step = paper.state.started.plan.step(&id("teardown.orders")).expect("the plan has it");
+    teardown::next(&situation, step, &name("orders"), paper.at)
+}
+
+/// A refusal is about its own request: one before it whose answer was lost may have started a job all the same.
+#[test]
+fn a_refusal_after_a_lost_answer_does_not_hide_what_the_first_start_made() {
+    let nothing =
+        |next: &Next| matches!(next, Next::Record(events) if matches!(events.as_slice(), [Event::Gone { .. }]));
+    assert!(nothing(&after_a_refusal(false)));
+    let next = after_a_refusal(true);
+    assert!(!nothing(&next), "{next:?}");
 }

@@ -16,11 +16,14 @@ use crate::journal::state::State;
 use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
-use crate::run::guard::may_delete;
+use crate::run::guard::{Refusal, may_delete};
 use crate::run::pace::{ABSENT_FOR, NEVER_SEEN_ABSENT_FOR, NOT_STARTED_FOR, REMOVE_AGAIN_AFTER, VISIBLE_AFTER};
 use crate::run::services::Services;
 use crate::words::id::{Name, StepId};
 use crate::words::time::show_duration;
+
+/// How often the job of a resource that bears the run's name is looked for before the resource counts as a stranger's.
+const MOST_SEARCHES: u32 = 10;
 
 /// What removal needs now.
 #[must_use]
@@ -47,7 +50,8 @@ fn nothing_to_find(situation: &Situation<'_>, entry: &Entry) -> Option<GoneProof
     if situation.state.cancelled.as_ref().is_some_and(|(_, by)| *by == CancelBy::WorldLost) {
         return Some(GoneProof::WorldLost);
     }
-    (entry.refused && entry.job.is_none()).then_some(GoneProof::NeverStarted)
+    // A refusal is about its own request. Where an earlier one was in doubt, that one may have started a job all the same.
+    (entry.refused && entry.job.is_none() && !entry.doubted).then_some(GoneProof::NeverStarted)
 }
 
 fn overdue(state: &State, step: &Step, entry: &Entry) -> String {
@@ -108,6 +112,11 @@ fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &
     let allowed = may_delete(&situation.state.run, name, entry, situation.definition(), entry.tags.as_ref());
     let witness = match allowed {
         Ok(witness) => witness,
+        // Something has the run's own name, and the list of jobs may lag behind: the job is looked for some more.
+        Err(Refusal::NoWitness(_)) if entry.job.is_none() && entry.not_found < MOST_SEARCHES => {
+            let again = entry.not_found_at.unwrap_or(since) + NOT_STARTED_FOR;
+            return if again > situation.now { Next::At(again) } else { Next::call(Call::Find(name.clone())) };
+        }
         Err(refusal) => {
             let advice = Some("look at it, and whose it is, before anybody removes it");
             return Next::record(failed(&step.id, Class::Refused, refusal.to_string(), advice));
