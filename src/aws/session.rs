@@ -66,7 +66,7 @@ pub struct Override {
 pub struct Connected {
     /// The handles.
     pub cloud: Cloud,
-    /// What a run over this session may call itself.
+    /// What a run over it may call itself.
     pub mode: Mode,
     /// Where requests go, one line a service, destination first.
     pub endpoints: Vec<String>,

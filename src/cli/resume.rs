@@ -171,7 +171,7 @@ async fn reconnect(state: &State, args: &CloudArgs, place: &Place) -> Result<Con
         return Ok(connection);
     }
     let what = format!(
-        "run {} talked to `{}`, and this session would talk to `{}`; check `AWS_ENDPOINT_URL*` and the profile",
+        "run {} talked to `{}`, and now it would talk to `{}`; check `AWS_ENDPOINT_URL*` and the profile",
         state.run, state.started.mode, connection.mode
     );
     connection.close().await;
