@@ -44,7 +44,10 @@ impl RdsCalls {
             return refuse(format!("`{arn}` is not a DB instance that a drill names; nothing was sent"));
         }
         if arn.region().as_ref() != Some(&self.region) {
-            return refuse(format!("`{arn}` is not in `{}`, where the credentials lead; nothing was sent", self.region));
+            return refuse(format!(
+                "`{arn}` is not in `{}`, where the credentials lead; nothing was sent",
+                self.region
+            ));
         }
         let account = caller(&self.sts).await?.account;
         if arn.account().as_ref() != Some(&account) {
