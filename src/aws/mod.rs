@@ -12,6 +12,8 @@ pub mod permissions;
 pub mod resource;
 
 #[cfg(feature = "aws")]
+pub mod buckets;
+#[cfg(feature = "aws")]
 pub mod error;
 #[cfg(feature = "aws")]
 pub mod ground;
@@ -20,9 +22,13 @@ mod nulls;
 #[cfg(feature = "aws")]
 mod paging;
 #[cfg(feature = "aws")]
+pub mod remote;
+#[cfg(feature = "aws")]
 pub mod secrets;
 #[cfg(feature = "aws")]
 pub mod session;
+#[cfg(feature = "aws")]
+pub mod tables;
 #[cfg(feature = "aws")]
 mod time;
 #[cfg(feature = "aws")]

@@ -29,6 +29,22 @@ pub const GROUND: &[&str] = &["ec2:DescribeSecurityGroups", "kms:DescribeKey", "
 /// Only where a probe names a secret (`aws/secrets.rs`).
 pub const SECRETS: &[&str] = &["secretsmanager:GetSecretValue"];
 
+/// Only where something runs scripts on instances, `ssm` (`aws/remote.rs`): for the instances and for the document
+/// `AWS-RunShellScript`.
+pub const SCRIPTS: &[&str] = &["ssm:GetCommandInvocation", "ssm:SendCommand"];
+
+/// Only where something invokes functions, `lambda` (`aws/remote.rs`).
+pub const FUNCTIONS: &[&str] = &["lambda:InvokeFunction"];
+
+/// Only where a probe reads a table, `dynamodb` (`aws/tables.rs`).
+pub const TABLES: &[&str] = &["dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Scan"];
+
+/// Only where a probe reads a bucket, `s3` (`aws/buckets.rs`).
+pub const BUCKETS: &[&str] = &["s3:GetObject", "s3:ListBucket"];
+
+/// Only where a restore selects by tags (`aws/vault.rs`): on the recovery points.
+pub const SELECTIONS: &[&str] = &["backup:ListTags"];
+
 /// Only where a side names an `access_role`: on that role, for the credentials that drill is started with.
 pub const ACCESS_ROLE: &[&str] = &["sts:AssumeRole"];
 
@@ -64,7 +80,10 @@ pub const NEVER: &[&str] = &[
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{ACCESS_ROLE, COMMON, COPIES, GROUND, NEVER, RESTORE_ROLE, SECRETS, VAULT};
+    use super::{
+        ACCESS_ROLE, BUCKETS, COMMON, COPIES, FUNCTIONS, GROUND, NEVER, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS,
+        TABLES, VAULT,
+    };
     use crate::aws::resource::facts;
     use crate::words::kind::ResourceKind;
 
@@ -78,7 +97,9 @@ mod tests {
     #[test]
     fn every_action_is_well_formed_and_none_is_both_needed_and_never_needed() {
         let mut needed: BTreeSet<&str> = BTreeSet::new();
-        for list in [VAULT, RESTORE_ROLE, COPIES, GROUND, SECRETS, ACCESS_ROLE] {
+        for list in
+            [VAULT, RESTORE_ROLE, COPIES, GROUND, SECRETS, SCRIPTS, FUNCTIONS, TABLES, BUCKETS, SELECTIONS, ACCESS_ROLE]
+        {
             needed.extend(list);
         }
         for kind in ResourceKind::ALL {

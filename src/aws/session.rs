@@ -16,10 +16,13 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 
+use crate::aws::buckets::AwsBuckets;
 use crate::aws::error::cloud_error;
 use crate::aws::ground::AwsGround;
+use crate::aws::remote::AwsRemote;
 use crate::aws::resource;
 use crate::aws::secrets::AwsSecrets;
+use crate::aws::tables::AwsTables;
 use crate::aws::vault::{AwsCopyHistory, AwsVault};
 use crate::aws::witness::{Capture, Guard, Place};
 use crate::cloud::Cloud;
@@ -100,14 +103,34 @@ pub struct Clients {
     pub region: Region,
     /// AWS Backup.
     pub backup: aws_sdk_backup::Client,
-    /// EC2, for networks.
+    /// DocumentDB: RDS's endpoint, an API of its own.
+    pub docdb: aws_sdk_docdb::Client,
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// EC2: networks, volumes, instances.
     pub ec2: aws_sdk_ec2::Client,
+    /// EFS.
+    pub efs: aws_sdk_efs::Client,
+    /// FSx.
+    pub fsx: aws_sdk_fsx::Client,
     /// KMS.
     pub kms: aws_sdk_kms::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Neptune: RDS's endpoint, an API of its own.
+    pub neptune: aws_sdk_neptune::Client,
+    /// Recycle Bin.
+    pub rbin: aws_sdk_rbin::Client,
     /// RDS.
     pub rds: aws_sdk_rds::Client,
+    /// S3, path-style where the endpoint is not AWS's own.
+    pub s3: aws_sdk_s3::Client,
     /// Secrets Manager.
     pub secretsmanager: aws_sdk_secretsmanager::Client,
+    /// SSM.
+    pub ssm: aws_sdk_ssm::Client,
+    /// Storage Gateway.
+    pub storagegateway: aws_sdk_storagegateway::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
 }
@@ -152,7 +175,10 @@ fn cloud(destination: Clients, source: &Clients) -> Cloud {
         copies: Arc::new(AwsCopyHistory::new(source.backup.clone())),
         ground: Arc::new(AwsGround::new(&destination)),
         secrets: Arc::new(AwsSecrets::new(destination.secretsmanager.clone())),
-        resources: Arc::new(move |kind: ResourceKind| -> Arc<dyn ResourceCalls> {
+        remote: Arc::new(AwsRemote::new(&destination)),
+        tables: Arc::new(AwsTables::new(destination.dynamodb.clone())),
+        buckets: Arc::new(AwsBuckets::new(destination.s3.clone())),
+        resources: Arc::new(move |kind: ResourceKind| -> Option<Arc<dyn ResourceCalls>> {
             resource::calls(kind, &destination)
         }),
     }
@@ -247,13 +273,32 @@ impl Clients {
         Self {
             region: region.clone(),
             backup: client!(aws_sdk_backup, "backup"),
+            docdb: client!(aws_sdk_docdb, "docdb"),
+            dynamodb: client!(aws_sdk_dynamodb, "dynamodb"),
             ec2: client!(aws_sdk_ec2, "ec2"),
+            efs: client!(aws_sdk_efs, "efs"),
+            fsx: client!(aws_sdk_fsx, "fsx"),
             kms: client!(aws_sdk_kms, "kms"),
+            lambda: client!(aws_sdk_lambda, "lambda"),
+            neptune: client!(aws_sdk_neptune, "neptune"),
+            rbin: client!(aws_sdk_rbin, "rbin"),
             rds: client!(aws_sdk_rds, "rds"),
+            s3: s3(config, mode),
             secretsmanager: client!(aws_sdk_secretsmanager, "secretsmanager"),
+            ssm: client!(aws_sdk_ssm, "ssm"),
+            storagegateway: client!(aws_sdk_storagegateway, "storagegateway"),
             sts: client!(aws_sdk_sts, "sts"),
         }
     }
+}
+
+/// A bucket's name becomes a part of the host's name at AWS; an endpoint of somebody else's has no such names.
+fn s3(config: &SdkConfig, mode: Mode) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(config)
+        .force_path_style(mode != Mode::Aws)
+        .interceptor(Guard { service: "s3", mode })
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
 }
 
 /// Where a service's requests would go. The request is made with credentials of nobody and stopped before it is signed.
@@ -285,9 +330,19 @@ async fn destination_places(region: &Region, config: &SdkConfig) -> Result<Vec<P
     Ok(vec![
         place!(aws_sdk_backup, "backup", list_backup_vaults, region, config)?,
         place!(aws_sdk_rds, "rds", describe_db_instances, region, config)?,
+        place!(aws_sdk_docdb, "docdb", describe_db_clusters, region, config)?,
+        place!(aws_sdk_dynamodb, "dynamodb", list_tables, region, config)?,
         place!(aws_sdk_ec2, "ec2", describe_security_groups, region, config)?,
+        place!(aws_sdk_efs, "efs", describe_file_systems, region, config)?,
+        place!(aws_sdk_fsx, "fsx", describe_file_systems, region, config)?,
         place!(aws_sdk_kms, "kms", list_keys, region, config)?,
+        place!(aws_sdk_lambda, "lambda", list_functions, region, config)?,
+        place!(aws_sdk_neptune, "neptune", describe_db_clusters, region, config)?,
+        place!(aws_sdk_rbin, "rbin", list_rules, region, config)?,
+        place!(aws_sdk_s3, "s3", list_buckets, region, config)?,
         place!(aws_sdk_secretsmanager, "secretsmanager", list_secrets, region, config)?,
+        place!(aws_sdk_ssm, "ssm", list_commands, region, config)?,
+        place!(aws_sdk_storagegateway, "storagegateway", list_volumes, region, config)?,
         place!(aws_sdk_sts, "sts", get_caller_identity, region, config)?,
     ])
 }
@@ -322,7 +377,7 @@ mod tests {
         let connected = connect(&destination, &source, local(), true, "1a2b3c4d").await.unwrap();
         assert_eq!(connected.mode, Mode::Sandbox);
         assert_eq!(connected.endpoints.first().unwrap(), "backup http://127.0.0.1:1");
-        assert_eq!(connected.endpoints.len(), 6);
+        assert_eq!(connected.endpoints.len(), 16);
         let connected = connect(&destination, &source, local(), false, "1a2b3c4d").await.unwrap();
         assert_eq!(connected.mode, Mode::CustomEndpoint);
     }

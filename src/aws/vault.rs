@@ -3,25 +3,27 @@
 //!
 //! Invariant: a list is whole or an error. Words of AWS that this version does not know pass through as they are.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_backup::types::{
     AggregatedScanResult, CalculatedLifecycle, CopyJobState, Lifecycle, RecoveryPointByBackupVault,
-    RecoveryPointStatus, RestoreJobCreator, RestoreJobStatus, RestoreJobsListMember, StorageClass,
+    RecoveryPointCreator, RecoveryPointStatus, RestoreJobCreator, RestoreJobStatus, RestoreJobsListMember,
+    StorageClass,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::nulls::DropNulls;
 use crate::aws::paging::Pages;
-use crate::aws::resource::facts;
 use crate::aws::time::{date_time, instant};
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::vault::{
-    CopyHistory, CopyJob, JobStatus, Metadata, PointDetail, RecoveryPoint, RestoreJob, StartRestore, Vault, VaultState,
+    CopyHistory, CopyJob, FoundJob, JobStatus, Metadata, PointDetail, RecoveryPoint, RestoreJob, StartRestore, Vault,
+    VaultState,
 };
 use crate::words::arn::Arn;
 use crate::words::id::{JobId, VaultName};
-use crate::words::kind::ResourceKind;
 use crate::words::text::{is_hostile, tame};
 
 /// The largest page that AWS Backup gives.
@@ -50,7 +52,7 @@ impl AwsVault {
     /// The restore jobs of a type that were created since, but for those of native restore testing.
     async fn restore_jobs(
         &self,
-        kind: ResourceKind,
+        resource_type: Option<&str>,
         since: Timestamp,
     ) -> Result<Vec<RestoreJobsListMember>, CloudError> {
         const OPERATION: &str = "backup:ListRestoreJobs";
@@ -59,7 +61,7 @@ impl AwsVault {
             let ask = self
                 .client
                 .list_restore_jobs()
-                .by_resource_type(facts(kind).backup_type())
+                .set_by_resource_type(resource_type.map(ToOwned::to_owned))
                 .by_created_after(date_time(since))
                 .max_results(PAGE_SIZE)
                 .set_next_token(token);
@@ -73,16 +75,48 @@ impl AwsVault {
         }
     }
 
-    /// Whether a restore job was started with `name` under the type's naming key. A job whose metadata is not there
-    /// (yet) is not.
-    async fn job_carries(&self, id: &JobId, naming_key: &str, name: &str) -> Result<bool, CloudError> {
+    /// The recovery points of a vault, of one resource or of one type, to the end of the list.
+    async fn points(
+        &self,
+        vault: &VaultName,
+        resource: Option<&Arn>,
+        resource_type: Option<&str>,
+    ) -> Result<Vec<RecoveryPoint>, CloudError> {
+        const OPERATION: &str = "backup:ListRecoveryPointsByBackupVault";
+        let (mut points, mut pages, mut token) = (Vec::new(), Pages::new(OPERATION), None);
+        loop {
+            let ask = self
+                .client
+                .list_recovery_points_by_backup_vault()
+                .backup_vault_name(vault.as_str())
+                .set_by_resource_arn(resource.map(ToString::to_string))
+                .set_by_resource_type(resource_type.map(ToOwned::to_owned))
+                .max_results(PAGE_SIZE)
+                .set_next_token(token);
+            let page = ask.send().await.map_err(|error| about_vault(vault, cloud_error(OPERATION, &error)))?;
+            for point in page.recovery_points() {
+                points.push(recovery_point(point)?);
+            }
+            token = pages.next(page.next_token())?;
+            if token.is_none() {
+                return Ok(points);
+            }
+        }
+    }
+
+    /// Whether a restore job was started with this mark in its metadata. None: its metadata are not there (yet), or do
+    /// not show that key.
+    async fn job_carries(&self, id: &JobId, (mark, value): (&str, &str)) -> Result<Option<bool>, CloudError> {
         const OPERATION: &str = "backup:GetRestoreJobMetadata";
         match self.client.get_restore_job_metadata().restore_job_id(id.as_str()).send().await {
-            Ok(answer) => Ok(answer.metadata().is_some_and(|metadata| {
-                metadata.iter().any(|(key, value)| key.eq_ignore_ascii_case(naming_key) && value == name)
-            })),
+            Ok(answer) => {
+                let metadata = answer.metadata().into_iter().flatten();
+                let mut found =
+                    metadata.filter(|(key, _)| key.eq_ignore_ascii_case(mark)).map(|(_, found)| found == value);
+                Ok(found.next())
+            }
             Err(error) => match cloud_error(OPERATION, &error) {
-                error if error.kind == ErrorKind::NotFound => Ok(false),
+                error if error.kind == ErrorKind::NotFound => Ok(None),
                 error => Err(error),
             },
         }
@@ -101,23 +135,28 @@ impl Vault for AwsVault {
     }
 
     async fn recovery_points(&self, vault: &VaultName, resource: &Arn) -> Result<Vec<RecoveryPoint>, CloudError> {
-        const OPERATION: &str = "backup:ListRecoveryPointsByBackupVault";
-        let (mut points, mut pages, mut token) = (Vec::new(), Pages::new(OPERATION), None);
+        self.points(vault, Some(resource), None).await
+    }
+
+    async fn points_of_type(&self, vault: &VaultName, resource_type: &str) -> Result<Vec<RecoveryPoint>, CloudError> {
+        // A word with a space does not fit the filter's pattern (facts 1.6): then all are listed.
+        let filter = Some(resource_type).filter(|word| !word.contains(' '));
+        let mut points = self.points(vault, None, filter).await?;
+        points.retain(|point| point.resource_type.as_deref() == Some(resource_type));
+        Ok(points)
+    }
+
+    async fn point_tags(&self, point: &Arn) -> Result<BTreeMap<String, String>, CloudError> {
+        const OPERATION: &str = "backup:ListTags";
+        let (mut tags, mut pages, mut token) = (BTreeMap::new(), Pages::new(OPERATION), None);
         loop {
-            let ask = self
-                .client
-                .list_recovery_points_by_backup_vault()
-                .backup_vault_name(vault.as_str())
-                .by_resource_arn(resource.as_str())
-                .max_results(PAGE_SIZE)
-                .set_next_token(token);
-            let page = ask.send().await.map_err(|error| about_vault(vault, cloud_error(OPERATION, &error)))?;
-            for point in page.recovery_points() {
-                points.push(recovery_point(point)?);
-            }
+            let ask = self.client.list_tags().resource_arn(point.as_str()).set_next_token(token);
+            let page = ask.send().await.map_err(|error| cloud_error(OPERATION, &error))?;
+            let found = page.tags().into_iter().flatten();
+            tags.extend(found.map(|(key, value)| (key.clone(), tame(value))));
             token = pages.next(page.next_token())?;
             if token.is_none() {
-                return Ok(points);
+                return Ok(tags);
             }
         }
     }
@@ -154,7 +193,7 @@ impl Vault for AwsVault {
             .recovery_point_arn(ask.point.as_str())
             .iam_role_arn(ask.role.as_str())
             .idempotency_token(ask.token.as_str())
-            .resource_type(facts(ask.kind).backup_type())
+            .set_resource_type(ask.resource_type.clone())
             .copy_source_tags_to_restored_resource(false)
             .set_metadata(Some(ask.metadata.clone().into_iter().collect()))
             .send()
@@ -182,25 +221,28 @@ impl Vault for AwsVault {
 
     async fn find_restore_job(
         &self,
-        kind: ResourceKind,
+        resource_type: Option<&str>,
         point: &Arn,
-        name: &str,
+        mark: (&str, &str),
         since: Timestamp,
-    ) -> Result<Option<RestoreJob>, CloudError> {
+    ) -> Result<FoundJob, CloudError> {
         let since = since.checked_sub(CLOCK_TOLERANCE).unwrap_or(since);
-        let mut jobs = self.restore_jobs(kind, since).await?;
+        let mut jobs = self.restore_jobs(resource_type, since).await?;
         jobs.retain(|job| job.recovery_point_arn() == Some(point.as_str()));
         // The oldest first, so that the answer does not depend on AWS's order.
         jobs.sort_by_key(|job| (instant(job.creation_date()), job.restore_job_id().map(ToOwned::to_owned)));
+        let mut unmarked = Vec::new();
         for job in jobs {
             let Some(id) = job.restore_job_id().and_then(|id| id.parse::<JobId>().ok()) else {
                 continue;
             };
-            if self.job_carries(&id, facts(kind).naming_key(), name).await? {
-                return Ok(Some(listed_job(id, &job)));
+            match self.job_carries(&id, mark).await? {
+                Some(true) => return Ok(FoundJob::Ours(Box::new(listed_job(id, &job)))),
+                Some(false) => {}
+                None => unmarked.push(id),
             }
         }
-        Ok(None)
+        Ok(if unmarked.is_empty() { FoundJob::Nothing } else { FoundJob::Perhaps(unmarked) })
     }
 }
 
@@ -270,6 +312,7 @@ fn recovery_point(point: &RecoveryPointByBackupVault) -> Result<RecoveryPoint, C
         is_parent: point.is_parent(),
         encryption_key: arn(point.encryption_key_arn()),
         malware: findings.iter().any(|finding| finding.as_str() == "MALWARE"),
+        plan: point.created_by().and_then(RecoveryPointCreator::backup_plan_id).map(tame),
     })
 }
 

@@ -7,6 +7,7 @@ use crate::definition::load::LoadError;
 use crate::journal::store::StoreError;
 use crate::report::write::WriteError;
 use crate::run::drive::DriveError;
+use crate::run::select::SelectError;
 
 /// What a user reads after `error:`.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,9 @@ pub enum CliError {
     /// The session with AWS.
     #[error("there is no session with AWS")]
     Session(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A selection that could not be resolved; nothing was started.
+    #[error("nothing was started")]
+    Select(#[source] Box<SelectError>),
     /// A run that could not be driven to its end.
     #[error(transparent)]
     Drive(#[from] DriveError),
@@ -97,6 +101,11 @@ impl CliError {
             | Self::SeveralRuns { .. }
             | Self::World(_)
             | Self::Render(_) => Exit::Usage,
+            // As a run would end that finds no recovery point.
+            Self::Select(error) => match error.as_ref() {
+                SelectError::Nothing { .. } | SelectError::Missing { .. } => Exit::Failed,
+                SelectError::Vault { .. } | SelectError::Nameless { .. } => Exit::Inconclusive,
+            },
             Self::Drive(DriveError::Journal { left, .. }) if !left.is_empty() => Exit::Leaked,
             Self::Runtime(_)
             | Self::Store(_)

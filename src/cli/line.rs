@@ -1,6 +1,6 @@
 //! One event, one line: what a run prints where there is no live view, and what `drill logs` prints.
 
-use crate::cloud::resource::CheckResult;
+use crate::cloud::resource::{CheckResult, Found};
 use crate::journal::event::{Event, GoneProof, Recorded, StepEnd, Tried, Witness};
 use crate::run::decide::why_ended;
 use crate::words::time::{show_duration, show_instant};
@@ -29,14 +29,22 @@ fn subject(event: &Event) -> Option<String> {
         Event::Preflighted { .. } => Some("preflight".into()),
         Event::Picked { restore, .. } => Some(format!("pick.{restore}")),
         Event::RestoreIntended { restore, .. }
+        | Event::GroundIntended { restore }
+        | Event::GroundLaid { restore }
+        | Event::Searched { restore, .. }
         | Event::RestoreAccepted { restore, .. }
         | Event::RestoreNotFound { restore }
+        | Event::RestoreDoubtful { restore, .. }
         | Event::RestoreRefused { restore, .. }
         | Event::JobSeen { restore, .. } => Some(format!("restore.{restore}")),
         Event::ResourceSeen { restore, .. } => Some(format!("resource.{restore}")),
         Event::StampIntended { restore, .. } | Event::Stamped { restore } | Event::StampFailed { restore, .. } => {
             Some(format!("ready.{restore}"))
         }
+        Event::FinishIntended { restore, .. } | Event::FinishAsked { restore } => Some(format!("finish.{restore}")),
+        Event::ActionIntended { action, .. } | Event::ActionTried { action, .. } => Some(format!("action.{action}")),
+        Event::UndoIntended { action, .. } | Event::UndoTried { action, .. } => Some(format!("undo.{action}")),
+        Event::GateAnswered { gate, .. } => Some(format!("gate.{gate}")),
         Event::ProbeTried { probe, .. } | Event::ControlTried { probe, .. } => Some(format!("probe.{probe}")),
         Event::TagsSeen { restore, .. }
         | Event::UnprotectIntended { restore }
@@ -82,6 +90,14 @@ fn words(event: &Event) -> (&'static str, String) {
             None => ("chose", format!("none; {} rejected", picked.rejected.len())),
         },
         Event::ProbeTried { attempt, result, .. } => tried("attempt", *attempt, result),
+        Event::ActionTried { attempt, result, .. } => tried("attempt", *attempt, result),
+        Event::UndoTried { attempt, result, .. } => tried("undo", *attempt, result),
+        Event::ActionIntended { attempt, .. } => ("intends", format!("attempt {attempt}")),
+        Event::UndoIntended { attempt, .. } => ("intends", format!("to undo it, attempt {attempt}")),
+        Event::GateAnswered { answer, .. } => {
+            let said = if answer.approved { "yes" } else { "no" };
+            ("answered", format!("{said}, by {} {}", answer.by, answer.note))
+        }
         Event::ControlTried { attempt, result, .. } => tried("control", *attempt, result),
         Event::Concluded { conclusion } => {
             let why: Vec<&str> = conclusion.reasons.iter().map(|reason| reason.text.as_str()).collect();
@@ -99,17 +115,29 @@ fn words(event: &Event) -> (&'static str, String) {
 fn resource_words(event: &Event) -> (&'static str, String) {
     match event {
         Event::RestoreIntended { entry, .. } => ("intends", format!("{} from {}", entry.expected.name, entry.point)),
+        Event::GroundIntended { .. } => ("intends", "to make what the restore job needs to find".into()),
+        Event::GroundLaid { .. } => ("made", "what the restore job needs to find".into()),
+        Event::Searched { found, .. } => ("searched", found_words(found)),
+        Event::FinishIntended { parts, .. } => {
+            let parts: Vec<String> = parts.iter().map(|part| format!("{} {}", part.kind, part.id)).collect();
+            ("intends", format!("to add {}", parts.join(", ")))
+        }
+        Event::FinishAsked { .. } => ("asked for", "what is missing".into()),
         Event::RestoreAccepted { job, found, .. } => {
             (if *found { "found" } else { "accepted" }, format!("restore job {job}"))
         }
         Event::RestoreNotFound { .. } => ("no job", "no restore job was found for the start in doubt".into()),
+        Event::RestoreDoubtful { jobs, .. } => ("in doubt", format!("{} restore jobs may be the run's", jobs.len())),
         Event::RestoreRefused { error, .. } => ("refused", error.to_string()),
         Event::JobSeen { job, .. } => {
             ("job", format!("{} {}", job.status.word(), job.message.as_deref().unwrap_or_default()))
         }
         Event::ResourceSeen { observation, .. } => {
-            let at = observation.endpoint.as_ref().map(|at| format!("at {}:{}", at.host, at.port)).unwrap_or_default();
-            ("seen", format!("{} {at}", observation.status))
+            let at = observation.endpoint.as_ref().map(|at| match at.port {
+                Some(port) => format!("at {}:{port}", at.host),
+                None => format!("at {}", at.host),
+            });
+            ("seen", format!("{} {}", observation.status, at.unwrap_or_default()))
         }
         Event::StampIntended { remove, add, .. } => {
             ("tags", format!("{} inherited to take off, {} to put on", remove.len(), add.len()))
@@ -129,10 +157,22 @@ fn resource_words(event: &Event) -> (&'static str, String) {
     }
 }
 
+fn found_words(found: &Found) -> String {
+    match found {
+        Found::Nothing => "found nothing".into(),
+        Found::Marked(arn) => format!("found {arn}, by the run's own mark"),
+        Found::Suspects(arns) => {
+            let arns: Vec<String> = arns.iter().map(ToString::to_string).collect();
+            format!("found what may be it: {}", arns.join(", "))
+        }
+    }
+}
+
 fn witness_words(witness: &Witness) -> String {
     match witness {
         Witness::RestoreJob { job } => format!("restore job {job}"),
         Witness::Tag => "its drill:run tag".into(),
+        Witness::Request => "the run's own request".into(),
     }
 }
 

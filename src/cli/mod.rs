@@ -3,6 +3,8 @@
 //!
 //! A verb is a file: an `Args` struct whose documentation is the help, and a function that returns an exit code.
 
+pub mod approve;
+pub mod ask;
 pub mod cancel;
 pub mod clock;
 pub mod connect;
@@ -63,6 +65,7 @@ enum Verb {
     Run(run::Args),
     Resume(resume::Args),
     Cancel(cancel::Args),
+    Approve(approve::Args),
     List(list::Args),
     Status(status::Args),
     Logs(logs::Args),
@@ -115,6 +118,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::Run(args) => run::run(&args, place, ui).await,
         Verb::Resume(args) => resume::resume(&args, place, ui).await,
         Verb::Cancel(args) => cancel::cancel(&args, place, ui),
+        Verb::Approve(args) => approve::approve(&args, place, ui),
         Verb::List(args) => list::list(&args, place, ui),
         Verb::Status(args) => status::status(&args, place, ui),
         Verb::Logs(args) => logs::logs(&args, place, ui),

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use clap::ValueEnum;
 
-use crate::aws::permissions::{ACCESS_ROLE, COMMON, SECRETS};
+use crate::aws::permissions::{ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, SCRIPTS, SECRETS, SELECTIONS, TABLES};
 use crate::aws::resource::facts;
-use crate::cli::connect::{CloudArgs, connect};
+use crate::cli::connect::{CloudArgs, Connection, connect};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
-use crate::cli::run::VarArgs;
+use crate::cli::run::{VarArgs, planned};
 use crate::cli::ui::{Ui, clean};
 use crate::cli::validate::load_or_explain;
 use crate::cloud::resource::Settings;
@@ -24,8 +24,11 @@ use crate::plan::show::dot::dot;
 use crate::plan::show::json::json;
 use crate::plan::show::mermaid::mermaid;
 use crate::plan::show::text::text;
+use crate::plan::step::Plan;
+use crate::run::step::consistency::{chosen, leader};
 use crate::run::step::pick::{Window, choose};
 use crate::words::id::Name;
+use crate::words::kind::{ProbeKind, ResourceKind};
 
 /// Shows what a run would do, step by step.
 ///
@@ -71,13 +74,21 @@ pub enum Format {
 pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let path = place.definition(&args.name)?;
     let loaded = load_or_explain(&path, &args.vars.map()?, ui)?;
-    let plan = compile(&loaded.definition).map_err(|cycle| CliError::usage(cycle.to_string()))?;
-    let points = if args.aws || args.cloud.sandbox.is_some() {
-        Some(points(&loaded.definition, args, place, ui).await?)
+    let asks = args.aws || args.cloud.sandbox.is_some();
+    if !asks && let Some(open) = loaded.definition.selections.keys().next() {
+        let message = format!("`{open}` is a selection, which only the vault can resolve: add `--sandbox` or `--aws`");
+        return Err(CliError::usage(message));
+    }
+    let (plan, points) = if asks {
+        asked(&loaded.definition, args, place, ui).await?
     } else {
-        None
+        (compile(&loaded.definition, facts).map_err(|problem| CliError::usage(problem.to_string()))?, None)
     };
-    let permissions = permissions(&plan, facts, &needed(&loaded.definition));
+    let mut common = needed(&plan.definition);
+    if loaded.definition.selections.values().any(|open| !open.select.tags.is_empty()) {
+        common.extend(SELECTIONS);
+    }
+    let permissions = permissions(&plan, facts, &common);
     let view = View {
         plan: &plan,
         points: points.as_ref(),
@@ -101,37 +112,78 @@ fn needed(definition: &Definition) -> Vec<&'static str> {
     if definition.probes.values().any(|probe| reads_secrets(&probe.settings)) {
         actions.extend(SECRETS);
     }
+    let asks = |wanted: ProbeKind| kinds(definition).any(|kind| kind == wanted);
+    for (kind, needs) in [
+        (ProbeKind::Ssm, SCRIPTS),
+        (ProbeKind::Lambda, FUNCTIONS),
+        (ProbeKind::DynamoDb, TABLES),
+        (ProbeKind::S3, BUCKETS),
+    ] {
+        if asks(kind) {
+            actions.extend(needs);
+        }
+    }
     if definition.source.access_role.is_some() || definition.destination.access_role.is_some() {
         actions.extend(ACCESS_ROLE);
     }
     actions
 }
 
-async fn points(
+type Points = BTreeMap<Name, Picked>;
+
+/// Every kind that a probe, an action, an undo or a question of `type: other` uses.
+fn kinds(definition: &Definition) -> impl Iterator<Item = ProbeKind> + '_ {
+    let probes = definition.probes.values().map(|probe| probe.kind);
+    let actions = definition.actions.values();
+    let done = actions.flat_map(|action| [Some(action.kind), action.undo.as_ref().map(|undo| undo.kind)]).flatten();
+    let others = definition.restore.values().filter(|restore| restore.kind == ResourceKind::Other);
+    let asked = others.flat_map(|restore| restore.with.values()).filter_map(|value| value.as_object());
+    let questions = asked.flat_map(|fields| fields.keys().filter_map(|word| ProbeKind::from_word(word)));
+    probes.chain(done).chain(questions)
+}
+
+/// The plan with its selections resolved, and what each restore would pick.
+async fn asked(
     definition: &Definition,
     args: &Args,
     place: &Place,
     ui: &Ui,
-) -> Result<BTreeMap<Name, Picked>, CliError> {
+) -> Result<(Plan, Option<Points>), CliError> {
     let connection = connect(definition, &args.cloud, place, "plan").await?;
+    let outcome = async {
+        let plan = planned(&connection, definition).await?;
+        let points = points(&connection, &plan.definition, ui).await?;
+        Ok((plan, Some(points)))
+    };
+    let outcome = outcome.await;
+    connection.close().await;
+    outcome
+}
+
+async fn points(connection: &Connection, definition: &Definition, ui: &Ui) -> Result<Points, CliError> {
+    let failed = |error| CliError::Session(Box::new(error));
     let now = connection.clock.now();
     let window = Window { now, ends_by: now + definition.limits.max_duration, patient: false };
-    let mut points = BTreeMap::new();
+    let mut points = Points::new();
+    let mut note = |name: &Name, (picked, warning): (Picked, Option<String>)| {
+        if let Some(warning) = warning {
+            ui.say(&clean(&format!("{name}: {warning}")));
+        }
+        points.insert(name.clone(), picked);
+    };
     for (name, restore) in &definition.restore {
-        let chosen = choose(&connection.cloud, definition, restore, facts(restore.kind).backup_type(), window).await;
-        match chosen {
-            Ok((picked, warning)) => {
-                if let Some(warning) = warning {
-                    ui.say(&clean(&format!("{name}: {warning}")));
-                }
-                points.insert(name.clone(), picked);
+        match leader(definition, name) {
+            None => {
+                let chosen = choose(&connection.cloud, definition, restore, facts(restore.kind), window).await;
+                note(name, chosen.map_err(failed)?);
             }
-            Err(error) => {
-                connection.close().await;
-                return Err(CliError::Session(Box::new(error)));
+            Some(first) if first == name => {
+                let within = definition.consistency.as_ref().map(|group| group.within).unwrap_or_default();
+                let together = chosen(&connection.cloud, facts, definition, within, window).await;
+                together.map_err(failed)?.into_iter().for_each(|(name, picked)| note(&name, picked));
             }
+            Some(_) => {}
         }
     }
-    connection.close().await;
     Ok(points)
 }

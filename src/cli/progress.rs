@@ -27,9 +27,14 @@ struct Lines {
 }
 
 impl Observer for Lines {
-    fn recorded(&mut self, records: &[Recorded], _: &State) {
+    fn recorded(&mut self, records: &[Recorded], state: &State) {
         for record in records {
             self.ui.say(&clean(&line(record)));
+            if let Event::StepStarted { step } = &record.event
+                && let Some(question) = question(step, state)
+            {
+                self.ui.say(&clean(&question));
+            }
         }
     }
 }
@@ -84,6 +89,19 @@ impl Live {
     }
 }
 
+/// What a gate that just opened asks, and how it is answered.
+pub(crate) fn question(step: &StepId, state: &State) -> Option<String> {
+    let name = step.as_str().strip_prefix("gate.")?;
+    let gate =
+        state.started.plan.definition.gates.iter().find(|(known, _)| known.as_str() == name).map(|(_, gate)| gate)?;
+    let run = state.run.short();
+    Some(format!(
+        "  ? {step}: {}\n    answer within {}: type yes or no here, or `drill approve {run} {name} --by NAME` (--deny says no)",
+        gate.ask,
+        show_duration(gate.timeout)
+    ))
+}
+
 fn whole_seconds(duration: jiff::SignedDuration) -> jiff::SignedDuration {
     jiff::SignedDuration::from_secs(duration.as_secs())
 }
@@ -92,7 +110,12 @@ impl Observer for Live {
     fn recorded(&mut self, records: &[Recorded], state: &State) {
         for record in records {
             match &record.event {
-                Event::StepStarted { step } => self.begin(step, record.at),
+                Event::StepStarted { step } => {
+                    self.begin(step, record.at);
+                    if let Some(question) = question(step, state) {
+                        self.above(&question);
+                    }
+                }
                 Event::StepEnded { step, end } => self.end(step, end, state),
                 Event::Warned { step, text } => self.above(&format!("  ! {step:<26} {:>10}  {text}", "")),
                 Event::CancelRequested { .. } | Event::RunResumed { .. } => self.above(&format!("  {}", line(record))),
@@ -103,7 +126,7 @@ impl Observer for Live {
                     }
                 }
                 Event::ResourceSeen { restore, observation } => {
-                    for kind in ["ready", "teardown"] {
+                    for kind in ["ready", "finish", "teardown"] {
                         self.note(&format!("{kind}.{restore}"), &observation.status);
                     }
                 }
@@ -111,6 +134,12 @@ impl Observer for Live {
                 Event::AbsenceSeen { restore } => self.note(&format!("teardown.{restore}"), "absent once"),
                 Event::ProbeTried { probe, attempt, .. } => {
                     self.note(&format!("probe.{probe}"), &format!("attempt {attempt}"));
+                }
+                Event::ActionIntended { action, attempt } => {
+                    self.note(&format!("action.{action}"), &format!("attempt {attempt}"));
+                }
+                Event::UndoIntended { action, attempt } => {
+                    self.note(&format!("undo.{action}"), &format!("attempt {attempt}"));
                 }
                 _ => {}
             }

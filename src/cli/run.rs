@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::aws::resource::facts;
+use crate::cli::ask::{Asking, can_ask};
 use crate::cli::connect::{CloudArgs, Connection, connect, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -16,15 +17,19 @@ use crate::cli::resume::finish_owed;
 use crate::cli::signals::Signals;
 use crate::cli::ui::{Ui, clean};
 use crate::cli::validate::load_or_explain;
+use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
+use crate::definition::model::Definition;
 use crate::journal::chain::{Hash, link, sha256_hex};
 use crate::journal::event::{Event, FORMAT, Recorded, RunStarted};
+use crate::journal::ledger::Entry;
 use crate::journal::state::State;
 use crate::journal::store::{RunJournal, Store};
 use crate::plan::compile::compile;
 use crate::plan::step::Plan;
 use crate::report::{json, runbook, write};
 use crate::run::drive::{Ended, drive};
+use crate::run::select::resolve;
 use crate::run::services::Services;
 use crate::run::step::report::rendered;
 use crate::words::id::RunId;
@@ -77,20 +82,16 @@ impl VarArgs {
 pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let path = place.definition(&args.name)?;
     let loaded = load_or_explain(&path, &args.vars.map()?, ui)?;
-    let plan = compile(&loaded.definition).map_err(|cycle| CliError::usage(cycle.to_string()))?;
-    let templates = templates(place, &plan)?;
+    let templates = templates(place, &loaded.definition)?;
     let random = uuid::Uuid::new_v4().into_bytes();
     let connection = connect(&loaded.definition, &args.cloud, place, &hex(&random[6..10])).await?;
-    let now = connection.clock.now();
-    let run = RunId::new(u64::try_from(now.as_millisecond()).unwrap_or(0), first_ten(&random));
-
-    let started = started(&loaded, plan, &connection, templates, &path);
-    let first = Event::RunStarted(Box::new(started));
-    let evidence = place.evidence(connection.mode, &loaded.definition.name, &run);
-    if let Err(error) = try_report(run, now, &first, &evidence) {
-        connection.close().await;
-        return Err(error);
-    }
+    let plan = match planned(&connection, &loaded.definition).await {
+        Ok(plan) => plan,
+        Err(error) => {
+            connection.close().await;
+            return Err(error);
+        }
+    };
     let store = Store::open(&place.state(connection.mode))?;
     let lock = store.lock(&loaded.definition.name)?;
     let mut signals = Signals::listen();
@@ -100,12 +101,37 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         ui.say(&format!("{}  ended before it began: nothing was started", loaded.definition.name));
         return Ok(Exit::Inconclusive);
     }
+    // What an earlier run owed is not this run's time.
+    let now = connection.clock.now();
+    let run = RunId::new(u64::try_from(now.as_millisecond()).unwrap_or(0), first_ten(&random));
+    let started = started(&loaded, plan, &connection, templates, &path);
+    let first = Event::RunStarted(Box::new(started));
+    let evidence = place.evidence(connection.mode, &loaded.definition.name, &run);
+    if let Err(error) = try_report(run, now, &first, &evidence) {
+        connection.close().await;
+        return Err(error);
+    }
     let mut journal = store.begin(lock, run, now, &first)?;
     let state = State::begin(run, now, &first).map_err(|illegal| CliError::Render(illegal.to_string()))?;
     ui.say(&banner(&state, &connection));
     let ended = drive_to_end(&connection, &args.cloud, place, ui, state, &mut journal, &mut signals).await;
     connection.close().await;
     Ok(finished(&ended?, place, ui))
+}
+
+/// The plan, with every selection resolved by asking the vault.
+///
+/// # Errors
+/// When a selection finds nothing, or the vault cannot be asked.
+pub async fn planned(connection: &Connection, definition: &Definition) -> Result<Plan, CliError> {
+    let resolved = if definition.selections.is_empty() {
+        definition.clone()
+    } else {
+        let found =
+            resolve(&connection.cloud, facts, definition).await.map_err(|error| CliError::Select(Box::new(error)))?;
+        expand(definition.clone(), &found)
+    };
+    compile(&resolved, facts).map_err(|problem| CliError::usage(problem.to_string()))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -136,11 +162,11 @@ fn banner(state: &State, connection: &Connection) -> String {
 }
 
 /// The templates of a run, as read now: the built-in ones, and the user's, which win.
-fn templates(place: &Place, plan: &Plan) -> Result<BTreeMap<String, String>, CliError> {
+fn templates(place: &Place, definition: &Definition) -> Result<BTreeMap<String, String>, CliError> {
     let mut templates = runbook::built_in();
     read_templates(&place.runbooks(), "", &mut templates)?;
     read_templates(&place.runbooks().join("partials"), "partials/", &mut templates)?;
-    let wanted = &plan.definition.report.runbook;
+    let wanted = &definition.report.runbook;
     if templates.contains_key(wanted.as_str()) {
         return Ok(templates);
     }
@@ -197,7 +223,7 @@ fn started(
 }
 
 /// user@host, as far as the environment says.
-fn started_by() -> String {
+pub(crate) fn started_by() -> String {
     let user = environment("USER").or_else(|| environment("LOGNAME"));
     let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -228,6 +254,9 @@ pub async fn drive_to_end(
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
     };
     let mut view = observer(ui, Arc::clone(&connection.clock));
+    if can_ask(ui, &state) {
+        view = Box::new(Asking::new(view, signals.sender()));
+    }
     drive(Arc::new(services), state, journal, signals.receiver(), view.as_mut()).await.map_err(CliError::Drive)
 }
 
@@ -301,12 +330,9 @@ fn measures_text(conclusion: &crate::journal::verdict::Conclusion) -> String {
 }
 
 fn stopped(state: &State, ui: &Ui) -> Exit {
-    let left: Vec<&str> = state
-        .ledger
-        .values()
-        .filter(|entry| entry.gone.is_none())
-        .map(|entry| entry.intended.expected.arn.as_str())
-        .collect();
+    let undos = state.owed_undos().into_iter().map(|step| format!("what `{step}` undoes"));
+    let left: Vec<String> =
+        state.ledger.values().filter(|entry| entry.gone.is_none()).map(Entry::label).chain(undos).collect();
     let exit = if left.is_empty() { Exit::Inconclusive } else { Exit::Leaked };
     if ui.is_json() {
         ui.json(&json::summary(state, None));

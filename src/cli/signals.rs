@@ -12,6 +12,7 @@ use crate::run::drive::Signal;
 /// The signals of one command. A command that drives several runs has one of these, not one a run.
 #[derive(Debug)]
 pub struct Signals {
+    sender: mpsc::Sender<Signal>,
     receiver: mpsc::Receiver<Signal>,
     asked: Arc<AtomicBool>,
 }
@@ -35,13 +36,19 @@ impl Signals {
                 }
             });
         }
-        Self { receiver, asked }
+        Self { sender, receiver, asked }
     }
 
     /// Whether any came: then the command begins nothing new.
     #[must_use]
     pub fn asked_to_end(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// For whoever else speaks to the run, such as the person at the terminal.
+    #[must_use]
+    pub fn sender(&self) -> mpsc::Sender<Signal> {
+        self.sender.clone()
     }
 
     /// For the run that is driven now.

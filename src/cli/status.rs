@@ -127,9 +127,5 @@ fn made_rows(state: &State) -> Vec<Vec<String>> {
         Existence::Present => "present",
         Existence::Unknown => "unknown",
     };
-    state
-        .ledger
-        .values()
-        .map(|entry| vec![entry.intended.expected.arn.to_string(), word(entry.existence()).into()])
-        .collect()
+    state.ledger.values().map(|entry| vec![entry.label(), word(entry.existence()).into()]).collect()
 }

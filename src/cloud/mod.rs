@@ -3,14 +3,18 @@
 //! An implementation takes *one* look or makes *one* request. It never loops (but for paging one list to its end),
 //! sleeps, retries, journals or prints: order, deadlines, pace, retries and the ledger belong to the engine (`run`).
 
+pub mod data;
 pub mod error;
 pub mod ground;
+pub mod remote;
 pub mod resource;
 pub mod vault;
 
 use std::sync::Arc;
 
+use crate::cloud::data::{Buckets, Tables};
 use crate::cloud::ground::{Ground, Secrets};
+use crate::cloud::remote::Remote;
 use crate::cloud::resource::ResourceCalls;
 use crate::cloud::vault::{CopyHistory, Vault};
 use crate::words::kind::ResourceKind;
@@ -26,6 +30,12 @@ pub struct Cloud {
     pub ground: Arc<dyn Ground>,
     /// Secrets in the destination.
     pub secrets: Arc<dyn Secrets>,
-    /// The calls of each resource type in the destination.
-    pub resources: Arc<dyn Fn(ResourceKind) -> Arc<dyn ResourceCalls> + Send + Sync>,
+    /// Scripts on instances and functions in the destination.
+    pub remote: Arc<dyn Remote>,
+    /// Tables in the destination.
+    pub tables: Arc<dyn Tables>,
+    /// Buckets in the destination.
+    pub buckets: Arc<dyn Buckets>,
+    /// The calls of each resource type in the destination; none for the type whose calls the definition describes.
+    pub resources: Arc<dyn Fn(ResourceKind) -> Option<Arc<dyn ResourceCalls>> + Send + Sync>,
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Ground;
-use crate::cloud::vault::Metadata;
+use crate::cloud::vault::{Metadata, RecoveryPoint};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
 use crate::words::kind::ResourceKind;
@@ -23,12 +23,89 @@ pub type Settings = serde_json::Map<String, Value>;
 pub struct Expected {
     /// The deterministic name, `drill-<run8>-<restore>`.
     pub name: String,
-    /// The ARN that follows from name, region and account.
-    pub arn: Arn,
+    /// The ARN that follows from name, region and account; none where AWS assigns the id (a volume, an instance, a file
+    /// system): then only the restore job can say what it made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<Arn>,
     /// Where.
     pub region: Region,
     /// Whose.
     pub account: AccountId,
+}
+
+/// The thing that calls are about: what was expected, and what is known of it by now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    /// What was written in the ledger.
+    pub expected: Expected,
+    /// What the restore job says that it made, or what was found by a mark that the run gave it.
+    pub made: Option<Arn>,
+    /// The recovery point that it is made from; none before one was chosen.
+    pub point: Option<Arn>,
+    /// When it was intended: whatever is older is not it.
+    pub since: Timestamp,
+    /// The definition's typed settings.
+    pub with: Settings,
+    /// What belongs to it: intended by `finish`, or seen at any look. Kept so that what outlives it is found.
+    pub parts: Vec<Part>,
+}
+
+impl Subject {
+    /// Its ARN, once it is known.
+    #[must_use]
+    pub fn arn(&self) -> Option<&Arn> {
+        self.expected.arn.as_ref().or(self.made.as_ref())
+    }
+
+    /// Its id within its service, once it is known: the last part of its ARN (`vol-…`, `fs-…`, an instance's name).
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.arn().map(|arn| arn.name().rsplit('/').next().unwrap_or_default())
+    }
+}
+
+/// What belongs to a restored thing and must go before it or with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// In words: `DB instance`, `mount target`, `volume`, `attachment`.
+    pub kind: String,
+    /// Its name or id.
+    pub id: String,
+    /// The service's word for its state; empty before it was seen.
+    #[serde(default)]
+    pub status: String,
+    /// It hangs on the run's thing and nothing says that the run made it: nothing is removed while it is there.
+    #[serde(default)]
+    pub foreign: bool,
+}
+
+impl Part {
+    /// One that does not exist yet.
+    #[must_use]
+    pub fn planned(kind: &str, id: &str) -> Self {
+        Self { kind: kind.to_owned(), id: id.to_owned(), status: String::new(), foreign: false }
+    }
+}
+
+/// How far one removal got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// The service has it: the next look shows what came of it.
+    Asked,
+    /// There is more of the same to remove (a bucket's next thousand objects): ask again at once.
+    More,
+}
+
+/// What a search for an unnamed thing brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "as", content = "arns", rename_all = "snake_case")]
+pub enum Found {
+    /// Nothing that could be it.
+    Nothing,
+    /// This carries a mark that only this run gave (a creation token).
+    Marked(Arn),
+    /// These were made from the recovery point since the intent, and nothing says by whom.
+    Suspects(Vec<Arn>),
 }
 
 /// One address that clients connect to.
@@ -36,8 +113,9 @@ pub struct Expected {
 pub struct Endpoint {
     /// A DNS name or an address, as the service's API gave it.
     pub host: String,
-    /// TCP port.
-    pub port: u16,
+    /// TCP port; none where the service gives an address only (an instance).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }
 
 /// One look at a restored resource.
@@ -53,9 +131,27 @@ pub struct Observation {
     /// It refuses deletion until that is switched off.
     #[serde(default)]
     pub protected: bool,
+    /// What belongs to it, sorted by kind and id. A part that is there is never left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// Facts worth a line in the report: engine version, class, storage, public access, network.
     #[serde(default)]
     pub facts: BTreeMap<String, String>,
+}
+
+impl Observation {
+    /// The service says that it does not exist.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self {
+            phase: Phase::Gone,
+            status: "not found".to_owned(),
+            endpoint: None,
+            protected: false,
+            parts: Vec::new(),
+            facts: BTreeMap::new(),
+        }
+    }
 }
 
 /// Where a resource stands.
@@ -66,6 +162,8 @@ pub enum Phase {
     Pending,
     /// A state that this version has never heard of: treated as pending, and warned about.
     Unknown,
+    /// It is there, and not usable before `finish` has added what is missing (facts 0.3).
+    Unfinished,
     /// Usable.
     Ready,
     /// It will never be usable, for a reason of the data or of the restore itself.
@@ -108,8 +206,14 @@ pub trait ResourceFacts: Send + Sync {
     /// Which type.
     fn kind(&self) -> ResourceKind;
 
-    /// AWS Backup's word for the type, such as `RDS` (facts 1.6).
-    fn backup_type(&self) -> &'static str;
+    /// AWS Backup's word for the type in listings, such as `RDS` (facts 1.6).
+    fn backup_type(&self, with: &Settings) -> String;
+
+    /// The `ResourceType` that StartRestoreJob is sent. A word with a space does not fit the field's pattern: then it is
+    /// left out, and AWS goes by the recovery point's ARN (facts 1.6).
+    fn start_type(&self, with: &Settings) -> Option<String> {
+        Some(self.backup_type(with)).filter(|word| !word.contains(' '))
+    }
 
     /// The keys of `with:`, with types, ranges and documentation.
     fn fields(&self) -> Vec<Field>;
@@ -120,7 +224,15 @@ pub trait ResourceFacts: Send + Sync {
     /// A sentence for the user.
     fn check_arn(&self, arn: &Arn) -> Result<(), String>;
 
-    /// Name and ARN of what the restore will make.
+    /// Whether this type can be restored from this recovery point at all.
+    ///
+    /// # Errors
+    /// The reason for which it is rejected.
+    fn eligible(&self, _point: &RecoveryPoint) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Name and, where the name decides it, ARN of what the restore will make.
     fn expected(
         &self,
         run: &RunId,
@@ -132,7 +244,8 @@ pub trait ResourceFacts: Send + Sync {
     ) -> Expected;
 
     /// The metadata for StartRestoreJob: an allow-list of what AWS `returned`, then the typed settings, then `raw`,
-    /// which wins (facts 2.0 and the type's own section).
+    /// which wins (facts 2.0 and the type's own section). It is also called with nothing returned, to find wrong settings
+    /// before anything starts.
     ///
     /// # Errors
     /// A sentence for the user, naming the key.
@@ -144,18 +257,63 @@ pub trait ResourceFacts: Send + Sync {
         expected: &Expected,
     ) -> Result<Metadata, String>;
 
-    /// The metadata key that carries the expected name.
-    fn naming_key(&self) -> &'static str;
+    /// The metadata key that carries the expected name. A type without one is marked with [`REQUEST_ID`].
+    fn naming_key(&self, with: &Settings) -> Option<String>;
+
+    /// Whether something must be made before the restore job is started, such as the bucket that it restores into.
+    fn lays_ground(&self, _with: &Settings) -> bool {
+        false
+    }
+
+    /// What must be added after the restore before the thing is usable; nothing for most types.
+    fn finish(&self, _with: &Settings, _expected: &Expected) -> Vec<Part> {
+        Vec::new()
+    }
+
+    /// What a message on a COMPLETED job says against the restore, if anything (facts 2.8: objects that failed).
+    fn doubt(&self, _message: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether the restored thing can carry the drill's tags.
+    fn taggable(&self) -> bool {
+        true
+    }
 
     /// The IAM actions that the drill's own identity needs for this type, besides AWS Backup's.
     fn permissions(&self) -> &'static [&'static str];
 
-    /// The `aws` commands by which a person restores and reaches it by hand, for the runbook.
-    fn by_hand(&self, expected: &Expected) -> ByHand;
+    /// The `aws` commands by which a person restores and reaches it by hand, for the runbook. `id` is its name, its
+    /// assigned id, or a placeholder for that.
+    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand;
 
     /// How long one usually takes from accepted to ready, for estimates before there is history.
     fn usual_minutes(&self) -> i64;
 }
+
+/// The metadata key that marks the restore jobs of a type without a name (facts 1.6: accepted inside Metadata, a UUID).
+pub const REQUEST_ID: &str = "aws:backup:request-id";
+
+/// What a restore job of this run can be recognised by: the metadata key and its value.
+#[must_use]
+pub fn mark(facts: &dyn ResourceFacts, with: &Settings, expected: &Expected) -> (String, String) {
+    match facts.naming_key(with) {
+        Some(key) => (key, expected.name.clone()),
+        None => (REQUEST_ID.to_owned(), request_id(expected)),
+    }
+}
+
+/// A UUID that follows from the expected name, account and region, so that a resumed run makes the same one.
+fn request_id(expected: &Expected) -> String {
+    let text = format!("{}\n{}\n{}", expected.name, expected.account, expected.region);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
+/// The placeholder for an id that only AWS knows.
+pub const UNKNOWN_ID: &str = "ID_OF_THE_RESTORED_RESOURCE";
 
 /// Commands for a person, one a line, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,32 +324,54 @@ pub struct ByHand {
     pub remove: Vec<String>,
 }
 
-/// The calls of a resource type. Each is one request, or one short fixed sequence of reads.
+/// The calls of a resource type. Each is one request, or one short fixed sequence of requests.
+///
+/// Where a call needs the thing's id and nobody knows it yet, `observe` answers [`Observation::absent`] and the others
+/// refuse with [`ErrorKind::Invalid`](crate::cloud::error::ErrorKind::Invalid).
 #[async_trait]
 pub trait ResourceCalls: Send + Sync {
-    /// One look. A resource that does not exist is an observation (`Phase::Gone`), not an error.
-    async fn observe(&self, expected: &Expected) -> Result<Observation, CloudError>;
+    /// One look, parts included. A thing that does not exist is an observation (`Phase::Gone`), not an error; it is not
+    /// gone while one of `subject.parts` that the run made outlives it.
+    async fn observe(&self, subject: &Subject) -> Result<Observation, CloudError>;
+
+    /// Looks for what the restore may have made although no restore job names it. Only for types whose ids AWS assigns.
+    async fn find(&self, _subject: &Subject) -> Result<Found, CloudError> {
+        Ok(Found::Nothing)
+    }
+
+    /// Makes what the restore job needs to find, such as its bucket. Idempotent: repeated after a crash.
+    async fn lay(&self, _subject: &Subject) -> Result<(), CloudError> {
+        Ok(())
+    }
+
+    /// Adds what is missing of [`ResourceFacts::finish`]. Idempotent: repeated after a crash.
+    async fn finish(&self, _subject: &Subject) -> Result<(), CloudError> {
+        Ok(())
+    }
 
     /// The tags that it carries now.
-    async fn tags(&self, arn: &Arn) -> Result<BTreeMap<String, String>, CloudError>;
+    async fn tags(&self, subject: &Subject) -> Result<BTreeMap<String, String>, CloudError>;
 
     /// Removes tags.
-    async fn untag(&self, arn: &Arn, keys: &[String]) -> Result<(), CloudError>;
+    async fn untag(&self, subject: &Subject, keys: &[String]) -> Result<(), CloudError>;
 
-    /// Adds tags.
-    async fn tag(&self, arn: &Arn, tags: &BTreeMap<String, String>) -> Result<(), CloudError>;
+    /// Adds tags; those that are not named stay.
+    async fn tag(&self, subject: &Subject, tags: &BTreeMap<String, String>) -> Result<(), CloudError>;
 
     /// Switches deletion protection off.
-    async fn unprotect(&self, expected: &Expected) -> Result<(), CloudError>;
+    async fn unprotect(&self, subject: &Subject) -> Result<(), CloudError>;
 
-    /// Asks for deletion, without a final snapshot. Already gone is success.
-    async fn remove(&self, expected: &Expected) -> Result<(), CloudError>;
+    /// Asks for the next removal that `seen` calls for: parts first, then the thing, then what outlives it; never a final
+    /// snapshot. The engine looks and asks again until it is gone. Already gone is success.
+    async fn remove(&self, subject: &Subject, seen: &Observation) -> Result<Removal, CloudError>;
 
     /// After it is gone: what of it the service still keeps and bills (automated backups, final snapshots), by name.
-    async fn remains(&self, expected: &Expected, since: Timestamp) -> Result<Vec<String>, CloudError>;
+    async fn remains(&self, _subject: &Subject) -> Result<Vec<String>, CloudError> {
+        Ok(Vec::new())
+    }
 
     /// Predicts failures before anything is started. Reads only.
-    async fn preflight(&self, ground: &dyn Ground, with: &Settings, expected: &Expected) -> Vec<Check>;
+    async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check>;
 }
 
 /// Looks a type's facts up; `cli` hands the registry (`aws::resource::facts`) to the stages that may not import it.

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::error::CloudError;
 use crate::words::arn::Arn;
 use crate::words::id::{JobId, Token, VaultName};
-use crate::words::kind::ResourceKind;
 
 /// Metadata of a restore: AWS takes strings only, lists and objects encoded into them (facts 2.0).
 pub type Metadata = BTreeMap<String, String>;
@@ -41,6 +40,9 @@ pub struct RecoveryPoint {
     pub encryption_key: Option<Arn>,
     /// A scan found malware in it.
     pub malware: bool,
+    /// The backup plan that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 /// Outcome of a pick.
@@ -100,8 +102,8 @@ pub struct StartRestore {
     pub metadata: Metadata,
     /// The journalled token.
     pub token: Token,
-    /// Decides the `ResourceType` field.
-    pub kind: ResourceKind,
+    /// The `ResourceType` field, where the type has one that fits.
+    pub resource_type: Option<String>,
 }
 
 /// A restore job's status (facts 1.7).
@@ -182,6 +184,17 @@ pub struct RestoreJob {
     pub from_restore_testing: bool,
 }
 
+/// What a search for a restore job brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundJob {
+    /// No job of the recovery point since then, or only such as carry another mark.
+    Nothing,
+    /// This one carries the mark.
+    Ours(Box<RestoreJob>),
+    /// These show no mark at all: AWS does not say what they were started with, or not yet.
+    Perhaps(Vec<JobId>),
+}
+
 /// A copy job, as the source region lists it (facts 1.8).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyJob {
@@ -229,15 +242,21 @@ pub trait Vault: Send + Sync {
     async fn restore_job(&self, job: &JobId) -> Result<RestoreJob, CloudError>;
 
     /// `backup:ListRestoreJobs` created at or after `since`, paged to its end, whose metadata
-    /// (`backup:GetRestoreJobMetadata`) carries `name` in the type's naming key and whose point is `point`. This is how
+    /// (`backup:GetRestoreJobMetadata`) carries the mark (key and value) and whose point is `point`. This is how
     /// a job is found whose start was never answered: no filter by token exists (facts 1.7).
     async fn find_restore_job(
         &self,
-        kind: ResourceKind,
+        resource_type: Option<&str>,
         point: &Arn,
-        name: &str,
+        mark: (&str, &str),
         since: Timestamp,
-    ) -> Result<Option<RestoreJob>, CloudError>;
+    ) -> Result<FoundJob, CloudError>;
+
+    /// `backup:ListRecoveryPointsByBackupVault` by type, of every resource, paged to its end.
+    async fn points_of_type(&self, vault: &VaultName, resource_type: &str) -> Result<Vec<RecoveryPoint>, CloudError>;
+
+    /// `backup:ListTags` of a recovery point: those that its resource had when it was made.
+    async fn point_tags(&self, point: &Arn) -> Result<BTreeMap<String, String>, CloudError>;
 }
 
 /// Copies of a resource's recovery points, from the source region.

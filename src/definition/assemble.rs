@@ -3,8 +3,11 @@
 //! The canonical JSON of the shapes is brought into the form that the model's own `Deserialize` reads, so that a
 //! definition in a journal and a definition in a file become the same thing by the same code.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json, json};
 
+use crate::definition::expand::expand;
 use crate::definition::model::Definition;
 use crate::definition::proof::{kind_of, overlaid};
 
@@ -16,11 +19,22 @@ pub fn definition(checked: &Json) -> Result<Definition, serde_json::Error> {
     let mut whole =
         copied(checked, &["name", "title", "owner", "labels", "controls", "objectives", "source", "destination"]);
     whole.insert("limits".to_owned(), limits(&checked["limits"]));
-    whole.insert("restore".to_owned(), each(&checked["restore"], restore));
+    let is_open = |one: &Json| one.get("select").is_some();
+    let (open, named): (Map<_, _>, Map<_, _>) =
+        checked["restore"].as_object().cloned().unwrap_or_default().into_iter().partition(|(_, one)| is_open(one));
+    whole.insert("restore".to_owned(), each(&Json::Object(named), restore));
+    whole.insert("selections".to_owned(), each(&Json::Object(open), selection));
     whole.insert("probes".to_owned(), each(&checked["probes"], probe));
+    whole.insert("actions".to_owned(), each(&checked["actions"], action));
+    whole.insert("gates".to_owned(), checked.get("gates").cloned().unwrap_or_else(|| json!({})));
+    if let Some(group) = checked.get("consistency") {
+        whole.insert("consistency".to_owned(), group.clone());
+    }
     whole.insert("teardown".to_owned(), json!({ "timeout": or(&checked["teardown"]["timeout"], "PT2H") }));
     whole.insert("report".to_owned(), json!({ "runbook": or(&checked["report"]["runbook"], "default") }));
-    serde_json::from_value(Json::Object(whole))
+    let definition: Definition = serde_json::from_value(Json::Object(whole))?;
+    // What is open until the vault was asked is expanded then.
+    if definition.selections.is_empty() { Ok(expand(definition, &BTreeMap::new())) } else { Ok(definition) }
 }
 
 fn copied(from: &Json, keys: &[&str]) -> Map<String, Json> {
@@ -51,6 +65,28 @@ fn restore(checked: &Json) -> Json {
     Json::Object(one)
 }
 
+fn selection(checked: &Json) -> Json {
+    let select = copied(&checked["select"], &["tags", "arns", "plan", "except"]);
+    json!({ "select": select, "template": restore(checked) })
+}
+
+fn action(checked: &Json) -> Json {
+    let mut one = copied(checked, &["on", "needs", "expect"]);
+    one.insert("timeout".to_owned(), or(&checked["timeout"], "PT30S"));
+    if let Some(retry) = checked.get("retry") {
+        one.insert("retry".to_owned(), retry_of(retry));
+    }
+    let how = |json: &Json| kind_of(json).map(|(kind, settings)| (kind.word(), settings.clone()));
+    if let Some((kind, settings)) = how(checked) {
+        one.insert("kind".to_owned(), kind.into());
+        one.insert("settings".to_owned(), Json::Object(settings));
+    }
+    if let Some((kind, settings)) = checked.get("undo").and_then(how) {
+        one.insert("undo".to_owned(), json!({ "kind": kind, "settings": settings }));
+    }
+    Json::Object(one)
+}
+
 /// AWS takes strings only (facts 2.0).
 fn as_text(value: &Json) -> Json {
     match value {
@@ -75,6 +111,12 @@ fn recovery_point(checked: &Json) -> Json {
 
 fn probe(checked: &Json) -> Json {
     let mut one = copied(checked, &["on", "needs", "expect", "measures", "severity"]);
+    if let Some(Json::Array(names)) = checked.get("on") {
+        one.insert("on".to_owned(), names.first().cloned().unwrap_or_default());
+        if names.len() > 1 {
+            one.insert("on_each".to_owned(), names.clone().into());
+        }
+    }
     one.insert("timeout".to_owned(), or(&checked["timeout"], "PT30S"));
     if let Some(retry) = checked.get("retry") {
         one.insert("retry".to_owned(), retry_of(retry));

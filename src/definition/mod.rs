@@ -8,6 +8,7 @@
 pub mod assemble;
 pub mod check;
 pub mod defaults;
+pub mod expand;
 pub mod load;
 pub mod model;
 pub mod names;

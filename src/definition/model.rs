@@ -38,8 +38,20 @@ pub struct Definition {
     pub limits: Limits,
     /// What to restore, by name.
     pub restore: BTreeMap<Name, Restore>,
+    /// Selections that become restores once the vault was asked; empty in a plan.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub selections: BTreeMap<Name, Selection>,
     /// How to prove it, by name.
     pub probes: BTreeMap<Name, Probe>,
+    /// What is done to the restored world, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub actions: BTreeMap<Name, Action>,
+    /// Where a person is asked, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gates: BTreeMap<Name, Gate>,
+    /// Recovery points that must be of compatible moments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<Consistency>,
     /// When and how long to tear down.
     pub teardown: Teardown,
     /// The report.
@@ -138,6 +150,126 @@ pub struct Restore {
     pub timeout: SignedDuration,
 }
 
+/// Several things to restore in the same way: one restore each, once the vault was asked what there is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Selection {
+    /// Which resources.
+    pub select: Select,
+    /// What every restore of it has; its `resource` is still open.
+    pub template: Template,
+}
+
+/// Which resources of a vault. All that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Select {
+    /// Tags of the resource, as its newest recovery point carries them.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// These, each of which must be there.
+    #[serde(default)]
+    pub arns: Vec<Arn>,
+    /// The id of the backup plan that made the recovery points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// Not these.
+    #[serde(default)]
+    pub except: Vec<Arn>,
+}
+
+/// What the restores of a selection share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Template {
+    /// See [`Restore`].
+    pub kind: ResourceKind,
+    /// See [`Restore`].
+    #[serde(default)]
+    pub recovery_point: PickRule,
+    /// See [`Restore`].
+    #[serde(default)]
+    pub with: Settings,
+    /// See [`Restore`].
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// See [`Restore`].
+    #[serde(default)]
+    pub needs: Vec<Name>,
+    /// See [`Restore`].
+    pub timeout: SignedDuration,
+}
+
+impl Template {
+    /// The restore of one resource.
+    #[must_use]
+    pub fn of(&self, resource: Arn) -> Restore {
+        Restore {
+            kind: self.kind,
+            resource,
+            recovery_point: self.recovery_point.clone(),
+            with: self.with.clone(),
+            metadata: self.metadata.clone(),
+            needs: self.needs.clone(),
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// Something that is done to the restored world: at least once, and again after a crash in the middle of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// How: the probe kinds that can do something.
+    pub kind: ProbeKind,
+    /// The kind's settings, checked.
+    pub settings: Settings,
+    /// The restore whose endpoint it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Name>,
+    /// What must pass first.
+    #[serde(default)]
+    pub needs: Vec<Name>,
+    /// How often to try.
+    #[serde(default)]
+    pub retry: Retry,
+    /// One attempt's longest time; real time. Default 30 s.
+    pub timeout: SignedDuration,
+    /// What its answer must satisfy.
+    #[serde(default)]
+    pub expect: BTreeMap<String, Expectation>,
+    /// How it is undone, whenever it may have been done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+}
+
+/// How an action is undone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// How.
+    pub kind: ProbeKind,
+    /// The kind's settings, checked.
+    pub settings: Settings,
+}
+
+/// A question to a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// What is asked.
+    pub ask: String,
+    /// What must pass first.
+    #[serde(default)]
+    pub needs: Vec<Name>,
+    /// Without an answer for so long, the answer is no.
+    pub timeout: SignedDuration,
+}
+
+/// Recovery points of compatible moments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Consistency {
+    /// The oldest and the newest of them are no further apart.
+    pub within: SignedDuration,
+    /// These restores; all of the drill's by default.
+    #[serde(default)]
+    pub of: Vec<Name>,
+}
+
 /// How to choose the recovery point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PickRule {
@@ -177,6 +309,9 @@ pub enum Pick {
 pub struct Probe {
     /// The restore that it probes.
     pub on: Name,
+    /// The restores that it is one probe each for; empty in a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_each: Vec<Name>,
     /// Its kind.
     pub kind: ProbeKind,
     /// The kind's settings, checked; only the kind's file reads inside.

@@ -8,17 +8,30 @@ use crate::words::reference::{OPEN, Reference, Template, references_in};
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
 use crate::yaml::node::{Node, Span, Value};
 
-/// A restore or a probe.
+/// A restore, a probe, an action or a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Thing<'a> {
     Restore(&'a str),
     Probe(&'a str),
+    Action(&'a str),
+    Gate(&'a str),
 }
 
 impl<'a> Thing<'a> {
     fn name(self) -> &'a str {
         match self {
-            Self::Restore(name) | Self::Probe(name) => name,
+            Self::Restore(name) | Self::Probe(name) | Self::Action(name) | Self::Gate(name) => name,
+        }
+    }
+}
+
+impl Thing<'_> {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Restore(_) => "a restore",
+            Self::Probe(_) => "a probe",
+            Self::Action(_) => "an action",
+            Self::Gate(_) => "a gate",
         }
     }
 }
@@ -32,6 +45,8 @@ pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
         subject,
         restores: keys(subject.root, "restore"),
         probes: keys(subject.root, "probes"),
+        actions: keys(subject.root, "actions"),
+        gates: keys(subject.root, "gates"),
         edges: BTreeMap::new(),
         problems,
     };
@@ -50,6 +65,8 @@ struct Names<'a, 'p> {
     subject: &'a Subject<'a>,
     restores: BTreeMap<&'a str, &'a Node>,
     probes: BTreeMap<&'a str, &'a Node>,
+    actions: BTreeMap<&'a str, &'a Node>,
+    gates: BTreeMap<&'a str, &'a Node>,
     edges: Edges<'a>,
     problems: &'p mut Diagnostics,
 }
@@ -64,13 +81,40 @@ impl<'a> Names<'a, '_> {
             let thing = Thing::Probe(name);
             self.on(thing, node);
             self.needs(thing, node);
-            for kind in ProbeKind::WORDS.iter().copied() {
-                if let Some((_, settings)) = node.get(kind) {
-                    self.references(thing, settings);
-                }
-                if let Some(settings) = node.follow(&["negative_control", kind]) {
-                    self.references(thing, settings);
-                }
+            self.settings(thing, node, "negative_control");
+        }
+        for (name, node) in self.actions.clone() {
+            let thing = Thing::Action(name);
+            self.on(thing, node);
+            self.needs(thing, node);
+            self.settings(thing, node, "undo");
+        }
+        for (name, node) in self.gates.clone() {
+            self.needs(Thing::Gate(name), node);
+        }
+        self.group();
+    }
+
+    /// The settings of a probe or an action, and those of its control or its undo.
+    fn settings(&mut self, thing: Thing<'a>, node: &'a Node, second: &str) {
+        for kind in ProbeKind::WORDS.iter().copied() {
+            if let Some((_, settings)) = node.get(kind) {
+                self.references(thing, settings);
+            }
+            if let Some(settings) = node.follow(&[second, kind]) {
+                self.references(thing, settings);
+            }
+        }
+    }
+
+    /// `consistency: { of: [...] }` names restores.
+    fn group(&mut self) {
+        let Some(node) = self.subject.root.follow(&["consistency", "of"]) else { return };
+        let Value::List(items) = &node.value else { return };
+        for item in items {
+            if let Some(name) = item.text().filter(|name| !self.restores.contains_key(name)) {
+                let known: Vec<&str> = self.restores.keys().copied().collect();
+                self.unknown("restore", name, &known, item.span);
             }
         }
     }
@@ -79,32 +123,61 @@ impl<'a> Names<'a, '_> {
         self.edges.entry(from).or_default().push((to, place));
     }
 
-    fn on(&mut self, probe: Thing<'a>, node: &'a Node) {
+    fn on(&mut self, thing: Thing<'a>, node: &'a Node) {
         let Some((_, on)) = node.get("on") else { return };
-        let Some(name) = on.text() else { return };
-        if self.restores.contains_key(name) {
-            self.edge(probe, Thing::Restore(name), on.span);
-            return;
+        let names = match &on.value {
+            Value::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(on),
+        };
+        for item in names {
+            let Some(name) = item.text() else { continue };
+            let selects = self.restores.get(name).is_some_and(|node| node.get("select").is_some());
+            if selects && matches!(thing, Thing::Action(_)) {
+                let message = format!("`{name}` is a selection: it becomes several restores, and an action is on one");
+                self.problems.push(Diagnostic::error(Code::UnknownName, message).at(item.span));
+            } else if self.restores.contains_key(name) {
+                self.edge(thing, Thing::Restore(name), item.span);
+            } else {
+                let known: Vec<&str> = self.restores.keys().copied().collect();
+                self.unknown("restore", name, &known, item.span);
+            }
         }
-        let known: Vec<&str> = self.restores.keys().copied().collect();
-        self.unknown("restore", name, &known, on.span);
+    }
+
+    /// Whether a probe becomes one for each of several restores.
+    fn is_several(&self, probe: &str) -> bool {
+        let Some((_, on)) = self.probes.get(probe).and_then(|node| node.get("on")) else { return false };
+        match &on.value {
+            Value::List(items) => items.len() > 1,
+            _ => on.text().and_then(|name| self.restores.get(name)).is_some_and(|node| node.get("select").is_some()),
+        }
     }
 
     fn needs(&mut self, thing: Thing<'a>, node: &'a Node) {
         let Some(Value::List(items)) = node.get("needs").map(|(_, needs)| &needs.value) else { return };
         for item in items {
             let Some(name) = item.text() else { continue };
-            match (self.restores.contains_key(name), self.probes.contains_key(name)) {
-                (true, true) => {
-                    let message = format!("`{name}` is both a restore and a probe; `needs` cannot tell them apart");
+            let found: Vec<Thing<'a>> = [
+                self.restores.contains_key(name).then_some(Thing::Restore(name)),
+                self.probes.contains_key(name).then_some(Thing::Probe(name)),
+                self.actions.contains_key(name).then_some(Thing::Action(name)),
+                self.gates.contains_key(name).then_some(Thing::Gate(name)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            match found.as_slice() {
+                [one] => self.edge(thing, *one, item.span),
+                [] => {
+                    let all = [&self.restores, &self.probes, &self.actions, &self.gates];
+                    let known: Vec<&str> = all.into_iter().flat_map(|names| names.keys()).copied().collect();
+                    self.unknown("restore, probe, action or gate", name, &known, item.span);
+                }
+                several => {
+                    let words: Vec<&str> = several.iter().map(|thing| thing.word()).collect();
+                    let message = format!("`{name}` is both {}; `needs` cannot tell them apart", words.join(" and "));
                     let diagnostic = Diagnostic::error(Code::AmbiguousName, message).at(item.span);
                     self.problems.push(diagnostic.help("rename one of them"));
-                }
-                (true, false) => self.edge(thing, Thing::Restore(name), item.span),
-                (false, true) => self.edge(thing, Thing::Probe(name), item.span),
-                (false, false) => {
-                    let known: Vec<&str> = self.restores.keys().chain(self.probes.keys()).copied().collect();
-                    self.unknown("restore or probe", name, &known, item.span);
                 }
             }
         }
@@ -122,8 +195,9 @@ impl<'a> Names<'a, '_> {
             let route = ["restore", name, part];
             let references = self.subject.at(&route).map(references_in).unwrap_or_default();
             for reference in references.iter().filter(|one| one.restore().is_some() || one.probe().is_some()) {
-                let message =
-                    format!("`{reference}` cannot be used in `{part}`: probes only can refer to what a step gives");
+                let message = format!(
+                    "`{reference}` cannot be used in `{part}`: only probes and actions can refer to what a step gives"
+                );
                 let place = self.subject.key_span(&route);
                 self.problems.push(Diagnostic::error(Code::UnexpectedReference, message).at(place));
             }
@@ -161,6 +235,11 @@ impl<'a> Names<'a, '_> {
         };
         if let Some(name) = reference.restore() {
             match self.restores.get_key_value(name.as_str()).map(|(known, _)| *known) {
+                Some(known) if self.restores.get(known).is_some_and(|node| node.get("select").is_some()) => {
+                    let message = format!("`{known}` is a selection: it becomes several restores");
+                    let diagnostic = Diagnostic::error(Code::UnexpectedReference, message).at(place);
+                    self.problems.push(diagnostic.help("write `on.…` for the restore that the probe itself is on"));
+                }
                 Some(known) => self.edge(from, Thing::Restore(known), place),
                 None => {
                     let known: Vec<&str> = self.restores.keys().copied().collect();
@@ -170,6 +249,12 @@ impl<'a> Names<'a, '_> {
         }
         if let Some(name) = reference.probe() {
             match self.probes.get_key_value(name.as_str()).map(|(known, _)| *known) {
+                Some(known) if self.is_several(known) && !self.is_several(from.name()) => {
+                    let message =
+                        format!("`{known}` is one probe for each of several restores: which of them is not said");
+                    let diagnostic = Diagnostic::error(Code::UnexpectedReference, message).at(place);
+                    self.problems.push(diagnostic.help("write a probe of its own for the one that is meant"));
+                }
                 Some(known) => self.edge(from, Thing::Probe(known), place),
                 None => {
                     let known: Vec<&str> = self.probes.keys().copied().collect();
@@ -217,9 +302,12 @@ impl<'a> Names<'a, '_> {
     fn unproven(&mut self) {
         for restore in self.restores.keys().copied() {
             let proven = self.probes.values().any(|probe| {
-                let on = probe.get("on").and_then(|(_, on)| on.text());
+                let on = probe.get("on").is_some_and(|(_, on)| match &on.value {
+                    Value::List(items) => items.iter().any(|item| item.text() == Some(restore)),
+                    _ => on.text() == Some(restore),
+                });
                 let severity = probe.get("severity").and_then(|(_, severity)| severity.text());
-                on == Some(restore) && severity != Some("advisory")
+                on && severity != Some("advisory")
             });
             if !proven {
                 let message = format!("no required probe proves the restore `{restore}`");

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::cloud::resource::REQUEST_ID;
 use crate::cloud::vault::Metadata;
 use crate::definition::check::Subject;
 use crate::words::arn::Arn;
@@ -15,6 +16,7 @@ pub fn check(subject: &Subject<'_>, stem: &str, problems: &mut Diagnostics) {
     regions(subject, problems);
     roles(subject, problems);
     for (restore, _) in subject.entries(&["restore"]) {
+        what(subject, restore, problems);
         resource(subject, restore, problems);
         recovery_point(subject, restore, problems);
         metadata(subject, restore, problems);
@@ -71,6 +73,57 @@ fn roles(subject: &Subject<'_>, problems: &mut Diagnostics) {
     }
 }
 
+/// Exactly one of `resource` and `select`, and a selection that chooses.
+fn what(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
+    let Some(node) = subject.root.follow(&["restore", restore]) else { return };
+    let place = subject.key_span(&["restore", restore]);
+    match (node.get("resource"), node.get("select")) {
+        (Some(_), Some((key, _))) => {
+            let message = "`resource` names one thing and `select` several: keep one of them";
+            problems.push(Diagnostic::error(Code::BadValue, message).at(key.span));
+        }
+        (None, None) if !node.entries().is_empty() => {
+            let message = format!("the restore `{restore}` says neither `resource` nor `select`");
+            let help = "name the source with `resource: arn:aws:…`, or choose several with `select: { tags: { … } }`";
+            problems.push(Diagnostic::error(Code::MissingKey, message).at(place).help(help));
+        }
+        (None, Some(_)) => selection(subject, restore, problems),
+        _ => {}
+    }
+}
+
+fn selection(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
+    let route = ["restore", restore, "select"];
+    if let (Some(own), Some(again)) =
+        (subject.text(&["restore", restore, "type"]), subject.text(&["restore", restore, "select", "type"]))
+        && own != again
+    {
+        let message = format!("the restore is of type `{own}` and selects `{again}`");
+        let place = subject.value_span(&["restore", restore, "select", "type"]);
+        problems.push(Diagnostic::error(Code::BadValue, message).at(place));
+    }
+    for list in ["arns", "except"] {
+        let arns = subject.at(&["restore", restore, "select", list]).and_then(Json::as_array);
+        for arn in arns.into_iter().flatten().filter_map(|arn| arn.as_str()?.parse::<Arn>().ok()) {
+            if let Some(kind) = kind(subject, restore)
+                && let Err(message) = (subject.types)(kind).check_arn(&arn)
+            {
+                let place = subject.value_span(&["restore", restore, "select", list]);
+                problems.push(Diagnostic::error(Code::WrongResource, message).at(place));
+            }
+        }
+    }
+    let chooses = ["tags", "arns", "plan"].iter().any(|key| {
+        let route = [route[0], route[1], route[2], key];
+        subject.at(&route).is_some()
+    });
+    if !chooses && !problems.has_errors_in(subject.value_span(&route)) {
+        let message = "this selection restores every resource of its type in the vault";
+        let diagnostic = Diagnostic::warning(Code::NoEffect, message).at(subject.key_span(&route));
+        problems.push(diagnostic.help("choose with `tags`, `arns` or `plan`, if that is not meant"));
+    }
+}
+
 fn resource(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
     let route = ["restore", restore, "resource"];
     let Some(arn) = subject.text(&route).and_then(|text| text.parse::<Arn>().ok()) else { return };
@@ -114,15 +167,17 @@ pub(crate) fn kind(subject: &Subject<'_>, restore: &str) -> Option<ResourceKind>
 }
 
 fn metadata(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
-    let naming_key = kind(subject, restore).map(|kind| (subject.types)(kind).naming_key());
+    let with = subject.at(&["restore", restore, "with"]).and_then(Json::as_object).cloned().unwrap_or_default();
+    let naming_key = kind(subject, restore).and_then(|kind| (subject.types)(kind).naming_key(&with));
+    let is_other = kind(subject, restore) == Some(ResourceKind::Other);
     for (key, value) in subject.entries(&["restore", restore, "metadata"]) {
         let lower = key.to_lowercase();
         let is = |other: &str| lower == other.to_lowercase();
-        let why = if is("DBInstanceIdentifier") || naming_key.is_some_and(is) {
+        let why = if is("DBInstanceIdentifier") || naming_key.as_deref().is_some_and(is) {
             Some("drill gives the restored resource its name, so that it can be found and removed whatever happens")
         } else if is("DBSnapshotIdentifier") {
             Some("it names the snapshot of the source; restore jobs that carry it fail within seconds")
-        } else if lower.starts_with("aws:") {
+        } else if lower.starts_with("aws:") && (!is_other || is(REQUEST_ID)) {
             Some("keys that start with `aws:` are AWS Backup's own")
         } else if lower.starts_with("informationalonly:") {
             Some("keys that start with `InformationalOnly:` are read-only")

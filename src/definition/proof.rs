@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::definition::check::Subject;
 use crate::probe;
-use crate::words::kind::ProbeKind;
+use crate::words::kind::{ProbeKind, ResourceKind};
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::yaml::shape::Need;
 
@@ -19,7 +19,54 @@ pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
         control(subject, name, kind, probe, problems);
         answer(subject, name, kind, probe, problems);
     }
+    for (name, action) in subject.entries(&["actions"]) {
+        action_of(subject, name, action, problems);
+    }
+    for (name, restore) in subject.entries(&["restore"]) {
+        questions(subject, name, restore, problems);
+    }
     unmeasured(subject, problems);
+}
+
+/// What an action and its undo do must make sense to their kinds.
+fn action_of(subject: &Subject<'_>, name: &str, action: &Json, problems: &mut Diagnostics) {
+    let undo = action.get("undo");
+    for (route, json) in [(vec!["actions", name], Some(action)), (vec!["actions", name, "undo"], undo)] {
+        let Some((kind, settings)) = json.and_then(kind_of) else { continue };
+        sensible(subject, &route, kind, settings, problems);
+    }
+}
+
+/// `type: other`: `ready`, `teardown` and `gone` are questions to kinds that can do something.
+fn questions(subject: &Subject<'_>, name: &str, restore: &Json, problems: &mut Diagnostics) {
+    if restore.get("type").and_then(Json::as_str) != Some(ResourceKind::Other.word()) {
+        return;
+    }
+    for question in ["ready", "teardown", "gone"] {
+        let route = ["restore", name, "with", question];
+        let Some(asked) = subject.at(&route) else { continue };
+        if let Some((kind, settings)) = kind_of(asked) {
+            sensible(subject, &route, kind, settings, problems);
+        }
+    }
+}
+
+/// The kind's own check of settings that the shapes let through whole.
+fn sensible(
+    subject: &Subject<'_>,
+    route: &[&str],
+    kind: ProbeKind,
+    settings: &Map<String, Json>,
+    problems: &mut Diagnostics,
+) {
+    let inner: Vec<&str> = route.iter().copied().chain([kind.word()]).collect();
+    let Some(node) = subject.root.follow(route) else { return };
+    if problems.has_errors_in(node.span) {
+        return;
+    }
+    if let Err(message) = probe::kind(kind).check(settings) {
+        problems.push(Diagnostic::error(Code::BadValue, message).at(subject.key_span(&inner)));
+    }
 }
 
 /// The kind of a probe and what the shapes let through of its settings.
@@ -164,7 +211,7 @@ pub(crate) fn overlaid(settings: &Map<String, Json>, overlay: &Map<String, Json>
 }
 
 fn answer(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
-    let asks = matches!(kind, ProbeKind::Sql | ProbeKind::Command);
+    let asks = !matches!(kind, ProbeKind::Tcp | ProbeKind::Http | ProbeKind::Ssm | ProbeKind::Lambda);
     if asks && probe.get("expect").is_none() && probe.get("measures").is_none() {
         let message = format!("the probe `{name}` looks at no answer: any will do");
         let diagnostic = Diagnostic::warning(Code::NoExpectation, message).at(subject.key_span(&["probes", name]));

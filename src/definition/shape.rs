@@ -50,13 +50,21 @@ pub fn definition(types: Types) -> Vec<Field> {
         Field::optional("limits", Shape::Map(limits()), "Bounds of a run."),
         Field::required("restore", dictionary(name::<Name>("a name"), restore(types), 1), "What to restore, by name."),
         Field::required("probes", dictionary(name::<Name>("a name"), probe_shape(), 1), "How to prove it, by name."),
+        Field::optional(
+            "actions",
+            dictionary(name::<Name>("a name"), action_shape(), 0),
+            "What is done to the restored world, by name.",
+        ),
+        Field::optional(
+            "gates",
+            dictionary(name::<Name>("a name"), Shape::Map(gate()), 0),
+            "Where a person is asked, by name.",
+        ),
+        Field::optional("consistency", Shape::Map(consistency()), "Recovery points of compatible moments."),
         Field::optional("teardown", Shape::Map(teardown()), "When to remove what was restored."),
         Field::optional("report", Shape::Map(report()), "The report."),
         Field::not_yet("schedule", Shape::Scalar, "start drills from cron or a timer with `drill run`"),
-        Field::not_yet("actions", Shape::Scalar, "this version only restores, probes and tears down"),
-        Field::not_yet("gates", Shape::Scalar, "this version asks nobody in the middle of a run"),
-        Field::not_yet("consistency", Shape::Scalar, "compare restores with a probe of each"),
-        Field::not_yet("probe_templates", Shape::Scalar, "use YAML anchors for what probes share"),
+        Field::not_yet("probe_templates", Shape::Scalar, "give `on:` a list: one probe for each of them"),
     ]
 }
 
@@ -170,13 +178,29 @@ fn limits() -> Vec<Field> {
 }
 
 fn restore(types: Types) -> Shape {
-    let cases = ResourceKind::ALL.iter().map(|kind| (kind.word(), restore_fields(types(*kind).fields()))).collect();
+    let cases = ResourceKind::ALL
+        .iter()
+        .map(|kind| (kind.word(), restore_fields(with_questions(*kind, types(*kind).fields()))))
+        .collect();
     Shape::Kinds { key: "type", cases }
+}
+
+/// What `type: other` asks of the definition are questions to the probe kinds that can do something, which the types'
+/// own folder may not know.
+fn with_questions(kind: ResourceKind, fields: Vec<Field>) -> Vec<Field> {
+    if kind != ResourceKind::Other {
+        return fields;
+    }
+    let question = || Shape::Tagged { fields: doers(), exactly_one_of: doer_words() };
+    let of_a_question = |field: &Field| matches!(field.key, "ready" | "teardown" | "gone");
+    let asked = |field: Field| if of_a_question(&field) { Field { shape: question(), ..field } } else { field };
+    fields.into_iter().map(asked).collect()
 }
 
 fn restore_fields(with: Vec<Field>) -> Vec<Field> {
     vec![
-        Field::required("resource", arn("an ARN"), "The ARN of the source resource."),
+        Field::optional("resource", arn("an ARN"), "The ARN of the source resource. This or `select`."),
+        Field::optional("select", Shape::Map(select()), "Every resource of the vault that fits: one restore each."),
         Field::optional("recovery_point", Shape::Map(recovery_point()), "Which recovery point. Default: the newest."),
         Field::optional("with", Shape::Map(with), "Settings of the restored resource."),
         Field::optional(
@@ -186,8 +210,69 @@ fn restore_fields(with: Vec<Field>) -> Vec<Field> {
         ),
         Field::optional("needs", list(name::<Name>("a name"), 0), "Restores or probes that must pass first."),
         Field::optional("timeout", Shape::Duration, "From the restore job's start to ready. Default 4h."),
-        Field::not_yet("select", Shape::Scalar, "name each resource with `resource`"),
     ]
+}
+
+fn select() -> Vec<Field> {
+    vec![
+        Field::optional("type", Shape::Choice(ResourceKind::WORDS), "The restore's own type, once more."),
+        Field::optional(
+            "tags",
+            dictionary(Shape::Text, Shape::Text, 1),
+            "Tags that the resource had when its newest recovery point was made. All of them.",
+        ),
+        Field::optional("arns", list(arn("an ARN"), 1), "These; each must have a recovery point in the vault."),
+        Field::optional("plan", Shape::Text, "The id of the backup plan that made the recovery points."),
+        Field::optional("except", list(arn("an ARN"), 1), "Not these."),
+    ]
+}
+
+fn gate() -> Vec<Field> {
+    vec![
+        Field::required("ask", Shape::Text, "What the person is asked."),
+        Field::optional("needs", list(name::<Name>("a name"), 0), "What must pass first."),
+        Field::required("timeout", Shape::Duration, "Without an answer for so long, the answer is no."),
+    ]
+}
+
+fn consistency() -> Vec<Field> {
+    vec![
+        Field::required("within", Shape::Duration, "The oldest and the newest recovery point are no further apart."),
+        Field::optional("of", list(name::<Name>("a name"), 2), "These restores. Default: all of them."),
+    ]
+}
+
+fn action_shape() -> Shape {
+    let mut fields = vec![
+        Field::optional("on", name::<Name>("a name"), "The restore whose endpoint it is given."),
+        Field::optional("needs", list(name::<Name>("a name"), 0), "What must pass first."),
+        Field::optional("retry", Shape::Map(retry()), "How often to try. Default: once."),
+        Field::optional("timeout", Shape::Duration, "One attempt's longest time. Default 30s."),
+        Field::optional(
+            "expect",
+            dictionary(value_name(), Shape::Map(expectation()), 1),
+            "What its answer must satisfy.",
+        ),
+        Field::optional(
+            "undo",
+            Shape::Tagged { fields: doers(), exactly_one_of: doer_words() },
+            "How it is undone, whenever it may have been done.",
+        ),
+    ];
+    fields.extend(doers());
+    Shape::Tagged { fields, exactly_one_of: doer_words() }
+}
+
+/// The kinds that can do something, each with its own settings.
+fn doers() -> Vec<Field> {
+    probe::DOERS
+        .iter()
+        .map(|kind| Field::optional(kind.word(), Shape::Map(probe::kind(*kind).fields()), kind_doc(*kind)))
+        .collect()
+}
+
+fn doer_words() -> Vec<&'static str> {
+    probe::DOERS.iter().map(|kind| kind.word()).collect()
 }
 
 fn recovery_point() -> Vec<Field> {
@@ -239,8 +324,12 @@ fn shown(text: &str) -> String {
 
 fn probe_shape() -> Shape {
     let mut fields = vec![
-        Field::required("on", name::<Name>("a name"), "The restore that it probes."),
-        Field::optional("needs", list(name::<Name>("a name"), 0), "Probes that must pass first."),
+        Field::required(
+            "on",
+            Shape::OneOrMore(Box::new(name::<Name>("a name"))),
+            "The restore that it probes, or several: one probe for each.",
+        ),
+        Field::optional("needs", list(name::<Name>("a name"), 0), "Probes, actions and gates that must pass first."),
         Field::optional("retry", Shape::Map(retry()), "How often to try. Default: once."),
         Field::optional("timeout", Shape::Duration, "One attempt's longest time. Default 30s."),
         Field::optional(
@@ -270,6 +359,12 @@ fn kind_doc(kind: ProbeKind) -> &'static str {
         ProbeKind::Tcp => "Connect to a port.",
         ProbeKind::Sql => "Ask a database a question.",
         ProbeKind::Command => "Run a program here.",
+        ProbeKind::Http => "Ask over HTTP.",
+        ProbeKind::Describe => "Look at what the service says of the restored resource.",
+        ProbeKind::DynamoDb => "Read a DynamoDB table.",
+        ProbeKind::S3 => "Read an S3 bucket.",
+        ProbeKind::Ssm => "Run a script on an instance, through SSM.",
+        ProbeKind::Lambda => "Invoke a Lambda function.",
     }
 }
 

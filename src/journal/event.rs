@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Identity;
-use crate::cloud::resource::{Check, Expected, Observation};
+use crate::cloud::resource::{Check, Expected, Found, Observation, Part};
 use crate::cloud::vault::{Metadata, Picked, RestoreJob};
 use crate::journal::chain::Hash;
 use crate::journal::verdict::Conclusion;
@@ -73,14 +73,27 @@ pub enum Event {
 
     /// INTENT. A restore job is about to be started: the ledger's entry.
     RestoreIntended { restore: Name, entry: Box<Intended> },
+    /// INTENT. What the restore job needs to find is made, such as the bucket that it restores into.
+    GroundIntended { restore: Name },
+    /// It is there.
+    GroundLaid { restore: Name },
     /// AWS accepted the job, or the job was found (`found`) after a start whose answer never came.
     RestoreAccepted { restore: Name, job: JobId, found: bool },
     /// A start whose answer never came left no job that can be found; it may be sent again with the same token.
     RestoreNotFound { restore: Name },
+    /// Jobs of the same recovery point since the intent, of which nothing says whether they are the run's: AWS does not
+    /// show the mark that the run gave.
+    RestoreDoubtful { restore: Name, jobs: Vec<JobId> },
     /// AWS refused the start: no job exists.
     RestoreRefused { restore: Name, error: CloudError },
     /// The job looks different from the last look.
     JobSeen { restore: Name, job: RestoreJob },
+    /// What a search for the thing brought that no restore job names.
+    Searched { restore: Name, found: Found },
+    /// INTENT. What is missing before the restored thing is usable is added: these parts.
+    FinishIntended { restore: Name, parts: Vec<Part> },
+    /// The service accepted that.
+    FinishAsked { restore: Name },
     /// The restored resource looks different from the last look.
     ResourceSeen { restore: Name, observation: Observation },
 
@@ -95,6 +108,17 @@ pub enum Event {
     ProbeTried { probe: Name, attempt: u32, result: Tried },
     /// One attempt of a probe's negative control.
     ControlTried { probe: Name, attempt: u32, result: Tried },
+
+    /// INTENT. An action is about to be done: from here on its undo is owed.
+    ActionIntended { action: Name, attempt: u32 },
+    /// One attempt of an action.
+    ActionTried { action: Name, attempt: u32, result: Tried },
+    /// INTENT. An action is about to be undone.
+    UndoIntended { action: Name, attempt: u32 },
+    /// One attempt of an action's undo.
+    UndoTried { action: Name, attempt: u32, result: Tried },
+    /// A person answered a gate.
+    GateAnswered { gate: Name, answer: GateAnswer },
 
     /// The tags that a resource of doubtful origin carries, read before anything is done to it.
     TagsSeen { restore: Name, tags: BTreeMap<String, String> },
@@ -260,6 +284,20 @@ pub enum Tried {
     Missed { miss: Miss },
 }
 
+/// What a person said at a gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateAnswer {
+    /// Go on, or end here.
+    pub approved: bool,
+    /// Who, as they said.
+    pub by: String,
+    /// Who was at the machine, as far as it knows: user@host.
+    pub at: String,
+    /// What they noted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
 /// What proves, besides the ledger, that a resource is the run's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "as", rename_all = "snake_case")]
@@ -268,6 +306,8 @@ pub enum Witness {
     RestoreJob { job: JobId },
     /// It carries the tag `drill:run` with this run's id.
     Tag,
+    /// The run itself asked for it under this name, after it had seen that the name was free.
+    Request,
 }
 
 /// How it is known that nothing is left.

@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::resource::Observation;
+use crate::cloud::resource::{Endpoint, Observation, Part, Phase, Subject};
 use crate::cloud::vault::RestoreJob;
+use crate::definition::model::Restore;
 use crate::journal::event::{GoneProof, Intended, Witness};
+use crate::words::arn::Arn;
 use crate::words::id::JobId;
 
 /// One thing that the run may have made.
@@ -15,6 +17,8 @@ pub struct Entry {
     pub intended: Intended,
     /// When.
     pub intended_at: Timestamp,
+    /// What the restore job needs was to be made (`Some(false)`), is there (`Some(true)`), or was never asked for.
+    pub ground: Option<bool>,
     /// The restore job, once it is known.
     pub job: Option<JobId>,
     /// When the job became known.
@@ -25,6 +29,8 @@ pub struct Entry {
     pub doubted: bool,
     /// AWS refused the start.
     pub refused: bool,
+    /// Jobs that may be the run's, and nothing says so.
+    pub doubtful: Vec<JobId>,
     /// How often the job was looked for and not found.
     pub not_found: u32,
     /// When it was last looked for and not found.
@@ -33,6 +39,20 @@ pub struct Entry {
     pub job_seen: Option<(Timestamp, RestoreJob)>,
     /// The last look at the resource that brought something new, and when.
     pub seen: Option<(Timestamp, Observation)>,
+    /// What a search found that carries the run's own mark.
+    pub found: Option<Arn>,
+    /// What a search found that may be it, and nothing says so.
+    pub suspects: Vec<Arn>,
+    /// A search was made and brought nothing, or only suspects.
+    pub searched: bool,
+    /// Where it answered when it last did.
+    pub endpoint: Option<Endpoint>,
+    /// Every part that was intended or seen, with its last state.
+    pub parts: Vec<Part>,
+    /// When what was missing was last asked for.
+    pub finish_asked_at: Option<Timestamp>,
+    /// When it was first seen to be there, usable or not.
+    pub there_at: Option<Timestamp>,
     /// When it was first seen to be usable.
     pub ready_at: Option<Timestamp>,
     /// The drill's tags are on it (`Some(true)`), were to be set (`Some(false)`), or not yet.
@@ -83,15 +103,24 @@ impl Entry {
         Self {
             intended,
             intended_at: at,
+            ground: None,
             job: None,
             accepted_at: None,
             in_doubt: false,
             doubted: false,
             refused: false,
+            doubtful: Vec::new(),
             not_found: 0,
             not_found_at: None,
             job_seen: None,
             seen: None,
+            found: None,
+            suspects: Vec::new(),
+            searched: false,
+            endpoint: None,
+            parts: Vec::new(),
+            finish_asked_at: None,
+            there_at: None,
             ready_at: None,
             stamped: None,
             stamp_failed: false,
@@ -109,6 +138,74 @@ impl Entry {
     #[must_use]
     pub fn terminal_job(&self) -> Option<&RestoreJob> {
         self.job_seen.as_ref().map(|(_, job)| job).filter(|job| job.status.is_terminal())
+    }
+
+    /// What it made, as the restore job says or as a search found.
+    #[must_use]
+    pub fn made(&self) -> Option<&Arn> {
+        let said = self.job_seen.as_ref().and_then(|(_, job)| job.created_resource.as_ref());
+        said.or(self.found.as_ref())
+    }
+
+    /// Its ARN: as the name decides it, else as it became known.
+    #[must_use]
+    pub fn arn(&self) -> Option<&Arn> {
+        self.intended.expected.arn.as_ref().or_else(|| self.made())
+    }
+
+    /// What to call it: its ARN, else the name under which it is in the ledger.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.arn().map_or_else(|| self.intended.expected.name.clone(), ToString::to_string)
+    }
+
+    /// Its id within its service, once it is known.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.arn().map(|arn| arn.name().rsplit('/').next().unwrap_or_default())
+    }
+
+    /// What calls about it are given.
+    #[must_use]
+    pub fn subject(&self, restore: &Restore) -> Subject {
+        Subject {
+            expected: self.intended.expected.clone(),
+            made: self.made().cloned(),
+            point: Some(self.intended.point.clone()),
+            since: self.intended_at,
+            with: restore.with.clone(),
+            parts: self.parts.clone(),
+        }
+    }
+
+    /// Takes over what a look says.
+    pub(crate) fn look(&mut self, at: Timestamp, observation: &Observation) {
+        match observation.phase {
+            Phase::Ready => {
+                self.there_at.get_or_insert(at);
+                self.ready_at.get_or_insert(at);
+            }
+            Phase::Unfinished => {
+                self.there_at.get_or_insert(at);
+            }
+            _ => {}
+        }
+        self.absent_since = None;
+        if observation.endpoint.is_some() {
+            self.endpoint.clone_from(&observation.endpoint);
+        }
+        self.remember(&observation.parts);
+        self.seen = Some((at, observation.clone()));
+    }
+
+    /// Keeps parts, so that what outlives the thing is not forgotten.
+    pub(crate) fn remember(&mut self, parts: &[Part]) {
+        for part in parts {
+            match self.parts.iter_mut().find(|known| known.kind == part.kind && known.id == part.id) {
+                Some(known) => known.clone_from(part),
+                None => self.parts.push(part.clone()),
+            }
+        }
     }
 
     /// What is known of its existence.

@@ -14,6 +14,7 @@ use crate::plan::step::Work;
 use crate::probe::Observed;
 use crate::probe::expect::moment;
 use crate::words::id::Name;
+use crate::words::time::show_duration;
 
 /// The run's measures. Over several restores each is the worst.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,8 +27,15 @@ pub struct Measures {
     pub copy_lag: Measure,
     /// Age of the newest data inside at the run's start.
     pub data_age: Measure,
-    /// What the RTO is made of, in order: preflight, pick, queue, restore, ready, probe. Phases of the slowest branch.
+    /// What the RTO is made of, in order: preflight, pick, queue, restore, ready, finish, probe. Phases of the slowest
+    /// branch, without the time in which everything waited for a person.
     pub rto_phases: Vec<(String, SignedDuration)>,
+    /// How long everything waited for a person at a gate; not part of the RTO.
+    #[serde(default)]
+    pub waited: SignedDuration,
+    /// Between the oldest and the newest recovery point of a group that must be consistent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew: Option<Measure>,
     /// Per restore.
     pub restores: BTreeMap<Name, RestoreMeasures>,
 }
@@ -78,6 +86,8 @@ pub fn measure(state: &State) -> Measures {
         copy_lag: worst(restores.iter().map(|(name, measures)| (name, &measures.copy_lag))),
         data_age: worst(restores.iter().map(|(name, measures)| (name, &measures.data_age))),
         rto_phases: slowest.map(|name| phases(state, &name)).unwrap_or_default(),
+        waited: total(&waits(state)),
+        skew: skew(state),
         restores,
     }
 }
@@ -146,12 +156,81 @@ fn last_green(state: &State, restore: &Name) -> Result<Timestamp, String> {
 
 fn rto(state: &State, name: &Name) -> Found {
     match last_green(state, name) {
-        Ok(green) => Found::value(
-            green.duration_since(state.started_at).max(SignedDuration::ZERO),
-            "from the run's start to the last required probe green",
-        ),
+        Ok(green) => {
+            let waited = overlap(&waits(state), state.started_at, green);
+            let value = (green.duration_since(state.started_at) - waited).max(SignedDuration::ZERO);
+            let how = "from the run's start to the last required probe green";
+            if waited.is_zero() {
+                Found::value(value, how)
+            } else {
+                let waited = show_duration(waited);
+                Found::value(value, format!("{how}, less {waited} in which everything waited for a person at a gate"))
+            }
+        }
         Err(why) => Found::nothing(why),
     }
+}
+
+type Span = (Timestamp, Timestamp);
+
+/// When everything waited for a person: a gate was open, and no other step but teardown was under way.
+fn waits(state: &State) -> Vec<Span> {
+    let mut gates = Vec::new();
+    let mut busy = Vec::new();
+    for (step, of_step) in state.in_order() {
+        let Some(since) = of_step.since() else { continue };
+        let span = (since, of_step.ended_at().unwrap_or(state.last_at));
+        match step.work {
+            Work::Gate(_) => gates.push(span),
+            Work::Teardown(_) | Work::Undo(_) | Work::Report => {}
+            _ => busy.push(span),
+        }
+    }
+    gates.sort_unstable();
+    busy.sort_unstable();
+    let mut waits: Vec<Span> = Vec::new();
+    for (from, to) in gates {
+        // What an earlier gate covers is counted there.
+        let mut at = waits.last().map_or(from, |(_, end)| from.max(*end));
+        for (begins, ends) in busy.iter().filter(|(begins, ends)| *ends > from && *begins < to) {
+            if *begins > at {
+                waits.push((at, (*begins).min(to)));
+            }
+            at = at.max(*ends);
+        }
+        if at < to {
+            waits.push((at, to));
+        }
+    }
+    waits
+}
+
+fn total(spans: &[Span]) -> SignedDuration {
+    spans.iter().map(|(from, to)| to.duration_since(*from)).sum()
+}
+
+/// How much of the spans lies between two moments.
+fn overlap(spans: &[Span], from: Timestamp, to: Timestamp) -> SignedDuration {
+    let parts = spans.iter().map(|(begin, end)| (*begin.max(&from), *end.min(&to))).filter(|(begin, end)| begin < end);
+    total(&parts.collect::<Vec<_>>())
+}
+
+/// Between the oldest and the newest chosen recovery point of the group.
+fn skew(state: &State) -> Option<Measure> {
+    let definition = &state.started.plan.definition;
+    let group = definition.consistency.as_ref()?;
+    let target = Some(group.within);
+    let members: Vec<&Name> =
+        definition.restore.keys().filter(|name| group.of.is_empty() || group.of.contains(*name)).collect();
+    let moments: Vec<Timestamp> = members.iter().filter_map(|name| chosen(state, name)?.created).collect();
+    let found = match (moments.iter().min(), moments.iter().max()) {
+        (Some(oldest), Some(newest)) if moments.len() == members.len() => Found::value(
+            newest.duration_since(*oldest),
+            format!("between the oldest and the newest of the {} recovery points", moments.len()),
+        ),
+        _ => Found::nothing("not measured: not every restore of the group has a recovery point"),
+    };
+    Some(found.into_measure(target))
 }
 
 fn rpo(state: &State, name: &Name) -> Found {
@@ -220,13 +299,18 @@ fn phases(state: &State, name: &Name) -> Vec<(String, SignedDuration)> {
         ("queue", state.step(&Work::Restore(name.clone())).since()),
         ("restore", ended(&Work::Restore(name.clone()))),
         ("ready", ended(&Work::Ready(name.clone()))),
+        ("finish", ended(&Work::Finish(name.clone()))),
         ("probe", Some(green)),
     ];
+    let waits = waits(state);
     let mut from = state.started_at;
     let mut phases = Vec::with_capacity(cuts.len());
     for (phase, until) in cuts {
+        if phase == "finish" && until.is_none() {
+            continue;
+        }
         let until = until.unwrap_or(from).max(from);
-        phases.push((phase.to_owned(), until.duration_since(from)));
+        phases.push((phase.to_owned(), until.duration_since(from) - overlap(&waits, from, until)));
         from = until;
     }
     phases

@@ -8,13 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Identity;
-use crate::cloud::resource::{Check, Phase};
+use crate::cloud::resource::{Check, Found};
 use crate::cloud::vault::Picked;
-use crate::journal::event::{CancelBy, Event, FORMAT, Recorded, ReportFile, RunStarted, StepEnd, Tried};
+use crate::journal::event::{CancelBy, Event, FORMAT, GateAnswer, Recorded, ReportFile, RunStarted, StepEnd, Tried};
 use crate::journal::ledger::{Entry, Stamp};
 use crate::journal::verdict::Conclusion;
 use crate::plan::step::{Step, Work};
 use crate::words::id::{Name, RunId, StepId};
+use crate::words::kind::ProbeKind;
 
 /// Requests that fail in a row: after this long without one, the row starts anew.
 const ROW_ENDS_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -40,6 +41,10 @@ pub struct State {
     pub ledger: BTreeMap<Name, Entry>,
     /// Attempts of probes.
     pub probes: BTreeMap<Name, ProbeState>,
+    /// Attempts of actions and of their undoing.
+    pub actions: BTreeMap<Name, ActionState>,
+    /// What people said at gates.
+    pub gates: BTreeMap<Name, (Timestamp, GateAnswer)>,
     /// Who the caller was.
     pub identity: Option<Identity>,
     /// What the preflight found.
@@ -130,6 +135,19 @@ pub struct ProbeState {
     pub control: Vec<(u32, Timestamp, Tried)>,
 }
 
+/// The attempts of one action.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ActionState {
+    /// It may have been done.
+    pub intended: bool,
+    /// When an attempt began whose end nobody saw.
+    pub begun: Option<Timestamp>,
+    /// Every attempt: number, when, result.
+    pub tried: Vec<(u32, Timestamp, Tried)>,
+    /// Every attempt of its undo.
+    pub undone: Vec<(u32, Timestamp, Tried)>,
+}
+
 /// A warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -179,6 +197,8 @@ impl State {
             picked: BTreeMap::new(),
             ledger: BTreeMap::new(),
             probes: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            gates: BTreeMap::new(),
             identity: None,
             checks: None,
             last_errors: BTreeMap::new(),
@@ -264,6 +284,28 @@ impl State {
             Event::ControlTried { probe, attempt, result } => {
                 self.probe(probe)?.control.push((*attempt, at, result.clone()));
             }
+            Event::ActionIntended { action, .. } => {
+                let state = self.action(action)?;
+                state.intended = true;
+                state.begun = Some(at);
+            }
+            Event::ActionTried { action, attempt, result } => {
+                let state = self.action(action)?;
+                state.begun = None;
+                state.tried.push((*attempt, at, result.clone()));
+            }
+            Event::UndoIntended { action, .. } => {
+                self.action(action)?;
+            }
+            Event::UndoTried { action, attempt, result } => {
+                self.action(action)?.undone.push((*attempt, at, result.clone()));
+            }
+            Event::GateAnswered { gate, answer } => {
+                if !self.started.plan.definition.gates.contains_key(gate) {
+                    return Err(format!("the plan has no gate `{gate}`"));
+                }
+                self.gates.entry(gate.clone()).or_insert((at, answer.clone()));
+            }
             Event::Concluded { conclusion } => {
                 if self.concluded.is_some() {
                     return Err("a run concludes once".into());
@@ -293,6 +335,7 @@ impl State {
                     return Err(format!("`{restore}` has a restore job already"));
                 }
                 entry.job = Some(job.clone());
+                entry.doubtful.clear();
                 entry.accepted_at.get_or_insert(at);
                 entry.in_doubt = false;
             }
@@ -302,20 +345,39 @@ impl State {
                 entry.not_found += 1;
                 entry.not_found_at = Some(at);
             }
+            Event::RestoreDoubtful { restore, jobs } => {
+                let entry = self.entry(restore)?;
+                entry.in_doubt = false;
+                entry.doubtful.clone_from(jobs);
+            }
             Event::RestoreRefused { restore, .. } => {
                 let entry = self.entry(restore)?;
                 entry.in_doubt = false;
                 entry.refused = true;
             }
             Event::JobSeen { restore, job } => self.entry(restore)?.job_seen = Some((at, job.clone())),
-            Event::ResourceSeen { restore, observation } => {
-                let entry = self.entry(restore)?;
-                if observation.phase == Phase::Ready {
-                    entry.ready_at.get_or_insert(at);
-                }
-                entry.absent_since = None;
-                entry.seen = Some((at, observation.clone()));
+            Event::GroundIntended { restore } => {
+                self.entry(restore)?.ground.get_or_insert(false);
             }
+            Event::GroundLaid { restore } => self.entry(restore)?.ground = Some(true),
+            Event::Searched { restore, found } => {
+                let entry = self.entry(restore)?;
+                entry.searched = true;
+                match found {
+                    Found::Nothing => entry.suspects.clear(),
+                    Found::Marked(arn) => {
+                        entry.found = Some(arn.clone());
+                        entry.absent_since = None;
+                    }
+                    Found::Suspects(arns) => {
+                        entry.suspects.clone_from(arns);
+                        entry.absent_since = None;
+                    }
+                }
+            }
+            Event::FinishIntended { restore, parts } => self.entry(restore)?.remember(parts),
+            Event::FinishAsked { restore } => self.entry(restore)?.finish_asked_at = Some(at),
+            Event::ResourceSeen { restore, observation } => self.entry(restore)?.look(at, observation),
             Event::StampIntended { restore, remove, add } => {
                 let entry = self.entry(restore)?;
                 entry.stamp = Some(Stamp { remove: remove.clone(), add: add.clone() });
@@ -362,6 +424,14 @@ impl State {
             Ok(self.probes.entry(probe.clone()).or_default())
         } else {
             Err(format!("the plan has no probe `{probe}`"))
+        }
+    }
+
+    fn action(&mut self, action: &Name) -> Result<&mut ActionState, String> {
+        if self.started.plan.definition.actions.contains_key(action) {
+            Ok(self.actions.entry(action.clone()).or_default())
+        } else {
+            Err(format!("the plan has no action `{action}`"))
         }
     }
 
@@ -428,6 +498,28 @@ impl State {
         }
     }
 
+    /// Whether what an action did is gone with the thing that it did it to: a script on the restored instance itself.
+    #[must_use]
+    pub fn is_undone_by_removal(&self, name: &Name) -> bool {
+        let Some(action) = self.started.plan.definition.actions.get(name) else { return false };
+        let own_instance = action.kind == ProbeKind::Ssm && !action.settings.contains_key("instance");
+        let gone = |on: &Name| self.ledger.get(on).is_some_and(|entry| entry.gone.is_some());
+        own_instance && action.on.as_ref().is_some_and(gone)
+    }
+
+    /// The undo steps of actions that may have been done and are not known to be undone.
+    pub fn owed_undos(&self) -> Vec<StepId> {
+        let world_is_gone = self.cancelled.as_ref().is_some_and(|(_, by)| *by == CancelBy::WorldLost);
+        let owed = |(name, action): (&Name, &ActionState)| {
+            let undone = action.undone.iter().any(|(_, _, tried)| matches!(tried, Tried::Held { .. }));
+            let has_undo = self.started.plan.definition.actions.get(name).is_some_and(|action| action.undo.is_some());
+            let removed = self.is_undone_by_removal(name);
+            (has_undo && action.intended && !undone && !removed && !world_is_gone)
+                .then(|| Work::Undo(name.clone()).id())
+        };
+        self.actions.iter().filter_map(owed).collect()
+    }
+
     /// After a leak, the teardown of what is left runs once more.
     fn reopen(&mut self) -> Result<(), String> {
         if self.concluded.take().is_none() {
@@ -441,6 +533,7 @@ impl State {
             .iter()
             .filter(|(_, entry)| entry.gone.is_none())
             .map(|(name, _)| Work::Teardown(name.clone()).id())
+            .chain(self.owed_undos())
             .chain([Work::Report.id()])
             .collect();
         for step in left {

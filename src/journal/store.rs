@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::journal::chain::{BrokenChain, Hash, link, verify};
-use crate::journal::event::{Event, Recorded};
+use crate::journal::event::{Event, GateAnswer, Recorded};
 use crate::journal::state::{Illegal, State};
-use crate::words::id::{DrillName, RunId};
+use crate::words::id::{DrillName, Name, RunId};
 use crate::words::kind::{Mode, Verdict};
 
 /// The database's layout. It only ever grows; the journal's own format is `event::FORMAT`.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS runs (
@@ -31,6 +31,9 @@ const TABLES: &str = "
         hash TEXT NOT NULL, PRIMARY KEY (run, seq)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS cancels (run TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS answers (
+        run TEXT NOT NULL, gate TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, gate)
+    ) WITHOUT ROWID;
 ";
 
 /// Why the journal cannot be used.
@@ -118,6 +121,12 @@ pub trait Append: Send {
     /// # Errors
     /// When that cannot be read.
     fn cancel_requested(&self) -> Result<bool, StoreError>;
+
+    /// What people said at gates with `drill approve`, in the order in which they said it.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    fn answers(&self) -> Result<Vec<(Name, GateAnswer)>, StoreError>;
 }
 
 /// One line of the list of runs.
@@ -329,6 +338,18 @@ impl Store {
         let text = run.to_string();
         self.database(connection.execute("INSERT OR IGNORE INTO cancels (run) VALUES (?1)", [text]).map(|_| ()))
     }
+
+    /// Leaves an answer for a gate of a run. `false`: somebody answered already, and the first answer counts.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn answer(&self, run: &RunId, gate: &Name, answer: &GateAnswer) -> Result<bool, StoreError> {
+        let connection = self.connect()?;
+        let body = serde_json::to_string(answer).unwrap_or_default();
+        let insert = "INSERT OR IGNORE INTO answers (run, gate, body) VALUES (?1, ?2, ?3)";
+        let rows = connection.execute(insert, params![run.to_string(), gate.as_str(), body]);
+        self.database(rows.map(|rows| rows == 1))
+    }
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -451,6 +472,20 @@ impl Append for RunJournal {
             .prepare_cached("SELECT 1 FROM cancels WHERE run = ?1")
             .and_then(|mut statement| statement.query_row([self.run.to_string()], |_| Ok(())).optional());
         self.store.database(found).map(|row| row.is_some())
+    }
+
+    fn answers(&self) -> Result<Vec<(Name, GateAnswer)>, StoreError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached("SELECT gate, body FROM answers WHERE run = ?1")?;
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+            statement.query_map([self.run.to_string()], row)?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let rows = self.store.database(read())?;
+        // Only `drill approve` writes here; what cannot be read is no answer.
+        let parsed = rows.into_iter().filter_map(|(gate, body)| {
+            Some((gate.parse::<Name>().ok()?, serde_json::from_str::<GateAnswer>(&body).ok()?))
+        });
+        Ok(parsed.collect())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::resource::Types;
+use crate::cloud::resource::{Types, UNKNOWN_ID};
 use crate::definition::model::Severity;
 use crate::journal::event::{Class, StepEnd};
 use crate::journal::ledger::Entry;
@@ -48,6 +48,7 @@ pub struct Reason {
 pub fn conclude(state: &State, types: Types) -> Conclusion {
     let measures = measure(state);
     let mut reasons = leaks(state, types);
+    reasons.extend(not_undone(state));
     reasons.extend(failed_steps(state));
     reasons.extend(missed_objectives(&measures));
     if state.cancelled.is_some() && reasons.iter().all(|reason| reason.makes != Verdict::Inconclusive) {
@@ -103,23 +104,43 @@ fn leaks(state: &State, types: Types) -> Vec<Reason> {
         reasons.push(Reason {
             makes: Verdict::Leaked,
             step: Some(step),
-            text: format!("`{}` ({}{job}) may still exist: {why}", expected.name, expected.arn),
+            text: format!("`{}` ({}{job}) may still exist: {why}", expected.name, known_arn(entry)),
             advice: Some(advice),
         });
     }
     reasons
 }
 
+fn known_arn(entry: &Entry) -> String {
+    entry.arn().map_or_else(|| "its id is not known".to_owned(), ToString::to_string)
+}
+
+/// Actions that may have been done and are not known to be undone.
+fn not_undone(state: &State) -> Vec<Reason> {
+    let owed = state.owed_undos().into_iter();
+    owed.map(|step| {
+        let why = match state.steps.get(&step).and_then(StepState::end) {
+            Some(StepEnd::Failed(failure)) => failure.message.clone(),
+            _ => "it did not finish".to_owned(),
+        };
+        let text = format!("`{step}`: what the action did may still be there: {why}");
+        let advice = Some(format!("run `drill resume {}`, or undo it by hand as the definition says", state.run));
+        Reason { makes: Verdict::Leaked, step: Some(step), text, advice }
+    })
+    .collect()
+}
+
 fn removal(state: &State, name: &Name, entry: &Entry, types: Types) -> String {
     let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind);
-    kind.map(|kind| types(kind).by_hand(&entry.intended.expected).remove.join(" ; ")).unwrap_or_default()
+    kind.map(|kind| types(kind).by_hand(&entry.intended.expected, entry.id().unwrap_or(UNKNOWN_ID)).remove.join(" ; "))
+        .unwrap_or_default()
 }
 
 /// Steps that did not pass. Teardown is judged by the ledger, skipped steps by what made them skip.
 fn failed_steps(state: &State) -> Vec<Reason> {
     let mut reasons = Vec::new();
     for (step, step_state) in state.in_order() {
-        if matches!(step.work, Work::Teardown(_) | Work::Report) || is_advisory(state, &step.work) {
+        if matches!(step.work, Work::Teardown(_) | Work::Undo(_) | Work::Report) || is_advisory(state, &step.work) {
             continue;
         }
         match step_state.end() {
@@ -164,8 +185,10 @@ fn is_advisory(state: &State, work: &Work) -> bool {
     state.started.plan.definition.probes.get(name).is_some_and(|probe| probe.severity == Severity::Advisory)
 }
 
-fn objectives(measures: &Measures) -> [(&'static str, &Measure); 4] {
-    [("rto", &measures.rto), ("rpo", &measures.rpo), ("copy_lag", &measures.copy_lag), ("data_age", &measures.data_age)]
+fn objectives(measures: &Measures) -> Vec<(&'static str, &Measure)> {
+    let four = [&measures.rto, &measures.rpo, &measures.copy_lag, &measures.data_age];
+    let named = ["rto", "rpo", "copy_lag", "data_age"].into_iter().zip(four);
+    named.chain(measures.skew.as_ref().map(|skew| ("consistency", skew))).collect()
 }
 
 fn missed_objectives(measures: &Measures) -> Vec<Reason> {

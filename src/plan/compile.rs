@@ -1,14 +1,16 @@
-//! Model → plan: one function a construct. A restore's chain, its probes, teardown against the arrows.
+//! Model → plan: one function a construct. A restore's chain, its probes, actions and gates, teardown against the arrows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::definition::model::{Definition, Probe, Restore};
+use crate::cloud::resource::{Settings, Types};
+use crate::definition::model::{Action, Definition, Gate, Probe, Restore};
 use crate::plan::graph::{Cycle, Graph};
 use crate::plan::step::{Need, Plan, Step, Until, Why, Work};
-use crate::words::id::{Name, StepId};
+use crate::words::id::{Name, RunId, StepId};
+use crate::words::kind::ResourceKind;
 use crate::words::reference::{Reference, references_in};
 
 /// A preflight that takes longer than this is not going to end.
@@ -18,26 +20,104 @@ const PICK_TIMEOUT: SignedDuration = SignedDuration::from_mins(30);
 /// Rendering and writing files.
 const REPORT_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
 
-/// Compiles a checked definition. The same definition gives the same plan.
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPlan {
+    /// Needs and references make a cycle. The check of a definition finds the same cycle first, with its place.
+    #[error(transparent)]
+    Cycle(#[from] Cycle),
+    /// A step waits for something that is no step.
+    #[error("`{step}` waits for `{need}`, which is not in the plan")]
+    Nothing {
+        /// The step.
+        step: StepId,
+        /// What it waits for.
+        need: StepId,
+    },
+    /// Two restores of one type would make things of one name.
+    #[error("the restores `{first}` and `{second}` would have the same name in AWS: rename one of them")]
+    SameName {
+        /// One.
+        first: Name,
+        /// The other.
+        second: Name,
+    },
+    /// A selection was not resolved.
+    #[error("`{0}` is a selection, and nobody asked the vault what it selects")]
+    Open(Name),
+}
+
+/// Compiles a checked definition whose selections were resolved. The same definition gives the same plan.
 ///
 /// # Errors
-/// When needs and references make a cycle. The check of a definition finds the same cycle first, with its place.
-pub fn compile(definition: &Definition) -> Result<Plan, Cycle> {
+/// When needs and references make a cycle, or a selection is open.
+pub fn compile(definition: &Definition, types: Types) -> Result<Plan, NoPlan> {
+    if let Some(open) = definition.selections.keys().next() {
+        return Err(NoPlan::Open(open.clone()));
+    }
+    let compiler = Compiler { definition, types };
     let mut steps = vec![step(Work::Preflight, Vec::new(), PREFLIGHT_TIMEOUT)];
     for (name, restore) in &definition.restore {
-        steps.extend(restore_chain(definition, name, restore));
+        steps.extend(compiler.restore_chain(name, restore));
     }
-    for (name, probe) in &definition.probes {
-        steps.push(probe_step(definition, name, probe));
-    }
-    for name in definition.restore.keys() {
-        steps.push(teardown_step(definition, name));
-    }
-    steps.push(report_step(definition));
+    steps.extend(definition.probes.iter().map(|(name, probe)| compiler.probe_step(name, probe)));
+    steps.extend(definition.actions.iter().map(|(name, action)| compiler.action_step(name, action)));
+    steps.extend(definition.gates.iter().map(|(name, gate)| compiler.gate_step(name, gate)));
+    let forward = Dependents::new(&steps);
+    let undone = definition.actions.iter().filter(|(_, action)| action.undo.is_some());
+    steps.extend(undone.map(|(name, _)| compiler.undo_step(name, &forward)));
+    steps.extend(definition.restore.keys().map(|name| compiler.teardown_step(name, &forward)));
+    steps.push(compiler.report_step());
+    complete(&steps)?;
+    compiler.different_names()?;
     Ok(Plan { definition: definition.clone(), steps: in_order(steps)? })
 }
 
+/// Every need is a step of the plan: otherwise somebody would wait for ever.
+fn complete(steps: &[Step]) -> Result<(), NoPlan> {
+    let known: BTreeSet<&StepId> = steps.iter().map(|step| &step.id).collect();
+    let lost = steps.iter().find_map(|step| {
+        let need = step.needs.iter().find(|need| !known.contains(&need.step))?;
+        Some(NoPlan::Nothing { step: step.id.clone(), need: need.step.clone() })
+    });
+    lost.map_or(Ok(()), Err)
+}
+
+/// Who leads back to whom, at any remove.
+struct Dependents {
+    works: BTreeMap<StepId, Work>,
+    later: BTreeMap<StepId, Vec<StepId>>,
+}
+
+impl Dependents {
+    fn new(steps: &[Step]) -> Self {
+        let mut later: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();
+        for step in steps {
+            for need in &step.needs {
+                later.entry(need.step.clone()).or_default().push(step.id.clone());
+            }
+        }
+        Self { works: steps.iter().map(|step| (step.id.clone(), step.work.clone())).collect(), later }
+    }
+
+    /// Everything that comes after `work` because of it, in the order of ids.
+    fn of(&self, work: &Work) -> Vec<Work> {
+        let mut found: BTreeSet<&StepId> = BTreeSet::new();
+        let mut open = vec![work.id()];
+        while let Some(id) = open.pop() {
+            for later in self.later.get(&id).into_iter().flatten() {
+                if found.insert(later) {
+                    open.push(later.clone());
+                }
+            }
+        }
+        found.into_iter().filter_map(|id| self.works.get(id).cloned()).collect()
+    }
+}
+
 fn step(work: Work, needs: Vec<Need>, timeout: SignedDuration) -> Step {
+    let mut seen = BTreeSet::new();
+    let needs = needs.into_iter().filter(|need| seen.insert(need.step.clone())).collect();
     Step { id: work.id(), work, needs, timeout }
 }
 
@@ -45,84 +125,190 @@ fn need(work: &Work, until: Until, why: Why) -> Need {
     Need { step: work.id(), until, why }
 }
 
-/// `preflight` -> `pick` -> `restore` -> `ready`. What else the restore needs comes before the job starts, not before
-/// the pick: choosing costs nothing.
-fn restore_chain(definition: &Definition, name: &Name, restore: &Restore) -> [Step; 3] {
-    let pick = Work::Pick(name.clone());
-    let start = Work::Restore(name.clone());
-    let ready = Work::Ready(name.clone());
-    let mut before_start = vec![need(&pick, Until::Passed, Why::Chain)];
-    before_start
-        .extend(restore.needs.iter().map(|other| need(&named(definition, other), Until::Passed, Why::Explicit)));
-    let before_ready = vec![need(&start, Until::Passed, Why::Chain)];
-    [
-        step(pick, vec![need(&Work::Preflight, Until::Passed, Why::Chain)], PICK_TIMEOUT),
-        step(start, before_start, restore.timeout),
-        step(ready, before_ready, restore.timeout),
-    ]
+struct Compiler<'a> {
+    definition: &'a Definition,
+    types: Types,
 }
 
-/// A probe waits for the restored thing, for the probes it names and for whatever its settings refer to. Its own time
-/// is bounded by its retries, so the run's longest duration is the only other bound.
-fn probe_step(definition: &Definition, name: &Name, probe: &Probe) -> Step {
-    let mut needs = vec![need(&Work::Ready(probe.on.clone()), Until::Passed, Why::Chain)];
-    needs.extend(probe.needs.iter().map(|other| need(&named(definition, other), Until::Passed, Why::Explicit)));
-    let mut settings = references_in(&Value::Object(probe.settings.clone()));
-    if let Some(control) = &probe.negative_control {
-        settings.extend(references_in(&Value::Object(control.settings.clone())));
-    }
-    needs.extend(settings.iter().filter_map(referenced).map(|work| need(&work, Until::Passed, Why::Reference)));
-    let mut seen = std::collections::BTreeSet::new();
-    needs.retain(|need| seen.insert(need.step.clone()));
-    step(Work::Probe(name.clone()), needs, definition.limits.max_duration)
-}
-
-/// The step whose output a reference reads.
-fn referenced(reference: &Reference) -> Option<Work> {
-    if let Some(restore) = reference.restore() {
-        return Some(Work::Ready(restore.clone()));
-    }
-    reference.probe().map(|probe| Work::Probe(probe.clone()))
-}
-
-/// `needs:` names a probe or a restore; a restore is there once it is ready.
-fn named(definition: &Definition, name: &Name) -> Work {
-    if definition.probes.contains_key(name) { Work::Probe(name.clone()) } else { Work::Ready(name.clone()) }
-}
-
-/// Teardown waits, however they end, for the restore's own chain, for every probe that uses the thing, and for the
-/// teardown of whatever was restored after it because it needed it.
-fn teardown_step(definition: &Definition, name: &Name) -> Step {
-    let mut needs = vec![
-        need(&Work::Restore(name.clone()), Until::Settled, Why::Chain),
-        need(&Work::Ready(name.clone()), Until::Settled, Why::Chain),
-    ];
-    for (probe_name, probe) in &definition.probes {
-        let mut uses = references_in(&Value::Object(probe.settings.clone()));
-        if let Some(control) = &probe.negative_control {
-            uses.extend(references_in(&Value::Object(control.settings.clone())));
+impl Compiler<'_> {
+    /// `preflight` -> `pick` -> `restore` -> `ready` -> `finish`. What else the restore needs comes before the job
+    /// starts, not before the pick: choosing costs nothing.
+    fn restore_chain(&self, name: &Name, restore: &Restore) -> Vec<Step> {
+        let pick = Work::Pick(name.clone());
+        let start = Work::Restore(name.clone());
+        let ready = Work::Ready(name.clone());
+        let mut before_start = vec![need(&pick, Until::Passed, Why::Chain)];
+        before_start.extend(self.explicit(&restore.needs));
+        let before_ready = vec![need(&start, Until::Passed, Why::Chain)];
+        let mut chain = vec![
+            step(pick, vec![need(&Work::Preflight, Until::Passed, Why::Chain)], PICK_TIMEOUT),
+            step(start, before_start, restore.timeout),
+            step(ready.clone(), before_ready, restore.timeout),
+        ];
+        if self.finishes(name) {
+            let after = vec![need(&ready, Until::Passed, Why::Chain)];
+            chain.push(step(Work::Finish(name.clone()), after, restore.timeout));
         }
-        if &probe.on == name || uses.iter().any(|reference| reference.restore() == Some(name)) {
-            needs.push(need(&Work::Probe(probe_name.clone()), Until::Settled, Why::Teardown));
+        chain
+    }
+
+    /// Whether the type adds anything to what this restore makes. The name makes no difference to that.
+    fn finishes(&self, name: &Name) -> bool {
+        let destination = &self.definition.destination;
+        self.definition.restore.get(name).is_some_and(|restore| {
+            let facts = (self.types)(restore.kind);
+            let run = RunId::new(0, [0; 10]);
+            let partition = destination.restore_role.partition();
+            let expected = facts.expected(&run, name, 1, &destination.region, &destination.account, partition);
+            !facts.finish(&restore.with, &expected).is_empty()
+        })
+    }
+
+    /// Names are cut where a type allows few characters: two restores must not end up as one.
+    fn different_names(&self) -> Result<(), NoPlan> {
+        let destination = &self.definition.destination;
+        let mut known: BTreeMap<(ResourceKind, String), &Name> = BTreeMap::new();
+        for (name, restore) in &self.definition.restore {
+            let partition = destination.restore_role.partition();
+            let run = RunId::new(0, [0; 10]);
+            let expected = (self.types)(restore.kind).expected(
+                &run,
+                name,
+                1,
+                &destination.region,
+                &destination.account,
+                partition,
+            );
+            if let Some(first) = known.insert((restore.kind, expected.name), name) {
+                return Err(NoPlan::SameName { first: first.clone(), second: name.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The step with which a restore's resource is usable.
+    fn usable(&self, restore: &Name) -> Work {
+        if self.finishes(restore) { Work::Finish(restore.clone()) } else { Work::Ready(restore.clone()) }
+    }
+
+    fn explicit<'b>(&'b self, needs: &'b [Name]) -> impl Iterator<Item = Need> + 'b {
+        needs.iter().map(|other| need(&self.named(other), Until::Passed, Why::Explicit))
+    }
+
+    /// `needs:` names a probe, an action, a gate or a restore; a restore is there once it is usable.
+    fn named(&self, name: &Name) -> Work {
+        if self.definition.probes.contains_key(name) {
+            Work::Probe(name.clone())
+        } else if self.definition.actions.contains_key(name) {
+            Work::Action(name.clone())
+        } else if self.definition.gates.contains_key(name) {
+            Work::Gate(name.clone())
+        } else {
+            self.usable(name)
         }
     }
-    for (other, restore) in &definition.restore {
-        if restore.needs.iter().any(|needed| leads_to(definition, needed, name)) {
-            needs.push(need(&Work::Teardown(other.clone()), Until::Settled, Why::Teardown));
+
+    /// The step whose output a reference reads.
+    fn referenced(&self, reference: &Reference) -> Option<Work> {
+        if let Some(restore) = reference.restore() {
+            return Some(self.usable(restore));
         }
+        reference.probe().map(|probe| Work::Probe(probe.clone()))
     }
-    step(Work::Teardown(name.clone()), needs, definition.teardown.timeout)
+
+    fn reads<'b>(&'b self, references: &'b [Reference]) -> impl Iterator<Item = Need> + 'b {
+        let works = references.iter().filter_map(|reference| self.referenced(reference));
+        works.map(|work| need(&work, Until::Passed, Why::Reference))
+    }
+
+    /// A probe waits for the restored thing, for what it names and for whatever its settings refer to. Its own time is
+    /// bounded by its retries, so the run's longest duration is the only other bound.
+    fn probe_step(&self, name: &Name, probe: &Probe) -> Step {
+        let mut needs = vec![need(&self.usable(&probe.on), Until::Passed, Why::Chain)];
+        needs.extend(self.explicit(&probe.needs));
+        needs.extend(self.reads(&uses_of_probe(probe)));
+        step(Work::Probe(name.clone()), needs, self.definition.limits.max_duration)
+    }
+
+    /// An action without any need of its own would run before anything is restored: it waits for the preflight at least.
+    fn action_step(&self, name: &Name, action: &Action) -> Step {
+        let mut needs = vec![need(&Work::Preflight, Until::Passed, Why::Chain)];
+        needs.extend(action.on.iter().map(|on| need(&self.usable(on), Until::Passed, Why::Chain)));
+        needs.extend(self.explicit(&action.needs));
+        needs.extend(self.reads(&uses_of_action(action)));
+        step(Work::Action(name.clone()), needs, self.definition.limits.max_duration)
+    }
+
+    fn gate_step(&self, name: &Name, gate: &Gate) -> Step {
+        let mut needs = vec![need(&Work::Preflight, Until::Passed, Why::Chain)];
+        needs.extend(self.explicit(&gate.needs));
+        step(Work::Gate(name.clone()), needs, gate.timeout)
+    }
+
+    /// Against the arrows: an undo waits, however they end, for the action and for everything that leads back to it.
+    fn undo_step(&self, name: &Name, forward: &Dependents) -> Step {
+        let action = Work::Action(name.clone());
+        let mut needs = vec![need(&action, Until::Settled, Why::Chain)];
+        needs.extend(self.users(&action, forward));
+        step(Work::Undo(name.clone()), needs, self.definition.teardown.timeout)
+    }
+
+    /// Teardown waits, however they end, for the restore's own chain and for everything that leads back to it: probes,
+    /// gates, actions and their undoing, and the teardown of whatever was restored because of it.
+    fn teardown_step(&self, name: &Name, forward: &Dependents) -> Step {
+        let mut needs = vec![need(&Work::Restore(name.clone()), Until::Settled, Why::Chain)];
+        let ready = Work::Ready(name.clone());
+        needs.push(need(&ready, Until::Settled, Why::Chain));
+        if self.finishes(name) {
+            needs.push(need(&Work::Finish(name.clone()), Until::Settled, Why::Chain));
+        }
+        needs.extend(
+            self.users(&ready, forward).into_iter().filter(|need| need.step != Work::Teardown(name.clone()).id()),
+        );
+        step(Work::Teardown(name.clone()), needs, self.definition.teardown.timeout)
+    }
+
+    /// What must be over before something that `work` brought about may be taken away.
+    fn users(&self, work: &Work, forward: &Dependents) -> Vec<Need> {
+        let over = |user: &Work| -> Vec<Work> {
+            match user {
+                Work::Probe(_) | Work::Gate(_) => vec![user.clone()],
+                Work::Action(name) => {
+                    let undo = self.definition.actions.get(name).and_then(|action| action.undo.as_ref());
+                    let undo = undo.map(|_| Work::Undo(name.clone()));
+                    [Some(user.clone()), undo].into_iter().flatten().collect()
+                }
+                Work::Restore(name) => vec![Work::Teardown(name.clone())],
+                _ => Vec::new(),
+            }
+        };
+        let users = forward.of(work);
+        users.iter().flat_map(over).map(|work| need(&work, Until::Settled, Why::Teardown)).collect()
+    }
+
+    fn report_step(&self) -> Step {
+        let teardowns = self.definition.restore.keys().map(|name| Work::Teardown(name.clone()));
+        let actions = self.definition.actions.iter().map(|(name, action)| match &action.undo {
+            Some(_) => Work::Undo(name.clone()),
+            None => Work::Action(name.clone()),
+        });
+        let gates = self.definition.gates.keys().map(|name| Work::Gate(name.clone()));
+        let needs = teardowns.chain(actions).chain(gates).map(|work| need(&work, Until::Settled, Why::Chain));
+        step(Work::Report, needs.collect(), REPORT_TIMEOUT)
+    }
 }
 
-/// Whether needing `needed` means needing the restore `name`.
-fn leads_to(definition: &Definition, needed: &Name, name: &Name) -> bool {
-    definition.probes.get(needed).map_or(needed == name, |probe| &probe.on == name)
+fn uses_of_probe(probe: &Probe) -> Vec<Reference> {
+    let control = probe.negative_control.as_ref().map(|control| &control.settings);
+    references([Some(&probe.settings), control])
 }
 
-fn report_step(definition: &Definition) -> Step {
-    let needs =
-        definition.restore.keys().map(|name| need(&Work::Teardown(name.clone()), Until::Settled, Why::Chain)).collect();
-    step(Work::Report, needs, REPORT_TIMEOUT)
+fn uses_of_action(action: &Action) -> Vec<Reference> {
+    references([Some(&action.settings), action.undo.as_ref().map(|undo| &undo.settings)])
+}
+
+fn references<const N: usize>(settings: [Option<&Settings>; N]) -> Vec<Reference> {
+    settings.into_iter().flatten().flat_map(|settings| references_in(&Value::Object(settings.clone()))).collect()
 }
 
 fn in_order(steps: Vec<Step>) -> Result<Vec<Step>, Cycle> {

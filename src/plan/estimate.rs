@@ -26,7 +26,9 @@ fn usual(plan: &Plan, step: &Step, types: Types) -> SignedDuration {
             .restore
             .get(name)
             .map_or(SignedDuration::ZERO, |restore| SignedDuration::from_mins(types(restore.kind).usual_minutes())),
-        Work::Ready(_) | Work::Probe(_) => SignedDuration::from_secs(20),
+        Work::Finish(_) => SignedDuration::from_mins(8),
+        Work::Ready(_) | Work::Probe(_) | Work::Action(_) | Work::Undo(_) => SignedDuration::from_secs(20),
+        Work::Gate(_) => SignedDuration::ZERO,
         Work::Teardown(_) => SignedDuration::from_mins(4),
         Work::Preflight | Work::Pick(_) | Work::Report => SignedDuration::from_secs(2),
     }

@@ -77,8 +77,16 @@ pub enum Work {
     Restore(Name),
     /// Stamp the restored resource and wait until it is usable.
     Ready(Name),
+    /// Add what a restored resource lacks before it is usable.
+    Finish(Name),
     /// Ask a question.
     Probe(Name),
+    /// Do something to the restored world.
+    Action(Name),
+    /// Ask a person.
+    Gate(Name),
+    /// Undo an action, if it may have been done.
+    Undo(Name),
     /// Remove what the restore made, and prove that it is gone.
     Teardown(Name),
     /// Reach the verdict and write the report.
@@ -94,20 +102,30 @@ impl Work {
             Self::Pick(_) => "pick",
             Self::Restore(_) => "restore",
             Self::Ready(_) => "ready",
+            Self::Finish(_) => "finish",
             Self::Probe(_) => "probe",
+            Self::Action(_) => "action",
+            Self::Gate(_) => "gate",
+            Self::Undo(_) => "undo",
             Self::Teardown(_) => "teardown",
             Self::Report => "report",
         }
     }
 
-    /// The restore or probe that it is about.
+    /// The restore, probe, action or gate that it is about.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
         match self {
             Self::Preflight | Self::Report => None,
-            Self::Pick(name) | Self::Restore(name) | Self::Ready(name) | Self::Probe(name) | Self::Teardown(name) => {
-                Some(name)
-            }
+            Self::Pick(name)
+            | Self::Restore(name)
+            | Self::Ready(name)
+            | Self::Finish(name)
+            | Self::Probe(name)
+            | Self::Action(name)
+            | Self::Gate(name)
+            | Self::Undo(name)
+            | Self::Teardown(name) => Some(name),
         }
     }
 
@@ -133,6 +151,13 @@ impl Plan {
     #[must_use]
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| &step.id == id)
+    }
+
+    /// The step with which a restore's resource is usable: `finish` where there is one, else `ready`.
+    #[must_use]
+    pub fn usable(&self, restore: &Name) -> Work {
+        let finish = Work::Finish(restore.clone());
+        if self.step(&finish.id()).is_some() { finish } else { Work::Ready(restore.clone()) }
     }
 
     /// The probes of a restore, in the order of the plan.

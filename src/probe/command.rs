@@ -1,9 +1,10 @@
 //! `command`: run a program here and look at its exit code and at the JSON object that it prints.
 //!
-//! No shell. The program gets PATH, HOME, LANG and TZ, `DRILL_ENDPOINT_HOST` and `DRILL_ENDPOINT_PORT`, and what the
-//! definition lists; nothing else of drill's environment, so no AWS credentials. Values that AWS or a database wrote
-//! reach it only as arguments, variables or standard input. It works in the definition's folder, and a program with a
-//! `/` in its name is looked for there. It and everything in its process group end with the attempt's time-out.
+//! No shell. The program gets PATH, HOME, LANG and TZ, `DRILL_ENDPOINT_HOST` and `DRILL_ENDPOINT_PORT` where they are
+//! known, and what the definition lists; nothing else of drill's environment, so no AWS credentials. Values that AWS or
+//! a database wrote reach it only as arguments, variables or standard input. It works in the definition's folder, and a
+//! program with a `/` in its name is looked for there. It and everything in its process group end with the attempt's
+//! time-out.
 //!
 //! Observed: the scalar fields of the JSON object on standard output. Facts: `exit_code`, and what was left out.
 
@@ -18,15 +19,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command as Process};
 
 use crate::cloud::resource::Settings;
 use crate::definition::model::ProbeReason;
 use crate::probe::input::{Given, SecretRef, environment, miss, shown, typed};
+use crate::probe::output::{last_words, printed};
 use crate::probe::target::Target;
-use crate::probe::{Miss, Observed, Outcome, ProbeCalls};
+use crate::probe::{Miss, Outcome, ProbeCalls};
 use crate::words::kind::ProbeKind;
 use crate::words::reference::is_variable_name;
 use crate::words::secret::Secret;
@@ -38,12 +39,6 @@ const MOST_OUTPUT_BYTES: usize = 1024 * 1024;
 
 /// The end of standard error that is kept.
 const KEPT_ERROR_BYTES: usize = 64 * 1024;
-
-/// What of it a message shows, in characters.
-const SHOWN_ERROR_CHARS: usize = 300;
-
-/// Fields of the JSON object that become values at most.
-const MOST_FIELDS: usize = 200;
 
 /// Variables of drill's own environment that a program inherits.
 const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "TZ"];
@@ -167,7 +162,10 @@ fn prepare(settings: &CommandSettings, target: &Target) -> Result<(Process, Stri
         }
     }
     if let Some(endpoint) = &target.endpoint {
-        process.env("DRILL_ENDPOINT_HOST", &endpoint.host).env("DRILL_ENDPOINT_PORT", endpoint.port.to_string());
+        process.env("DRILL_ENDPOINT_HOST", &endpoint.host);
+        if let Some(port) = endpoint.port {
+            process.env("DRILL_ENDPOINT_PORT", port.to_string());
+        }
     }
     for (variable, value) in &settings.env {
         process.env(variable, value.fill(&format!("env.{variable}"), target)?);
@@ -269,7 +267,7 @@ async fn tail(stderr: Option<ChildStderr>) -> Result<Vec<u8>, Miss> {
 }
 
 fn judge(ended: &Ended, secrets: &[Secret]) -> Outcome {
-    let mut seen = parse(&ended.output, secrets);
+    let mut seen = printed(&ended.output, secrets);
     let failure = match (ended.status.code(), ended.status.signal()) {
         (Some(0), _) => None,
         (Some(code), _) => Some((code.to_string(), format!("the program ended with exit code {code}"))),
@@ -290,54 +288,10 @@ fn judge(ended: &Ended, secrets: &[Secret]) -> Outcome {
     Err(Miss { observed: Some(seen), ..miss(ProbeReason::ExitCode, &message) })
 }
 
-fn parse(output: &[u8], secrets: &[Secret]) -> Observed {
-    let mut seen = Observed { values: BTreeMap::new(), facts: BTreeMap::new() };
-    let Ok(Value::Object(fields)) = serde_json::from_slice(output) else {
-        let text = clean(&String::from_utf8_lossy(output), secrets);
-        if !text.trim().is_empty() {
-            let start: String = text.chars().take(SHOWN_ERROR_CHARS).collect();
-            seen.facts.insert("stdout (not a JSON object)".to_owned(), start);
-        }
-        return seen;
-    };
-    let mut ignored = Vec::new();
-    for (name, value) in fields {
-        let name = clean(&name, secrets);
-        if seen.values.len() == MOST_FIELDS || value.is_array() || value.is_object() {
-            ignored.push(name);
-            continue;
-        }
-        let value = if let Value::String(text) = value { Value::String(clean(&text, secrets)) } else { value };
-        seen.values.insert(name, value);
-    }
-    if !ignored.is_empty() {
-        seen.facts.insert("fields left out (lists, objects, too many)".to_owned(), tame(&ignored.join(", ")));
-    }
-    seen
-}
-
-/// The end of what a program wrote to standard error, as one harmless line.
-fn last_words(errors: &[u8], secrets: &[Secret]) -> String {
-    // Secrets go before anything is cut: a cut secret would not be recognised.
-    let text = redact(&String::from_utf8_lossy(errors), secrets);
-    let text = text.trim();
-    let skipped = text.chars().count().saturating_sub(SHOWN_ERROR_CHARS);
-    tame(&text.chars().skip(skipped).collect::<String>())
-}
-
-fn clean(text: &str, secrets: &[Secret]) -> String {
-    tame(&redact(text, secrets))
-}
-
-fn redact(text: &str, secrets: &[Secret]) -> String {
-    secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Command, last_words, parse};
+    use super::Command;
     use crate::probe::ProbeCalls as _;
-    use crate::words::secret::Secret;
     use serde_json::{Value, json};
 
     fn check(settings: Value) -> Result<(), String> {
@@ -360,27 +314,5 @@ mod tests {
             let problem = check(settings).unwrap_err();
             assert!(problem.contains(part) && !problem.contains("canary"), "{problem}");
         }
-    }
-
-    #[test]
-    fn output_becomes_scalars_and_secrets_do_not() {
-        let secrets = [Secret::new("canary-9f2c".into())];
-        let seen = parse(br#"{"a": 1, "b": "x canary-9f2c\u001b", "c": [1], "d": null, "canary-9f2c": {}}"#, &secrets);
-        assert_eq!(seen.values.len(), 3);
-        assert_eq!(seen.values["b"], json!("x [secret]\u{fffd}"));
-        assert_eq!(seen.facts["fields left out (lists, objects, too many)"], "c, [secret]");
-        assert!(!format!("{seen:?}").contains("canary"));
-        let seen = parse(b"up canary-9f2c\n", &secrets);
-        assert!(seen.values.is_empty() && !format!("{seen:?}").contains("canary"));
-    }
-
-    #[test]
-    fn last_words_are_short_clean_and_the_last() {
-        let secrets = [Secret::new("canary-9f2c".into())];
-        let errors = format!("{}\x1b[31m canary-9f2c the end\n", "x".repeat(10_000));
-        let said = last_words(errors.as_bytes(), &secrets);
-        assert!(said.ends_with("[31m [secret] the end"), "{said}");
-        assert_eq!(said.chars().count(), super::SHOWN_ERROR_CHARS);
-        assert!(!said.contains('\x1b'));
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: what comes out is data. It is never looked at for references again, never given to a shell, and a secret
 //! leaves only as a [`Secret`]. Only the probe kinds call this module.
 
+use std::error::Error as StdError;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -18,7 +19,7 @@ use crate::cloud::resource::Settings;
 use crate::definition::model::ProbeReason;
 use crate::probe::Miss;
 use crate::probe::target::Target;
-use crate::words::reference::{Template, check_port};
+use crate::words::reference::{Reference, Template, check_port};
 use crate::words::secret::Secret;
 use crate::words::text::tame;
 use crate::words::time::show_duration;
@@ -29,6 +30,22 @@ const LONGEST_SECRET_BYTES: u64 = 64 * 1024;
 /// A miss without observations, its message made harmless.
 pub(crate) fn miss(reason: ProbeReason, message: &str) -> Miss {
     Miss { reason, message: tame(message), observed: None, missing_data: false }
+}
+
+/// The miss for a request to AWS that failed. It says nothing about what was restored, so it is `setup`.
+pub(crate) fn unasked(error: &CloudError) -> Miss {
+    miss(ProbeReason::Setup, &format!("{error}; {}", error.advice()))
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        said = format!("{said}: {cause}");
+        next = cause.source();
+    }
+    said
 }
 
 /// The typed form of a kind's checked settings.
@@ -72,13 +89,18 @@ impl Given {
     /// The text with its references replaced by the values that the engine looked up.
     pub(crate) fn fill(&self, key: &str, target: &Target) -> Result<String, Miss> {
         let template = self.template(key).map_err(|problem| miss(ProbeReason::Setup, &problem))?;
-        template.fill(|reference| target.values.get(&reference.text()).cloned()).map_err(|missing| {
-            let message = format!("`{key}` needs `${{{{ {} }}}}`, which has no value", missing.text());
-            miss(ProbeReason::Setup, &message)
-        })
+        template
+            .fill(|reference| target.values.get(&reference.text()).cloned())
+            .map_err(|reference| valueless(key, &reference))
     }
 
-    /// The same, as a port.
+    /// The text, if it holds no reference: then it is known before anything runs.
+    pub(crate) fn literal(&self) -> Option<String> {
+        let template = Template::parse(&self.text()?).ok()?;
+        template.fill(|_| None).ok()
+    }
+
+    /// The filled text, as a port.
     pub(crate) fn fill_port(&self, key: &str, target: &Target) -> Result<u16, Miss> {
         let text = self.fill(key, target)?;
         port(&text, key).map_err(|problem| miss(ProbeReason::Setup, &problem))
@@ -93,10 +115,46 @@ impl Given {
         }
     }
 
-    fn template(&self, key: &str) -> Result<Template, String> {
+    /// The text, taken apart.
+    pub(crate) fn template(&self, key: &str) -> Result<Template, String> {
         let text = self.text().ok_or_else(|| format!("`{key}` needs text"))?;
         Template::parse(&text).map_err(|bad| format!("`{key}`: {}", bad.message))
     }
+}
+
+/// Whether every text of a value can be filled.
+pub(crate) fn check_data(value: &Value, key: &str) -> Result<(), String> {
+    match value {
+        Value::String(_) => Given(value.clone()).check(key),
+        Value::Array(items) => items.iter().try_for_each(|item| check_data(item, key)),
+        Value::Object(entries) => {
+            entries.iter().try_for_each(|(name, value)| check_data(value, &format!("{key}.{name}")))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
+}
+
+/// A value with the references of its texts replaced. They stay texts.
+pub(crate) fn fill_data(value: &Value, key: &str, target: &Target) -> Result<Value, Miss> {
+    Ok(match value {
+        Value::String(_) => Given(value.clone()).fill(key, target)?.into(),
+        Value::Array(items) => {
+            let filled: Result<Vec<Value>, Miss> = items.iter().map(|item| fill_data(item, key, target)).collect();
+            filled?.into()
+        }
+        Value::Object(entries) => {
+            let fill = |(name, value): (&String, &Value)| -> Result<(String, Value), Miss> {
+                Ok((name.clone(), fill_data(value, &format!("{key}.{name}"), target)?))
+            };
+            Value::Object(entries.iter().map(fill).collect::<Result<Settings, Miss>>()?)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    })
+}
+
+/// The miss for a reference that nothing is known for.
+pub(crate) fn valueless(key: &str, reference: &Reference) -> Miss {
+    miss(ProbeReason::Setup, &format!("`{key}` needs `${{{{ {reference} }}}}`, which has no value"))
 }
 
 fn port(text: &str, key: &str) -> Result<u16, String> {

@@ -4,12 +4,21 @@
 //! owns that. Adding a kind: CONTRIBUTING, "Add a probe".
 
 pub mod command;
+pub mod describe;
+pub mod dynamodb;
 pub mod expect;
+pub mod http;
 pub mod input;
+pub mod lambda;
+mod output;
 pub mod reach;
+mod reading;
+pub mod s3;
 pub mod sql;
+pub mod ssm;
 pub mod target;
 pub mod tcp;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -81,5 +90,14 @@ pub fn kind(kind: ProbeKind) -> &'static dyn ProbeCalls {
         ProbeKind::Tcp => &tcp::Tcp,
         ProbeKind::Sql => &sql::Sql,
         ProbeKind::Command => &command::Command,
+        ProbeKind::Http => &http::Http,
+        ProbeKind::Describe => &describe::Describe,
+        ProbeKind::DynamoDb => &dynamodb::DynamoDb,
+        ProbeKind::S3 => &s3::S3,
+        ProbeKind::Ssm => &ssm::Ssm,
+        ProbeKind::Lambda => &lambda::Lambda,
     }
 }
+
+/// The kinds that can do something, and so can be an action.
+pub const DOERS: &[ProbeKind] = &[ProbeKind::Command, ProbeKind::Http, ProbeKind::Ssm, ProbeKind::Lambda];

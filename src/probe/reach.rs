@@ -3,7 +3,8 @@
 //! Invariant: a probe never reaches this machine, its links or a metadata service (design section 10.11) unless
 //! address *and* port are the endpoint that the API gave for this run's resource. The check is made on every address
 //! that a name resolves to, and the connection goes to the checked address: nothing is resolved a second time.
-//! Private networks are fine, restored databases live there. Used by `tcp` and `sql`.
+//! An endpoint without a port (an instance) is allowed at every port of its own address. Private networks are fine,
+//! restored databases live there. Used by `tcp`, `sql` and `http`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -19,32 +20,58 @@ use crate::probe::target::Target;
 /// Addresses of one name that are looked at; the rest is not tried.
 const MOST_ADDRESSES: usize = 16;
 
+/// One place to connect to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// A DNS name or an address; an IPv6 address may have its brackets.
+    pub(crate) host: String,
+    /// TCP port.
+    pub(crate) port: u16,
+}
+
 /// Host and port of a probe: its own settings, else the endpoint that the API gave.
 ///
 /// # Errors
 /// A `setup` miss when neither says where.
-pub(crate) fn destination(host: Option<&Given>, port: Option<&Given>, target: &Target) -> Result<Endpoint, Miss> {
-    let unknown = |key: &str| {
-        let message = format!("the restored resource has no endpoint; say where to connect with `{key}`");
-        miss(ProbeReason::Setup, &message)
-    };
-    let endpoint = target.endpoint.as_ref();
-    let host = match host {
-        Some(given) => given.fill("host", target)?,
-        None => endpoint.map(|known| known.host.clone()).ok_or_else(|| unknown("host"))?,
-    };
-    let port = match port {
-        Some(given) => given.fill_port("port", target)?,
-        None => endpoint.map(|known| known.port).ok_or_else(|| unknown("port"))?,
-    };
-    Ok(Endpoint { host, port })
+pub(crate) fn destination(host: Option<&Given>, port: Option<&Given>, target: &Target) -> Result<Place, Miss> {
+    let host = host_of(host, target)?;
+    let port = port_of(port, target)?.ok_or_else(|| {
+        let message = "the service gives no port of the restored resource; say where to connect with `port`";
+        miss(ProbeReason::Setup, message)
+    })?;
+    Ok(Place { host, port })
+}
+
+/// The host alone.
+///
+/// # Errors
+/// As [`destination`].
+pub(crate) fn host_of(host: Option<&Given>, target: &Target) -> Result<String, Miss> {
+    if let Some(given) = host {
+        return given.fill("host", target);
+    }
+    target.endpoint.as_ref().map(|known| known.host.clone()).ok_or_else(|| {
+        let message = "the restored resource has no endpoint; say where to connect with `host`";
+        miss(ProbeReason::Setup, message)
+    })
+}
+
+/// The port alone; none where neither says it.
+///
+/// # Errors
+/// A `setup` miss when the setting is no port.
+pub(crate) fn port_of(port: Option<&Given>, target: &Target) -> Result<Option<u16>, Miss> {
+    match port {
+        Some(given) => given.fill_port("port", target).map(Some),
+        None => Ok(target.endpoint.as_ref().and_then(|known| known.port)),
+    }
 }
 
 /// The addresses of `place`, each allowed.
 ///
 /// # Errors
 /// `connection` when the name does not resolve, `setup` when it is no name or one of its addresses is not allowed.
-pub(crate) async fn addresses(place: &Endpoint, given: Option<&Endpoint>) -> Result<Vec<SocketAddr>, Miss> {
+pub(crate) async fn addresses(place: &Place, given: Option<&Endpoint>) -> Result<Vec<SocketAddr>, Miss> {
     let host = place.host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(&place.host);
     if host.is_empty() || host.len() > 253 || host.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(miss(ProbeReason::Setup, &format!("`{}` is not a host", place.host)));
@@ -94,7 +121,9 @@ pub(crate) async fn connect(addresses: &[SocketAddr], timeout: Duration) -> Resu
 #[must_use]
 pub fn refused(address: SocketAddr, given: Option<&Endpoint>) -> Option<&'static str> {
     let why = forbidden(address.ip())?;
-    let is_given = given.is_some_and(|endpoint| endpoint.port == address.port() && names(&endpoint.host, address.ip()));
+    let is_given = given.is_some_and(|endpoint| {
+        endpoint.port.is_none_or(|port| port == address.port()) && names(&endpoint.host, address.ip())
+    });
     if is_given { None } else { Some(why) }
 }
 
@@ -162,7 +191,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{addresses, refused};
+    use super::{Place, addresses, refused};
     use crate::cloud::resource::Endpoint;
     use crate::definition::model::ProbeReason;
 
@@ -200,7 +229,11 @@ mod tests {
     ];
 
     fn endpoint(host: &str, port: u16) -> Endpoint {
-        Endpoint { host: host.to_owned(), port }
+        Endpoint { host: host.to_owned(), port: Some(port) }
+    }
+
+    fn place(host: &str) -> Place {
+        Place { host: host.to_owned(), port: 80 }
     }
 
     #[test]
@@ -233,14 +266,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_endpoint_without_a_port_is_allowed_at_every_port_of_its_own_address() {
+        let given = Endpoint { host: "127.0.0.1".to_owned(), port: None };
+        for (address, allowed) in [("127.0.0.1:22", true), ("127.0.0.1:8080", true), ("127.0.0.2:22", false)] {
+            assert_eq!(refused(address.parse().unwrap(), Some(&given)).is_none(), allowed, "{address}");
+        }
+    }
+
     #[tokio::test]
     async fn addresses_are_checked_and_hosts_must_be_hosts() {
-        let refused = addresses(&endpoint("127.0.0.1", 80), None).await.unwrap_err();
+        let refused = addresses(&place("127.0.0.1"), None).await.unwrap_err();
         assert_eq!(refused.reason, ProbeReason::Setup);
         assert!(refused.message.contains("this machine itself"), "{}", refused.message);
         for host in ["", "a b", "a\nb", "[]"] {
-            assert_eq!(addresses(&endpoint(host, 80), None).await.unwrap_err().reason, ProbeReason::Setup, "{host:?}");
+            assert_eq!(addresses(&place(host), None).await.unwrap_err().reason, ProbeReason::Setup, "{host:?}");
         }
-        assert_eq!(addresses(&endpoint("[10.0.0.1]", 80), None).await.unwrap().len(), 1);
+        assert_eq!(addresses(&place("[10.0.0.1]"), None).await.unwrap().len(), 1);
     }
 }

@@ -7,9 +7,9 @@ use crate::cloud::resource::Types;
 use crate::journal::event::{Class, Failure, GoneProof, Recorded, StepEnd};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::measure::{Measure, RestoreMeasures};
-use crate::journal::state::{State, StepState};
+use crate::journal::state::{ActionState, State, StepState};
 use crate::journal::verdict::Reason;
-use crate::plan::step::Step;
+use crate::plan::step::{Step, Work};
 use crate::report::facts::restore::made_arn;
 use crate::report::facts::steps::{attempts, status, took};
 use crate::report::facts::teardown::existence_word;
@@ -32,6 +32,7 @@ pub const VERSION: u32 = 1;
 ///  "measures":{"rto":{"seconds":1260,"target_seconds":3600,"met":true},"rpo":{},"copy_lag":{},"data_age":{}},
 ///  "steps":[{"id":"pick.orders","kind":"pick","status":"passed","seconds":1.2,"attempts":1}],
 ///  "created":[{"arn":"…","type":"rds","removed":true,"state":"gone"}],
+///  "gates":{"go":{"approved":true,"by":"…","at":"…","note":"…"}},"actions":{"configure":{"attempts":1,"undone":true}},
 ///  "failure":null,"failures":[],
 ///  "restores":{"orders":{"measures":{},"recovery_point":"…","job":"…","arn":"…"}}}
 /// ```
@@ -58,6 +59,8 @@ pub fn summary(state: &State, evidence: Option<&str>) -> Value {
         "measures": measures(state),
         "steps": state.started.plan.steps.iter().map(|one| step(state, one)).collect::<Vec<Value>>(),
         "created": state.ledger.iter().filter_map(|(name, entry)| created(state, name, entry)).collect::<Vec<Value>>(),
+        "gates": state.gates.iter().map(|(name, (_, answer))| (name.to_string(), json!(answer))).collect::<Map<_, _>>(),
+        "actions": actions(state),
         "failure": decided,
         "failures": failures,
         "restores": restores,
@@ -78,7 +81,11 @@ pub fn report(state: &State, events: &[Recorded], types: Types) -> Value {
 fn measures(state: &State) -> Value {
     if let Some((_, conclusion)) = &state.concluded {
         let all = &conclusion.measures;
-        return four([&all.rto, &all.rpo, &all.copy_lag, &all.data_age]);
+        let mut value = four([&all.rto, &all.rpo, &all.copy_lag, &all.data_age]);
+        if let (Some(skew), Value::Object(fields)) = (&all.skew, &mut value) {
+            fields.insert("skew".to_owned(), measure(skew));
+        }
+        return value;
     }
     let objectives = &state.started.plan.definition.objectives;
     let pending =
@@ -132,6 +139,17 @@ fn created(state: &State, name: &Name, entry: &Entry) -> Option<Value> {
         "removed": existence == Existence::Gone,
         "state": existence_word(existence),
     }))
+}
+
+/// What was done, and whether it was undone (null where there is no undo).
+fn actions(state: &State) -> Value {
+    let owed = state.owed_undos();
+    let one = |(name, done): (&Name, &ActionState)| {
+        let undo = state.started.plan.definition.actions.get(name).and_then(|action| action.undo.as_ref());
+        let undone = undo.map(|_| !owed.contains(&Work::Undo(name.clone()).id()));
+        (name.to_string(), json!({ "attempts": done.tried.len(), "undone": undone }))
+    };
+    state.actions.iter().map(one).collect::<Map<_, _>>().into()
 }
 
 fn restore(state: &State, name: &Name) -> Value {

@@ -26,8 +26,9 @@ use crate::report::markdown;
 use crate::words::id::Name;
 
 /// The templates that are built in: the same files that a user can copy and change.
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("default", include_str!("../../runbooks/default.md.hbs")),
+    ("partials/actions", include_str!("../../runbooks/partials/actions.md.hbs")),
     ("partials/by-hand", include_str!("../../runbooks/partials/by-hand.md.hbs")),
     ("partials/limits", include_str!("../../runbooks/partials/limits.md.hbs")),
     ("partials/probes", include_str!("../../runbooks/partials/probes.md.hbs")),

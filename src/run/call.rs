@@ -21,22 +21,32 @@ pub enum Call {
     Pick(Name),
     /// Read what the restore's metadata needs, and see that the name is free.
     Prepare(Name),
+    /// Make what the restore job needs to find.
+    Lay(Name),
     /// Start the restore job.
     Start(Name),
     /// Look for a restore job whose start was never answered.
     Find(Name),
     /// Look at the restore job.
     LookAtJob(Name),
+    /// Look for the thing that no restore job names.
+    Search(Name),
     /// Read the tags that the restored resource inherited.
     ReadTags(Name),
     /// Take the inherited tags off, put the drill's on.
     Stamp(Name),
     /// Look at the restored resource, while it is awaited.
     Observe(Name),
+    /// Add what is missing before the restored resource is usable.
+    Finish(Name),
     /// One attempt of a probe.
     Probe(Name),
     /// One attempt of its negative control.
     Control(Name),
+    /// One attempt of an action.
+    Act(Name),
+    /// One attempt of an action's undo.
+    Undo(Name),
     /// Look at the restored resource, while it is removed; read its tags where they are the witness.
     Survey(Name),
     /// Switch deletion protection off.
@@ -48,10 +58,22 @@ pub enum Call {
 }
 
 impl Call {
-    /// Whether it may change something in the cloud: then it is never dropped half-way.
+    /// Whether it may change something in the cloud: then it is never dropped half-way. What an action began goes on
+    /// elsewhere when nobody waits for it any more: its undo would come too early.
     #[must_use]
     pub fn changes(&self) -> bool {
-        matches!(self, Self::Start(_) | Self::Stamp(_) | Self::Unprotect(_) | Self::Remove(_) | Self::WriteReport)
+        matches!(
+            self,
+            Self::Lay(_)
+                | Self::Start(_)
+                | Self::Stamp(_)
+                | Self::Finish(_)
+                | Self::Act(_)
+                | Self::Undo(_)
+                | Self::Unprotect(_)
+                | Self::Remove(_)
+                | Self::WriteReport
+        )
     }
 }
 
@@ -72,14 +94,19 @@ pub fn begin(
         Call::Preflight => step::preflight::look(step, state, services),
         Call::Pick(name) => step::pick::pick(step, name, state, services),
         Call::Prepare(name) => step::restore::prepare(step, name, state, services),
+        Call::Lay(name) => step::restore::lay(step, name, state, services),
         Call::Start(name) => step::restore::start(step, name, state, services),
         Call::Find(name) => step::restore::find(step, name, state, services),
         Call::LookAtJob(name) => step::restore::look_at_job(step, name, state, services),
+        Call::Search(name) => step::restore::search(step, name, state, services),
         Call::ReadTags(name) => step::ready::read_tags(step, name, state, services),
         Call::Stamp(name) => step::ready::stamp(name, state, services),
+        Call::Finish(name) => step::finish::ask(step, name, state, services),
         Call::Observe(name) => step::ready::observe(step, name, state, services),
         Call::Probe(name) => step::probe::attempt(step, name, state, services, false),
         Call::Control(name) => step::probe::attempt(step, name, state, services, true),
+        Call::Act(name) => step::action::act(step, name, state, services),
+        Call::Undo(name) => step::action::undo(step, name, state, services),
         Call::Survey(name) => step::teardown::survey(step, name, state, services),
         Call::Unprotect(name) => step::teardown::unprotect(step, name, state, services),
         Call::Remove(name) => step::teardown::remove(step, name, state, services),

@@ -103,7 +103,8 @@ impl Situation<'_> {
                     return Next::record(cancelled(step, by));
                 }
                 let deadline = *since + step.timeout;
-                if self.now >= deadline && is_forward(&step.work) {
+                let answered = matches!(&step.work, Work::Gate(name) if self.state.gates.contains_key(name));
+                if self.now >= deadline && is_forward(&step.work) && !answered {
                     return Next::record(step::too_late(step, self.state));
                 }
                 let next = match paused_until(running) {
@@ -124,7 +125,11 @@ impl Situation<'_> {
             Work::Pick(name) => step::pick::next(self, step, name),
             Work::Restore(name) => step::restore::next(self, step, name, since),
             Work::Ready(name) => step::ready::next(self, step, name, since),
+            Work::Finish(name) => step::finish::next(self, step, name, since),
             Work::Probe(name) => step::probe::next(self, step, name),
+            Work::Action(name) => step::action::next(self, step, name),
+            Work::Gate(name) => step::gate::next(self, step, name, since),
+            Work::Undo(name) => step::action::next_undo(self, step, name, since),
             Work::Teardown(name) => step::teardown::next(self, step, name, since),
             Work::Report => step::report::next(self, step),
         }
@@ -170,7 +175,7 @@ impl Situation<'_> {
 }
 
 fn is_forward(work: &Work) -> bool {
-    !matches!(work, Work::Teardown(_) | Work::Report)
+    !matches!(work, Work::Teardown(_) | Work::Undo(_) | Work::Report)
 }
 
 fn how(end: &StepEnd) -> &'static str {

@@ -12,26 +12,29 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use crate::journal::event::{CancelBy, Class, Event, Recorded};
-use crate::journal::state::{Illegal, State};
+use crate::journal::event::{CancelBy, Class, Event, GateAnswer, Recorded};
+use crate::journal::ledger::Entry;
+use crate::journal::state::{Illegal, State, StepState};
 use crate::journal::store::{Append, StoreError};
 use crate::plan::step::{Step, Work};
 use crate::run::call::{Call, begin, failed};
 use crate::run::decide::{Next, Situation};
 use crate::run::pace::Looked;
 use crate::run::services::Services;
-use crate::words::id::StepId;
+use crate::words::id::{Name, StepId};
 
 /// Real time between two looks for `drill cancel`.
 const CANCEL_LOOK: Duration = Duration::from_millis(500);
 
 /// What a person asks of a run under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
     /// First Ctrl-C, SIGTERM: cancel, tear down.
     Cancel,
     /// Second Ctrl-C: stop at once.
     Stop,
+    /// A person at the terminal answered a gate.
+    Answer { gate: Name, answer: GateAnswer },
 }
 
 /// Whoever shows a run.
@@ -123,6 +126,8 @@ struct Driver<'a> {
 impl Driver<'_> {
     async fn run(mut self, signals: &mut mpsc::Receiver<Signal>) -> Result<Ended, DriveError> {
         let mut cancel_look = tokio::time::interval(CANCEL_LOOK);
+        // What was said while nobody drove the run counts before anything is decided.
+        self.look_for_cancel()?;
         let mut listening = true;
         loop {
             let wake = self.decide()?;
@@ -141,6 +146,7 @@ impl Driver<'_> {
                 signal = signals.recv(), if listening => match signal {
                     Some(Signal::Cancel) => self.asked_to_end()?,
                     Some(Signal::Stop) => return Ok(Ended::Stopped(Box::new(self.state))),
+                    Some(Signal::Answer { gate, answer }) => self.answered(gate, answer)?,
                     None => listening = false,
                 },
                 Some(ended) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.call_ended(ended)?,
@@ -154,7 +160,8 @@ impl Driver<'_> {
     fn end(self) -> Result<Ended, DriveError> {
         let Some(source) = self.broken else { return Ok(Ended::Concluded(Box::new(self.state))) };
         let left = self.state.ledger.values().filter(|entry| entry.gone.is_none());
-        Err(DriveError::Journal { left: left.map(|entry| entry.intended.expected.arn.to_string()).collect(), source })
+        let undos = self.state.owed_undos().into_iter().map(|step| format!("what `{step}` undoes"));
+        Err(DriveError::Journal { left: left.map(Entry::label).chain(undos).collect(), source })
     }
 
     fn is_over(&self) -> bool {
@@ -283,7 +290,8 @@ impl Driver<'_> {
         if self.state.cancelled.is_none() {
             self.happened(self.now(), Event::CancelRequested { by })?;
         }
-        let forward = |call: &&UnderWay| !call.call.changes() && !call.step.as_str().starts_with("teardown");
+        let backward = |step: &str| step.starts_with("teardown") || step.starts_with("undo");
+        let forward = |call: &&UnderWay| !call.call.changes() && !backward(call.step.as_str());
         for call in self.under_way.values().filter(forward) {
             call.abort.abort();
         }
@@ -299,7 +307,27 @@ impl Driver<'_> {
         self.happened(self.now(), Event::Warned { step: Work::Report.id(), text })
     }
 
+    /// Only the first answer at a gate that is open counts.
+    fn answered(&mut self, gate: Name, answer: GateAnswer) -> Result<(), Illegal> {
+        let open = matches!(self.state.step(&Work::Gate(gate.clone())), StepState::Running { .. });
+        if open && !self.state.gates.contains_key(&gate) {
+            self.happened(self.now(), Event::GateAnswered { gate, answer })?;
+        }
+        Ok(())
+    }
+
+    fn look_for_answers(&mut self) -> Result<(), Illegal> {
+        if self.state.started.plan.definition.gates.is_empty() || self.broken.is_some() {
+            return Ok(());
+        }
+        for (gate, answer) in self.journal.answers().unwrap_or_default() {
+            self.answered(gate, answer)?;
+        }
+        Ok(())
+    }
+
     fn look_for_cancel(&mut self) -> Result<(), Illegal> {
+        self.look_for_answers()?;
         if self.state.cancelled.is_none() && self.broken.is_none() && self.journal.cancel_requested().unwrap_or(false) {
             self.cancel(CancelBy::Command)?;
         }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cloud::Cloud;
-use crate::cloud::resource::Types;
+use crate::cloud::resource::{ResourceCalls, Types};
+use crate::run::other::OtherCalls;
+use crate::words::kind::ResourceKind;
 use crate::words::time::Clock;
 
 /// The outside of a run.
@@ -26,4 +28,12 @@ pub struct Services {
     pub environment: fn(&str) -> Option<String>,
     /// Where the run's report is written.
     pub evidence: PathBuf,
+}
+
+impl Services {
+    /// The calls of a type. For [`ResourceKind::Other`] they are what the definition says.
+    #[must_use]
+    pub fn calls(&self, kind: ResourceKind) -> Arc<dyn ResourceCalls> {
+        (self.cloud.resources)(kind).unwrap_or_else(|| Arc::new(OtherCalls::new(self)))
+    }
 }

@@ -11,6 +11,9 @@ use crate::sandbox::clock::later;
 use crate::sandbox::file::Span;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::seed::{Seed, Stream};
+use crate::sandbox::service::{prefixes, protocol_of};
+use crate::sandbox::thing::every;
+use crate::words::text::tame;
 
 /// A fault. `operation`, `region` and `resource` narrow it down; `after`, `times`, `probability`, `from` and `until` say
 /// which of the matching requests or jobs it hits.
@@ -104,7 +107,7 @@ pub enum What {
     MissingGrant,
     /// The destination has no default VPC.
     NoDefaultVpc,
-    /// `rds:DeleteDBInstance` is denied.
+    /// Deleting what a restore made, such as `rds:DeleteDBInstance`, is denied.
     DenyDelete,
 }
 
@@ -181,21 +184,18 @@ impl Fault {
         if self.what == What::Unreachable && self.region.is_none() {
             return Err("the fault `unreachable` needs `region`".to_owned());
         }
-        if self.operation.as_ref().is_some_and(|operation| !operation.contains(':')) {
-            return Err("a fault's `operation` is written like `rds:DeleteDBInstance` or `rds:*`".to_owned());
-        }
-        Ok(())
+        self.operation.as_deref().map_or(Ok(()), sense_of_operation)
     }
 
     fn reaches(&self, operation: &str, region: &str) -> bool {
-        let wanted = match self.what {
-            What::DenyDelete => Some("rds:DeleteDBInstance"),
-            _ => self.operation.as_deref(),
+        let operation_fits = match (self.what, self.operation.as_deref()) {
+            (What::DenyDelete, _) => every().any(|kind| kind.deletions().contains(&operation)),
+            (_, None) => true,
+            (_, Some(wanted)) => match wanted.strip_suffix('*') {
+                Some(prefix) => operation.starts_with(prefix),
+                None => operation == wanted,
+            },
         };
-        let operation_fits = wanted.is_none_or(|wanted| match wanted.strip_suffix('*') {
-            Some(prefix) => operation.starts_with(prefix),
-            None => operation == wanted,
-        });
         operation_fits && self.region.as_deref().is_none_or(|wanted| wanted == region)
     }
 
@@ -306,6 +306,19 @@ impl Entry {
     }
 }
 
+/// A name that no service knows would never be hit, and nobody would notice.
+fn sense_of_operation(operation: &str) -> Result<(), String> {
+    let Some((prefix, _)) = operation.split_once(':') else {
+        return Err("a fault's `operation` is written like `rds:DeleteDBInstance` or `rds:*`".to_owned());
+    };
+    let known = prefixes();
+    if known.contains(&prefix) {
+        return Ok(());
+    }
+    let prefix = tame(prefix);
+    Err(format!("a fault's `operation` names the service `{prefix}`; the simulated AWS knows: {}", known.join(", ")))
+}
+
 fn is_of_wire(what: What) -> bool {
     matches!(
         what,
@@ -327,17 +340,20 @@ fn is_of_job(what: What) -> bool {
 }
 
 fn mischief(fault: &Fault, operation: &str) -> Mischief {
+    let protocol = protocol_of(operation);
     match fault.what {
-        What::Throttle => Mischief::Refuse(Failure::throttled(operation)),
+        What::Throttle => Mischief::Refuse(Failure::throttled(protocol)),
         What::Error500 => Mischief::Refuse(Failure::internal()),
-        What::ExpiredToken => Mischief::Refuse(Failure::expired(operation)),
+        What::ExpiredToken => Mischief::Refuse(Failure::expired(protocol)),
         What::ResetAfter => Mischief::CutAfter,
         What::Timeout => Mischief::Silence,
         What::Slow => Mischief::Late(match fault.lasts {
             Some(Lasting::For(span)) => span.0,
             _ => jiff::SignedDuration::from_secs(60),
         }),
-        What::AccessDenied | What::DenyDelete => Mischief::Refuse(Failure::denied(operation, fault.message.as_deref())),
+        What::AccessDenied | What::DenyDelete => {
+            Mischief::Refuse(Failure::denied(protocol, operation, fault.message.as_deref()))
+        }
         _ => Mischief::CutBefore,
     }
 }
@@ -358,6 +374,14 @@ mod tests {
         let hits: Vec<bool> =
             (0..4).map(|_| faults.on_request("rds:DescribeDBInstances", "eu-west-1", now).is_some()).collect();
         assert_eq!(hits, [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_fault_of_no_service_is_a_mistake() {
+        assert!(Fault::new(What::Throttle).on("rds:*").sense().is_ok());
+        let error = Fault::new(What::Throttle).on("rsd:DeleteDBInstance").sense().unwrap_err();
+        assert!(error.contains("`rsd`") && error.contains("backup, ec2"), "{error}");
+        assert!(Fault::new(What::Throttle).on("DeleteDBInstance").sense().is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::sandbox::fault::Fault;
+use crate::sandbox::resource_file::{KnownResource, ResourceFile};
 use crate::sandbox::spec::Quotas;
 use crate::words::text::tame;
 use crate::words::time::{parse_duration, show_duration};
@@ -67,39 +68,6 @@ pub struct WorldFile {
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
-}
-
-/// One resource of the world.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ResourceFile {
-    /// Allocated storage, such as `120GiB`.
-    #[serde(default)]
-    pub size: Option<Size>,
-    /// The engine's version, such as `16.6`.
-    #[serde(default)]
-    pub engine_version: Option<String>,
-    /// The source's instance class.
-    #[serde(default)]
-    pub instance_class: Option<String>,
-    /// Tags of the source; a restored instance carries them too (facts 1.6.1).
-    #[serde(default)]
-    pub tags: Option<BTreeMap<String, String>>,
-    /// Whether the source refuses deletion; a restored instance inherits it.
-    #[serde(default)]
-    pub deletion_protection: Option<bool>,
-    /// How its restores go.
-    #[serde(default)]
-    pub restore: Option<RestoreFile>,
-    /// What is in it.
-    #[serde(default)]
-    pub data: Option<DataFile>,
-    /// Database users with fixed passwords, for probes that read theirs from `env:` or `file:`.
-    #[serde(default)]
-    pub users: BTreeMap<String, String>,
-    /// The newest copy in the destination vault.
-    #[serde(default)]
-    pub newest_copy: Option<NewestCopy>,
 }
 
 /// How restores of a resource go.
@@ -196,17 +164,21 @@ impl WorldFile {
         Ok(world)
     }
 
-    /// Whether every resource that the file and its faults name is one of `known`, the restores of the definition.
+    /// Whether every resource that the file and its faults name is one of `known`, the restores of the definition, and
+    /// whether what it says of each fits the resource's kind.
     ///
     /// # Errors
     /// Names the first that is not.
-    pub fn check(&self, file: &str, known: &[String]) -> Result<(), WorldFileError> {
+    pub fn check(&self, file: &str, known: &[KnownResource]) -> Result<(), WorldFileError> {
+        let senseless = |message: String| WorldFileError::Senseless { file: file.to_owned(), message };
         let named = self.resources.keys().chain(self.faults.iter().filter_map(|fault| fault.resource.as_ref()));
         for name in named {
-            if !known.contains(name) {
-                let message = format!("`{name}` is not a restore of the definition, which has: {}", known.join(", "));
-                return Err(WorldFileError::Senseless { file: file.to_owned(), message });
-            }
+            let Some(restore) = known.iter().find(|restore| restore.name == *name) else {
+                let all = known.iter().map(|restore| restore.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(senseless(format!("`{name}` is not a restore of the definition, which has: {all}")));
+            };
+            let fits = self.resources.get(name).map_or(Ok(()), |resource| resource.fits(restore.kind));
+            fits.map_err(|problem| senseless(format!("in `{name}`, {problem}")))?;
         }
         Ok(())
     }
@@ -219,6 +191,7 @@ impl WorldFile {
             return Err("`speed` must be a number above 0".to_owned());
         }
         for (name, resource) in &self.resources {
+            resource.sense().map_err(|problem| format!("in `{name}`, {problem}"))?;
             for write in resource.data.iter().flat_map(|data| &data.writes) {
                 write.sense().map_err(|problem| format!("a write of `{name}` {problem}"))?;
             }
@@ -338,8 +311,11 @@ impl<'de> Deserialize<'de> for Size {
 
 #[cfg(test)]
 mod tests {
-    use super::{Moment, WorldFile};
     use jiff::SignedDuration;
+
+    use super::{Moment, WorldFile};
+    use crate::sandbox::resource_file::KnownResource;
+    use crate::words::kind::ResourceKind;
 
     #[test]
     fn a_full_file_is_read() {
@@ -351,8 +327,9 @@ mod tests {
         let orders = &world.resources["orders"];
         assert_eq!(orders.size.unwrap().gib(), 120);
         assert_eq!(orders.data.as_ref().unwrap().writes[0].at, Some(Moment::Ago(SignedDuration::from_hours(90 * 24))));
-        assert!(world.check("w.yaml", &["orders".to_owned()]).is_ok());
-        assert!(world.check("w.yaml", &["billing".to_owned()]).is_err());
+        let known = |name: &str| KnownResource { name: name.to_owned(), kind: ResourceKind::Rds };
+        assert!(world.check("w.yaml", &[known("orders")]).is_ok());
+        assert!(world.check("w.yaml", &[known("billing")]).is_err());
     }
 
     #[test]
@@ -360,6 +337,10 @@ mod tests {
         let error =
             WorldFile::read("w.yaml", "version: 1\nresources:\n  orders: {sise: 120GiB}\n").unwrap_err().to_string();
         assert!(error.starts_with("w.yaml:3:"), "{error}");
+        assert!(error.contains("`sise`") && error.contains("`size`"), "{error}");
+        let error =
+            WorldFile::read("w.yaml", "version: 1\nfaults: [{what: slow, operation: \"rsd:X\"}]\n").unwrap_err();
+        assert!(error.to_string().contains("`rsd`"), "{error}");
         for text in ["version: 2\n", "version: 1\nspeed: 0\n", "version: 1\nfaults: [{what: gremlins}]\n", "- 1\n", ""]
         {
             assert!(WorldFile::read("w.yaml", text).is_err(), "{text}");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::physics::automated_backup_arn;
-use crate::sandbox::world::{Instance, Site, World};
+use crate::sandbox::thing::Shelf;
+use crate::sandbox::world::World;
 
 /// The whole world, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,9 +90,9 @@ impl Inventory {
 
 /// Looks at an advanced world.
 pub(crate) fn take(world: &World) -> Inventory {
-    let things = world.sites.values().flat_map(things).collect();
-    let jobs = world.sites.iter().flat_map(|(place, site)| {
-        site.restore_jobs.iter().map(move |job| JobRecord {
+    let things = world.sites.values().flat_map(|site| site.shelves.each().flat_map(Shelf::things)).collect();
+    let jobs = world.sites.values().flat_map(|site| {
+        site.restore_jobs.iter().map(|job| JobRecord {
             id: job.id.clone(),
             point: job.point.clone(),
             metadata: job.metadata.clone(),
@@ -100,53 +100,10 @@ pub(crate) fn take(world: &World) -> Inventory {
             message: job.message.clone(),
             created_at: job.created,
             token: job.token.clone(),
-            makes: job
-                .wish
-                .as_ref()
-                .map(|wish| format!("arn:aws:rds:{}:{}:db:{}", place.region, place.account, wish.identifier)),
+            makes: job.making.as_ref().map(|making| making.arn()),
         })
     });
     let mut restore_jobs: Vec<JobRecord> = jobs.collect();
     restore_jobs.sort_by_key(|job| job.created_at);
     Inventory { now: world.now, things, restore_jobs, calls: world.calls.clone() }
-}
-
-fn things(site: &Site) -> Vec<Thing> {
-    let mut things: Vec<Thing> = site.instances.values().flat_map(of_instance).collect();
-    things.extend(site.snapshots.iter().map(|snapshot| Thing {
-        arn: snapshot.arn.clone(),
-        kind: "rds:snapshot".to_owned(),
-        state: "available".to_owned(),
-        made_by_restore_job: snapshot.made_by.clone(),
-        tags: BTreeMap::new(),
-    }));
-    things.extend(site.automated_backups.iter().map(|backup| Thing {
-        arn: backup.arn.clone(),
-        kind: "rds:auto-backup".to_owned(),
-        state: "retained".to_owned(),
-        made_by_restore_job: backup.made_by.clone(),
-        tags: BTreeMap::new(),
-    }));
-    things
-}
-
-fn of_instance(instance: &Instance) -> Vec<Thing> {
-    let db = Thing {
-        arn: instance.arn.clone(),
-        kind: "rds:db".to_owned(),
-        state: instance.status.to_owned(),
-        made_by_restore_job: instance.made_by.clone(),
-        tags: instance.tags.clone(),
-    };
-    if instance.settings.retention_days == 0 || instance.status == "creating" {
-        return vec![db];
-    }
-    let backup = Thing {
-        arn: automated_backup_arn(instance),
-        kind: "rds:auto-backup".to_owned(),
-        state: "active".to_owned(),
-        tags: BTreeMap::new(),
-        ..db.clone()
-    };
-    vec![db, backup]
 }

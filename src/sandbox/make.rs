@@ -10,14 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::sandbox::clock::{earlier, later};
 use crate::sandbox::fault::{Fault, Faults, What};
 use crate::sandbox::network;
-use crate::sandbox::network::{SOURCE_OPTION_GROUP, SOURCE_PARAMETER_GROUP, SOURCE_SUBNET_GROUP};
 use crate::sandbox::rates::Buckets;
-use crate::sandbox::restore::default_group;
 use crate::sandbox::seed::{Seed, Stream};
 use crate::sandbox::spec::{Credential, Place, ResourceSpec, SecretHome, WorldSpec};
-use crate::sandbox::world::{
-    CopyJob, Database, Databases, Instance, InstanceSettings, Key, Point, StoredSecret, Vault, World,
-};
+use crate::sandbox::thing::database::Databases;
+use crate::sandbox::thing::{self, Copied};
+use crate::sandbox::world::{CopyJob, Key, Point, StoredSecret, Vault, World};
 
 /// Nightly recovery points are kept this long.
 const RETENTION_DAYS: u32 = 35;
@@ -96,20 +94,10 @@ fn add_resource(world: &mut World, spec: &Arc<ResourceSpec>) {
     let vault_arn = add_vault(world, &spec.destination, spec.vault.as_str());
     world.roles.insert(spec.restore_role.to_string());
     network::add(world, spec);
-    for place in [&spec.source, &spec.destination] {
-        let site = world.site(place);
-        site.parameter_groups.insert(default_group(&spec.engine_version, "default.postgres"));
-        site.option_groups.insert(default_group(&spec.engine_version, "default:postgres-"));
-    }
-    let site = world.site(&spec.source);
-    site.parameter_groups.insert(SOURCE_PARAMETER_GROUP.to_owned());
-    site.option_groups.insert(SOURCE_OPTION_GROUP.to_owned());
-    network::add_source_group(site, &spec.source);
-    let site = world.site(&spec.destination);
-    site.parameter_groups.extend(spec.parameter_group.clone());
-    site.option_groups.extend(spec.option_group.clone());
+    spec.physics().add_source(world, spec);
+    thing::lambda::add_named(world, spec);
+    thing::ec2::add_named(world, spec);
     add_secrets(world, spec);
-    add_source_instance(world, spec);
     let vaults = Vaults { source: source_vault, source_arn: source_vault_arn, destination_arn: vault_arn };
     add_points(world, spec, &vaults);
 }
@@ -131,60 +119,6 @@ fn add_vault(world: &mut World, place: &Place, name: &str) -> String {
         site.vaults.insert(name.to_owned(), Vault { arn: arn.clone(), key, created });
     }
     arn
-}
-
-fn add_source_instance(world: &mut World, spec: &Arc<ResourceSpec>) {
-    let id = spec.arn.name().to_owned();
-    if world.site(&spec.source).instances.contains_key(&id) {
-        return;
-    }
-    let mut stream = world.seed.stream(&format!("instance {}", spec.arn));
-    let created = earlier(world.started, SignedDuration::from_hours(24 * 380));
-    let host = format!("{id}.{}.{}.rds.amazonaws.com", stream.hex(12), spec.source.region);
-    let site = world.site(&spec.source);
-    let vpc = site.default_vpc().map_or_else(String::new, |vpc| vpc.id.clone());
-    let group = site.security_groups.iter().find(|group| group.vpc == vpc).map(|group| group.id.clone());
-    let instance = Instance {
-        arn: spec.arn.to_string(),
-        resource_id: format!("db-{}", stream.word(26)),
-        status: "available",
-        steps: Vec::new(),
-        asked_protection: None,
-        gone_at: None,
-        keep_automated_backups: false,
-        created,
-        settings: InstanceSettings {
-            class: spec.instance_class.clone(),
-            size_gib: spec.size_gib,
-            engine_version: spec.engine_version.clone(),
-            zone: format!("{}a", spec.source.region),
-            multi_az: true,
-            public: false,
-            port: 5432,
-            subnet_group: SOURCE_SUBNET_GROUP.to_owned(),
-            vpc,
-            security_groups: group.into_iter().collect(),
-            parameter_group: SOURCE_PARAMETER_GROUP.to_owned(),
-            option_group: SOURCE_OPTION_GROUP.to_owned(),
-            storage_type: "gp3".to_owned(),
-            iops: Some("3000".to_owned()),
-            throughput: Some("125".to_owned()),
-            ca_certificate: "rds-ca-rsa2048-g1".to_owned(),
-            minor_upgrades: true,
-            copy_tags: true,
-            retention_days: 7,
-            key: site.keys.first().map(|key| key.arn.clone()).unwrap_or_default(),
-            master: "postgres".to_owned(),
-        },
-        deletion_protection: spec.deletion_protection,
-        tags: spec.tags.clone(),
-        source: Arc::clone(spec),
-        made_by: None,
-        point: None,
-        database: Database::Elsewhere(host),
-        id: id.clone(),
-    };
-    site.instances.insert(id, instance);
 }
 
 /// The password that a secret's home holds in this world: the same for everybody who names the home.
@@ -301,8 +235,9 @@ fn add_night(
     let site = world.site(&spec.source);
     let taken = later(created, stream.between(240.0, 900.0));
     let copied = later(taken, stream.between(300.0, 2_700.0));
-    let source_arn = snapshot_arn(&spec.source, "job", &stream.uuid());
-    let copy_arn = snapshot_arn(&spec.destination, "copyjob", &stream.uuid());
+    let kind = spec.physics();
+    let source_arn = kind.point_arn(&spec.source, spec, Copied::Original, stream);
+    let copy_arn = kind.point_arn(&spec.destination, spec, Copied::Copy, stream);
     let original = Point {
         arn: source_arn.clone(),
         vault: vaults.source.clone(),
@@ -342,17 +277,12 @@ fn add_night(
     copy
 }
 
-fn snapshot_arn(place: &Place, how: &str, id: &str) -> String {
-    format!("arn:aws:rds:{}:{}:snapshot:awsbackup:{how}-{id}", place.region, place.account)
-}
-
 /// A few recovery points that a drill must not pick, each where it would really be.
 fn ineligible(started: Timestamp, newest: Timestamp, copies: &[Point], stream: &mut Stream) -> Vec<Point> {
     let Some(like) = copies.first() else { return Vec::new() };
-    let place =
-        Place { account: like.source.destination.account.clone(), region: like.source.destination.region.clone() };
+    let source = Arc::clone(&like.source);
     let mut another = |created: Timestamp| Point {
-        arn: snapshot_arn(&place, "copyjob", &stream.uuid()),
+        arn: source.physics().point_arn(&source.destination, &source, Copied::Copy, stream),
         created,
         completed: later(created, SignedDuration::from_mins(30)),
         ..like.clone()

@@ -6,8 +6,8 @@
 //! HTTP ──line, server──▶ protocol ──▶ service┘        (holds and faults stand between protocol and service)
 //! ```
 //!
-//! `protocol` knows bytes and no world; `physics`, `restore` and `world` know AWS's behaviour and no bytes; `service` joins
-//! them, one file a service. `sql` runs the real database servers behind restored instances.
+//! `protocol` knows bytes and no world; `physics`, `restore` and `world` know AWS's behaviour and no bytes; `thing` knows each
+//! kind of resource, one file or folder a kind; `service` joins them, one file or folder a service. `sql` runs the real database servers behind restored instances.
 //!
 //! Nothing but `cli` and tests may import this module: the product talks to it over the wire alone.
 
@@ -25,6 +25,7 @@ mod physics;
 mod protocol;
 mod rates;
 pub mod remote;
+pub mod resource_file;
 mod restore;
 mod seed;
 mod server;
@@ -32,6 +33,7 @@ mod service;
 pub mod spec;
 pub mod sql;
 mod start;
+mod thing;
 mod world;
 
 pub use crate::sandbox::fault::{Fault, What};

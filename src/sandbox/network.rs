@@ -13,6 +13,10 @@ pub(crate) fn add(world: &mut World, spec: &ResourceSpec) {
     let mut stream = world.seed.stream(&format!("isolated network {} {}", place.account, place.region));
     let vpc = stream_id(&mut stream, "vpc");
     let site = world.site(place);
+    // What names subnets has them made by `thing::subnets`, with the groups beside them.
+    if spec.with.contains_key("subnets") || spec.with.contains_key("subnet") {
+        return;
+    }
     if spec.subnet_group.is_none() && spec.security_groups.is_empty() {
         return;
     }
@@ -44,10 +48,6 @@ pub(crate) fn add(world: &mut World, spec: &ResourceSpec) {
 
 /// What the source's databases use exists in the source alone: whoever sends it to the destination fails there.
 pub(crate) const SOURCE_SUBNET_GROUP: &str = "prod-db";
-/// See [`SOURCE_SUBNET_GROUP`].
-pub(crate) const SOURCE_PARAMETER_GROUP: &str = "prod-postgres";
-/// See [`SOURCE_SUBNET_GROUP`].
-pub(crate) const SOURCE_OPTION_GROUP: &str = "prod-options";
 
 /// The subnet group of the source's databases, in the source's default VPC.
 pub(crate) fn add_source_group(site: &mut Site, place: &Place) {

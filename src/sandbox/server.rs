@@ -21,9 +21,8 @@ use crate::sandbox::inventory::CallRecord;
 use crate::sandbox::line::Scissors;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::scope::{self, Caller};
-use crate::sandbox::protocol::{self, Answer, Ask, Wire};
-use crate::sandbox::service;
-use crate::sandbox::spec::Place;
+use crate::sandbox::protocol::{self, Answer, Ask, Target, Wire};
+use crate::sandbox::service::{self, ServiceCalls};
 use crate::sandbox::world::World;
 use crate::words::text::tame;
 use crate::words::time::Clock;
@@ -92,20 +91,25 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
         Ok(caller) => caller,
         Err(failure) => return unsigned(&failure, &request_id),
     };
-    let ask = match protocol::read(caller.service, wire) {
+    let service = match service::find(&caller.service) {
+        Ok(service) => service,
+        Err(failure) => return unsigned(&failure, &request_id),
+    };
+    let route = |target: &Target| service.route(target);
+    let ask = match protocol::read(service.protocol(), wire, service.prefix(), &route) {
         Ok(ask) => ask,
         Err(failure) => {
             tracing::info!(code = %failure.code, path = %tame(&wire.path), "the simulated AWS refused a request");
-            return protocol::write(&caller, "Unknown", &Err(failure), &request_id);
+            return protocol::write(service.protocol(), "Unknown", &Err(failure), &request_id);
         }
     };
-    let operation = format!("{}:{}", caller.service.prefix(), ask.operation);
+    let operation = format!("{}:{}", service.prefix(), ask.operation);
     shared.holds.pass(&operation, When::Before).await;
     let mischief = spoil(shared, &caller, &operation);
     match &mischief {
         Some(Mischief::Refuse(failure)) => {
             record(shared, &caller, &operation, &Outcome::refused(failure));
-            return protocol::write(&caller, &ask.operation, &Err(failure.clone()), &request_id);
+            return protocol::write(service.protocol(), &ask.operation, &Err(failure.clone()), &request_id);
         }
         Some(Mischief::CutBefore) => {
             scissors.cut();
@@ -114,7 +118,7 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
         Some(Mischief::Late(by)) => shared.clock.sleep_until(later(shared.clock.now(), *by)).await,
         Some(Mischief::CutAfter | Mischief::Silence) | None => {}
     }
-    let task = tokio::spawn(perform(Arc::clone(shared), caller, ask, request_id));
+    let task = tokio::spawn(perform(Arc::clone(shared), service, (caller, ask), request_id));
     let Ok(response) = task.await else {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "the simulated AWS failed; its log says why");
     };
@@ -136,24 +140,28 @@ fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> Option<Mischief> 
     if let Some(mischief) = world.faults.on_request(operation, caller.region.as_str(), times) {
         return Some(mischief);
     }
-    let place = Place { account: caller.account.clone(), region: caller.region.clone() };
-    let now = world.now;
+    let (place, now) = (caller.place(), world.now);
     if world.quotas.request_rates && !world.buckets.take(&place, operation, now) {
-        return Some(Mischief::Refuse(Failure::throttled(operation)));
+        return Some(Mischief::Refuse(Failure::throttled(service::protocol_of(operation))));
     }
     None
 }
 
 /// The effect and everything after it.
-async fn perform(shared: Arc<Shared>, caller: Caller, ask: Ask, request_id: String) -> Response<Body> {
-    let operation = format!("{}:{}", caller.service.prefix(), ask.operation);
+async fn perform(
+    shared: Arc<Shared>,
+    service: &'static dyn ServiceCalls,
+    (caller, ask): (Caller, Ask),
+    request_id: String,
+) -> Response<Body> {
+    let operation = format!("{}:{}", service.prefix(), ask.operation);
     let result = {
         let mut world = shared.world();
-        service::call(&mut world, &caller, &ask)
+        service::call(service, &mut world, &caller, &ask)
     };
-    record(&shared, &caller, &operation, &Outcome::of(&ask, &result));
+    record(&shared, &caller, &operation, &Outcome::of(service, &ask, &result));
     shared.holds.pass(&operation, When::After).await;
-    protocol::write(&caller, &ask.operation, &result, &request_id)
+    protocol::write(service.protocol(), &ask.operation, &result, &request_id)
 }
 
 struct Outcome {
@@ -167,11 +175,11 @@ impl Outcome {
         Self { effect: false, error: Some(failure.code.clone()), resource: None }
     }
 
-    fn of(ask: &Ask, result: &Result<Answer, Failure>) -> Self {
+    fn of(service: &dyn ServiceCalls, ask: &Ask, result: &Result<Answer, Failure>) -> Self {
         match result {
             Err(failure) => Self::refused(failure),
             Ok(_) => {
-                let resource = service::changed(ask);
+                let resource = service.changed(ask);
                 Self { effect: resource.is_some(), error: None, resource }
             }
         }

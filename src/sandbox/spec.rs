@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::definition::model::{Definition, Probe, Restore};
+use crate::definition::model::{Definition, Probe, Restore, Select, Selection};
 use crate::sandbox::fault::Fault;
-use crate::sandbox::file::{ResourceFile, WorldFile, WriteRule};
+use crate::sandbox::file::{WorldFile, WriteRule};
+use crate::sandbox::resource_file::{KnownResource, ResourceFile};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, VaultName};
-use crate::words::kind::ProbeKind;
+use crate::words::kind::{ProbeKind, ResourceKind};
 
 /// What a database claims to be where no server binaries are found.
 pub(crate) const DEFAULT_ENGINE_VERSION: &str = "16.6";
@@ -78,6 +79,7 @@ impl Default for Quotas {
 pub(crate) struct ResourceSpec {
     pub(crate) drill: String,
     pub(crate) name: Name,
+    pub(crate) kind: ResourceKind,
     pub(crate) arn: Arn,
     pub(crate) source: Place,
     pub(crate) destination: Place,
@@ -95,10 +97,20 @@ pub(crate) struct ResourceSpec {
     pub(crate) size_gib: u32,
     pub(crate) engine_version: String,
     pub(crate) tags: BTreeMap<String, String>,
+    /// The id of the backup plan that makes its recovery points.
+    pub(crate) plan: Option<String>,
     pub(crate) deletion_protection: bool,
     pub(crate) takes: Option<SignedDuration>,
     pub(crate) writes: Vec<WriteRule>,
     pub(crate) newest_copy_age: Option<SignedDuration>,
+    /// The definition's typed settings; only the kind reads inside.
+    pub(crate) with: Map<String, Value>,
+    /// The definition's raw restore metadata.
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// The definition's probes of its restores.
+    pub(crate) probes: Vec<Probe>,
+    /// The kind's own block of the world file, checked by the kind.
+    pub(crate) extra: Map<String, Value>,
 }
 
 /// Where a database user's password comes from.
@@ -148,8 +160,9 @@ impl WorldSpec {
     /// The world that a definition speaks of: its vaults, roles, networks, resources, secrets.
     #[must_use]
     pub fn from_definition(definition: &Definition) -> Self {
-        let resources =
+        let mut resources =
             definition.restore.iter().map(|(name, restore)| resource(definition, name, restore)).collect::<Vec<_>>();
+        resources.extend(definition.selections.iter().flat_map(|(name, open)| selected(definition, name, open)));
         Self { default_account: definition.destination.account.clone(), resources, ..Self::empty() }
     }
 
@@ -181,10 +194,11 @@ impl WorldSpec {
         }
     }
 
-    /// The names of the resources, for [`WorldFile::check`].
+    /// The names and kinds of the resources, for [`WorldFile::check`].
     #[must_use]
-    pub fn resource_names(&self) -> Vec<String> {
-        self.resources.iter().map(|resource| resource.name.to_string()).collect()
+    pub fn resource_names(&self) -> Vec<KnownResource> {
+        let known = |resource: &ResourceSpec| KnownResource { name: resource.name.to_string(), kind: resource.kind };
+        self.resources.iter().map(known).collect()
     }
 
     /// Joins two worlds. Where both know a resource, data and sizes of the first win; users come from both.
@@ -226,6 +240,10 @@ impl WorldSpec {
         }
         known.newest_copy_age = known.newest_copy_age.or(new.newest_copy_age);
         known.takes = known.takes.or(new.takes);
+        known.probes.extend(new.probes);
+        if known.extra.is_empty() {
+            known.extra = new.extra;
+        }
     }
 }
 
@@ -236,6 +254,7 @@ fn resource(definition: &Definition, name: &Name, restore: &Restore) -> Resource
     let mut spec = ResourceSpec {
         drill: definition.name.to_string(),
         name: name.clone(),
+        kind: restore.kind,
         arn: restore.resource.clone(),
         source: Place {
             account: restore.resource.account().unwrap_or_else(|| definition.source.account.clone()),
@@ -264,15 +283,66 @@ fn resource(definition: &Definition, name: &Name, restore: &Restore) -> Resource
             ("backup".to_owned(), "nightly".to_owned()),
             ("environment".to_owned(), "production".to_owned()),
         ]),
+        plan: Some("nightly-plan".to_owned()),
         deletion_protection: true,
         takes: None,
         writes: Vec::new(),
         newest_copy_age: None,
+        with: restore.with.clone(),
+        metadata: restore.metadata.clone(),
+        probes: probes_on(definition, name),
+        extra: Map::new(),
     };
-    for probe in definition.probes.values().filter(|probe| probe.on == *name && probe.kind == ProbeKind::Sql) {
+    for probe in probes_on(definition, name).iter().filter(|probe| probe.kind == ProbeKind::Sql) {
         add_probe(&mut spec, probe);
     }
     spec
+}
+
+fn probes_on(definition: &Definition, name: &Name) -> Vec<Probe> {
+    let on_it = |probe: &&Probe| probe.on == *name || probe.on_each.contains(name);
+    definition.probes.values().filter(on_it).cloned().collect()
+}
+
+/// What a selection finds in a world: the resources that it names, or three that have its tags and its plan.
+fn selected(definition: &Definition, name: &Name, open: &Selection) -> Vec<ResourceSpec> {
+    let Select { tags, arns, plan, except } = &open.select;
+    let source = Place { account: definition.source.account.clone(), region: definition.source.region.clone() };
+    let invented = || (1..=3).filter_map(|number| invented(open.template.kind, &source, name, number).parse().ok());
+    let found: Vec<Arn> = if arns.is_empty() { invented().collect() } else { arns.clone() };
+    found
+        .into_iter()
+        .filter(|arn| !except.contains(arn))
+        .map(|arn| {
+            let mut spec = resource(definition, name, &open.template.of(arn));
+            spec.tags.extend(tags.clone());
+            spec.plan = plan.clone().or(spec.plan);
+            spec
+        })
+        .collect()
+}
+
+/// The ARN of a resource that nobody named. One line a kind.
+fn invented(kind: ResourceKind, place: &Place, name: &Name, number: u32) -> String {
+    let Place { region, account } = place;
+    let id = format!("0a1b2c3d4e5f607{number:02}");
+    let (service, resource) = match kind {
+        ResourceKind::Rds => ("rds", format!("db:{name}-{number}")),
+        ResourceKind::Aurora | ResourceKind::DocumentDb | ResourceKind::Neptune => {
+            ("rds", format!("cluster:{name}-{number}"))
+        }
+        ResourceKind::DynamoDb => ("dynamodb", format!("table/{name}-{number}")),
+        ResourceKind::Ebs => ("ec2", format!("volume/vol-{id}")),
+        ResourceKind::Ec2 => ("ec2", format!("instance/i-{id}")),
+        ResourceKind::Efs => ("elasticfilesystem", format!("file-system/fs-{id}")),
+        ResourceKind::Fsx => ("fsx", format!("file-system/fs-{id}")),
+        ResourceKind::S3 => return format!("arn:aws:s3:::{name}-{number}-example"),
+        ResourceKind::StorageGateway => {
+            ("storagegateway", format!("gateway/sgw-0A1B2C3D/volume/vol-{}", id.to_uppercase()))
+        }
+        ResourceKind::Other => ("redshift", format!("cluster:{name}-{number}")),
+    };
+    format!("arn:aws:{service}:{region}:{account}:{resource}")
 }
 
 /// The user, database and secrets that a `sql` probe needs to be answerable.
@@ -337,6 +407,9 @@ fn refine(spec: &mut ResourceSpec, change: &ResourceFile) {
         if let Some(Credential::Kept(home)) = before {
             spec.other_secrets.push(OtherSecret { home, same_as: Some(user.clone()) });
         }
+    }
+    if let Some(block) = change.block_of(spec.kind) {
+        spec.extra.clone_from(block);
     }
     if let Some(data) = &change.data {
         if let Some(database) = &data.database {

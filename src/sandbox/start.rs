@@ -19,7 +19,7 @@ use crate::sandbox::make::{add_fault, make};
 use crate::sandbox::server::{Shared, router};
 use crate::sandbox::spec::WorldSpec;
 use crate::sandbox::sql::Servers;
-use crate::sandbox::world::Databases;
+use crate::sandbox::thing::database::Databases;
 use crate::words::time::Clock;
 
 /// Requests under way get this long, in real time, when the world stops.

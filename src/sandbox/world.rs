@@ -14,7 +14,9 @@ use crate::sandbox::rates::Buckets;
 use crate::sandbox::restore::RestoreJob;
 use crate::sandbox::seed::{Seed, Stream};
 use crate::sandbox::spec::{Place, Quotas, ResourceSpec};
-use crate::sandbox::sql::{Server, Servers};
+use crate::sandbox::sql::Server;
+use crate::sandbox::thing::database::Databases;
+use crate::sandbox::thing::{Shelf, Shelves};
 use crate::words::id::AccountId;
 
 /// The whole world.
@@ -36,13 +38,6 @@ pub(crate) struct World {
     pub(crate) made_things: u32,
 }
 
-/// What stands behind restored databases.
-pub(crate) struct Databases {
-    pub(crate) servers: Option<Servers>,
-    /// A port that accepts connections and closes them, for databases without a server.
-    pub(crate) mute_port: u16,
-}
-
 /// What one account has in one region.
 #[derive(Default)]
 pub(crate) struct Site {
@@ -50,17 +45,14 @@ pub(crate) struct Site {
     pub(crate) points: Vec<Point>,
     pub(crate) copy_jobs: Vec<CopyJob>,
     pub(crate) restore_jobs: Vec<RestoreJob>,
-    pub(crate) instances: BTreeMap<String, Instance>,
-    pub(crate) snapshots: Vec<Snapshot>,
-    pub(crate) automated_backups: Vec<AutomatedBackup>,
     pub(crate) vpcs: Vec<Vpc>,
     pub(crate) subnets: Vec<Subnet>,
     pub(crate) security_groups: Vec<SecurityGroup>,
     pub(crate) subnet_groups: BTreeMap<String, SubnetGroup>,
-    pub(crate) parameter_groups: BTreeSet<String>,
-    pub(crate) option_groups: BTreeSet<String>,
     pub(crate) keys: Vec<Key>,
     pub(crate) secrets: Vec<StoredSecret>,
+    /// Everything that belongs to a kind of resource.
+    pub(crate) shelves: Shelves,
 }
 
 /// A backup vault.
@@ -103,90 +95,6 @@ pub(crate) struct CopyJob {
     pub(crate) completed: Option<Timestamp>,
     pub(crate) state: &'static str,
     pub(crate) message: Option<&'static str>,
-}
-
-/// A DB instance.
-pub(crate) struct Instance {
-    pub(crate) id: String,
-    pub(crate) arn: String,
-    pub(crate) resource_id: String,
-    pub(crate) status: &'static str,
-    /// Status changes to come, in order.
-    pub(crate) steps: Vec<(Timestamp, &'static str)>,
-    /// When a deletion ends.
-    pub(crate) gone_at: Option<Timestamp>,
-    pub(crate) keep_automated_backups: bool,
-    pub(crate) created: Timestamp,
-    pub(crate) settings: InstanceSettings,
-    pub(crate) deletion_protection: bool,
-    /// What protection will be once the instance has been modified.
-    pub(crate) asked_protection: Option<bool>,
-    pub(crate) tags: BTreeMap<String, String>,
-    pub(crate) source: Arc<ResourceSpec>,
-    /// The restore job that made it; a source instance has none.
-    pub(crate) made_by: Option<String>,
-    pub(crate) point: Option<String>,
-    pub(crate) database: Database,
-}
-
-/// What answers behind a DB instance.
-pub(crate) enum Database {
-    /// A name that this machine cannot reach: the source.
-    Elsewhere(String),
-    /// A real server.
-    Server(Server),
-    /// The world's mute port: no server binaries here.
-    Mute,
-}
-
-/// An instance's settings.
-#[derive(Debug, Clone)]
-pub(crate) struct InstanceSettings {
-    pub(crate) class: String,
-    pub(crate) size_gib: u32,
-    pub(crate) engine_version: String,
-    pub(crate) zone: String,
-    pub(crate) multi_az: bool,
-    pub(crate) public: bool,
-    pub(crate) port: u16,
-    pub(crate) subnet_group: String,
-    pub(crate) vpc: String,
-    pub(crate) security_groups: Vec<String>,
-    pub(crate) parameter_group: String,
-    pub(crate) option_group: String,
-    pub(crate) storage_type: String,
-    pub(crate) iops: Option<String>,
-    pub(crate) throughput: Option<String>,
-    pub(crate) ca_certificate: String,
-    pub(crate) minor_upgrades: bool,
-    pub(crate) copy_tags: bool,
-    pub(crate) retention_days: u32,
-    pub(crate) key: String,
-    pub(crate) master: String,
-}
-
-/// A DB snapshot that somebody asked for.
-pub(crate) struct Snapshot {
-    pub(crate) id: String,
-    pub(crate) arn: String,
-    pub(crate) instance: String,
-    pub(crate) instance_created: Timestamp,
-    pub(crate) resource_id: String,
-    pub(crate) created: Timestamp,
-    pub(crate) settings: InstanceSettings,
-    pub(crate) made_by: Option<String>,
-}
-
-/// Automated backups kept after their instance is gone.
-pub(crate) struct AutomatedBackup {
-    pub(crate) arn: String,
-    pub(crate) instance: String,
-    pub(crate) instance_arn: String,
-    pub(crate) resource_id: String,
-    pub(crate) instance_created: Timestamp,
-    pub(crate) ended: Timestamp,
-    pub(crate) settings: InstanceSettings,
-    pub(crate) made_by: Option<String>,
 }
 
 /// A VPC.
@@ -259,13 +167,9 @@ impl World {
         let mut servers = Vec::new();
         for site in self.sites.values_mut() {
             for job in &mut site.restore_jobs {
-                servers.extend(job.server.take());
+                servers.extend(job.making.as_mut().and_then(|making| making.take_server()));
             }
-            for instance in site.instances.values_mut() {
-                if let Database::Server(server) = std::mem::replace(&mut instance.database, Database::Mute) {
-                    servers.push(server);
-                }
-            }
+            servers.extend(site.shelves.each_mut().flat_map(Shelf::take_servers));
         }
         servers
     }
@@ -289,31 +193,9 @@ impl Site {
 }
 
 impl Point {
-    /// Bytes, as AWS reports them for RDS: the allocated storage (facts 4).
-    pub(crate) fn size_bytes(&self) -> u64 {
-        u64::from(self.source.size_gib) * 1024 * 1024 * 1024
-    }
-
     /// When retention ends.
     pub(crate) fn delete_at(&self) -> Timestamp {
         let days = jiff::SignedDuration::from_hours(24 * i64::from(self.delete_after_days));
         crate::sandbox::clock::later(self.created, days)
-    }
-}
-
-impl Instance {
-    /// Where it answers; nothing while it is being created (facts 2.1).
-    pub(crate) fn endpoint(&self, mute_port: u16) -> Option<(String, u16)> {
-        if self.status == "creating" || self.status == "failed" {
-            return None;
-        }
-        match &self.database {
-            Database::Elsewhere(host) => Some((host.clone(), self.settings.port)),
-            Database::Server(server) => match server.state() {
-                crate::sandbox::sql::ServerState::Ready { port } => Some(("127.0.0.1".to_owned(), port)),
-                _ => None,
-            },
-            Database::Mute => Some(("127.0.0.1".to_owned(), mute_port)),
-        }
     }
 }

@@ -98,6 +98,11 @@ text_id!(
     "it must be 1 to 40 lower-case letters, digits and single hyphens, and start with a letter",
     |text| slug(text, 40)
 );
+impl Name {
+    /// The most characters that a name has.
+    pub const LONGEST: usize = 40;
+}
+
 text_id!(
     /// An AWS region's code.
     Region,

@@ -42,6 +42,28 @@ closed_set!(
     ResourceKind {
         /// An RDS DB instance.
         Rds = "rds",
+        /// An Aurora cluster.
+        Aurora = "aurora",
+        /// An Amazon DocumentDB cluster.
+        DocumentDb = "documentdb",
+        /// A Neptune cluster.
+        Neptune = "neptune",
+        /// A DynamoDB table.
+        DynamoDb = "dynamodb",
+        /// An EBS volume.
+        Ebs = "ebs",
+        /// An EC2 instance.
+        Ec2 = "ec2",
+        /// An EFS file system.
+        Efs = "efs",
+        /// An FSx file system, or a volume of FSx for ONTAP.
+        Fsx = "fsx",
+        /// An S3 bucket.
+        S3 = "s3",
+        /// A Storage Gateway volume.
+        StorageGateway = "storage_gateway",
+        /// Whatever else AWS Backup restores: the definition says how it is looked at and removed.
+        Other = "other",
     }
 );
 
@@ -54,6 +76,18 @@ closed_set!(
         Sql = "sql",
         /// Run a program here.
         Command = "command",
+        /// Ask over HTTP.
+        Http = "http",
+        /// Look at what the service says of the restored resource.
+        Describe = "describe",
+        /// Read a DynamoDB table.
+        DynamoDb = "dynamodb",
+        /// Read an S3 bucket.
+        S3 = "s3",
+        /// Run a script on an instance, through SSM.
+        Ssm = "ssm",
+        /// Invoke a Lambda function.
+        Lambda = "lambda",
     }
 );
 

@@ -29,6 +29,8 @@ pub enum Reference {
         /// The observed value's name.
         value: String,
     },
+    /// `on.…`: what the restore made that the probe or action is on.
+    On(RestoreOutput),
     /// `run.id`.
     RunId,
     /// `vars.X`: replaced before the definition is checked.
@@ -97,8 +99,10 @@ impl Reference {
     #[must_use]
     pub fn value_type(&self) -> ValueType {
         match self {
-            Self::Restore { output: RestoreOutput::Port, .. } => ValueType::Number,
-            Self::Restore { output: RestoreOutput::PointCreated, .. } => ValueType::Timestamp,
+            Self::Restore { output: RestoreOutput::Port, .. } | Self::On(RestoreOutput::Port) => ValueType::Number,
+            Self::Restore { output: RestoreOutput::PointCreated, .. } | Self::On(RestoreOutput::PointCreated) => {
+                ValueType::Timestamp
+            }
             _ => ValueType::Text,
         }
     }
@@ -127,6 +131,7 @@ impl fmt::Display for Reference {
         match self {
             Self::Restore { name, output } => write!(f, "restore.{name}.{}", output.words()),
             Self::Probe { name, value } => write!(f, "probes.{name}.values.{value}"),
+            Self::On(output) => write!(f, "on.{}", output.words()),
             Self::RunId => f.write_str("run.id"),
             Self::Variable(name) => write!(f, "vars.{name}"),
             Self::Environment(name) => write!(f, "env.{name}"),
@@ -164,7 +169,7 @@ pub struct BadReference {
 }
 
 /// What the help says when nothing nearer is known.
-const FORMS: &str = "write `restore.NAME.endpoint.host` (or `.port`, `.address`), `restore.NAME.arn`, `restore.NAME.identifier`, \
+const FORMS: &str = "write `on.endpoint.host` (or another output of the probe's own restore), `restore.NAME.endpoint.host` (or `.port`, `.address`), `restore.NAME.arn`, `restore.NAME.identifier`, \
                      `restore.NAME.recovery_point.arn` (or `.created`), `probes.NAME.values.COLUMN`, `run.id`, `vars.NAME` or `env.NAME`";
 
 impl Template {
@@ -250,6 +255,36 @@ impl Template {
     }
 }
 
+/// The value with references exchanged: those for which `other` gives one. Texts that hold none stay as they are.
+#[must_use]
+pub fn exchange(value: &Value, other: &dyn Fn(&Reference) -> Option<Reference>) -> Value {
+    match value {
+        Value::String(text) => match Template::parse(text) {
+            Ok(template) if template.references().any(|reference| other(reference).is_some()) => {
+                Value::String(template.parts.iter().map(|part| written(part, other)).collect())
+            }
+            _ => value.clone(),
+        },
+        Value::Array(items) => items.iter().map(|item| exchange(item, other)).collect(),
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| (key.clone(), exchange(value, other)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other_value => other_value.clone(),
+    }
+}
+
+fn written(part: &Part, other: &dyn Fn(&Reference) -> Option<Reference>) -> String {
+    match part {
+        Part::Text(text) => text.replace(OPEN, "$${{"),
+        Part::Reference(reference) => {
+            let reference = other(reference).unwrap_or_else(|| reference.clone());
+            format!("{OPEN} {reference} }}}}")
+        }
+    }
+}
+
 /// Every reference in every text of a value, in order. Texts that cannot be read hold none.
 #[must_use]
 pub fn references_in(value: &Value) -> Vec<Reference> {
@@ -290,10 +325,11 @@ pub fn is_variable_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// Whether a text may name an observed value.
+/// Whether a text may name an observed value: a column, or the levels of a JSON field with dots between.
 #[must_use]
 pub fn is_value_name(text: &str) -> bool {
-    (1..=63).contains(&text.len()) && text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+    let fits = |level: &str| !level.is_empty() && level.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    (1..=63).contains(&text.len()) && text.split('.').all(fits)
 }
 
 fn reference(text: &str) -> Result<Reference, (String, String)> {
@@ -302,6 +338,7 @@ fn reference(text: &str) -> Result<Reference, (String, String)> {
     let (first, rest) = text.split_once('.').ok_or_else(unknown)?;
     match first {
         "restore" => restore(rest),
+        "on" => output(rest, "on").map(Reference::On),
         "probes" => probe(rest),
         "run" if rest == "id" => Ok(Reference::RunId),
         "vars" if is_variable_name(rest) => Ok(Reference::Variable(rest.to_owned())),
@@ -327,8 +364,13 @@ fn name(text: &str) -> Result<Name, (String, String)> {
 fn restore(rest: &str) -> Result<Reference, (String, String)> {
     let (restore, words) = rest.split_once('.').unwrap_or((rest, ""));
     let name = name(restore)?;
+    let output = output(words, &format!("restore.{name}"))?;
+    Ok(Reference::Restore { name, output })
+}
+
+fn output(words: &str, of: &str) -> Result<RestoreOutput, (String, String)> {
     if let Some(output) = RestoreOutput::ALL.into_iter().find(|output| output.words() == words) {
-        return Ok(Reference::Restore { name, output });
+        return Ok(output);
     }
     let shown: String = words.chars().take(60).collect();
     let near = RestoreOutput::ALL
@@ -338,7 +380,7 @@ fn restore(rest: &str) -> Result<Reference, (String, String)> {
         .filter(|(distance, _)| *distance <= 3);
     let known: Vec<String> = RestoreOutput::ALL.iter().map(|output| format!("`{}`", output.words())).collect();
     let help = match near {
-        Some((_, near)) => format!("did you mean `restore.{name}.{near}`?"),
+        Some((_, near)) => format!("did you mean `{of}.{near}`?"),
         None => format!("a restore gives {}", known.join(", ")),
     };
     Err((format!("a restore has no `{shown}`"), help))
@@ -371,6 +413,7 @@ mod tests {
             "restore.orders.identifier",
             "restore.orders.recovery_point.arn",
             "restore.orders.recovery_point.created",
+            "on.identifier",
             "probes.has-orders.values.order_count",
             "run.id",
             "vars.region",
@@ -413,6 +456,18 @@ mod tests {
             Template::parse("${{ restore.a.recovery_point.created }}").unwrap().only().unwrap().value_type(),
             ValueType::Timestamp
         );
+    }
+
+    #[test]
+    fn references_are_exchanged_and_the_rest_stays() {
+        let to = Reference::Restore { name: "orders".parse().unwrap(), output: super::RestoreOutput::Host };
+        let other = |reference: &Reference| matches!(reference, Reference::On(_)).then(|| to.clone());
+        let before =
+            json!({"a": ["x $${{ y ${{ on.endpoint.host }} ${{ run.id }}"], "b": "$${{ ${{ run.id }}", "c": 1});
+        let after = json!({
+            "a": ["x $${{ y ${{ restore.orders.endpoint.host }} ${{ run.id }}"], "b": "$${{ ${{ run.id }}", "c": 1
+        });
+        assert_eq!(super::exchange(&before, &other), after);
     }
 
     #[test]

@@ -58,6 +58,9 @@ impl Checker<'_> {
             &Shape::Kinds { key, ref cases } => self.kinds(node, key, cases, at),
             Shape::Dictionary { key, of, min } => self.dictionary(node, key, of, *min, at),
             Shape::List { of, min } => self.list(node, of, *min, at),
+            Shape::Any => Some(anything(node)),
+            Shape::OneOrMore(of) if matches!(node.value, Value::List(_)) => self.list(node, of, 1, at),
+            Shape::OneOrMore(of) => self.value(node, of, at).map(|one| Json::Array(vec![one])),
             Shape::Either { text, map } => {
                 let chosen = if matches!(node.value, Value::Map(_)) { map } else { text };
                 self.value(node, chosen, at)
@@ -395,6 +398,23 @@ fn expected(shape: &Shape) -> String {
         Shape::Choice(words) => format!("one of {}", ticked(words)),
         Shape::Scalar => "text, a number or a boolean".to_owned(),
         _ => "something else".to_owned(),
+    }
+}
+
+/// A node as it is. Nesting is bounded where the text is read.
+fn anything(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::List(items) => items.iter().map(anything).collect(),
+        Value::Map(entries) => entries
+            .iter()
+            .map(|(key, value)| (key.name.clone(), anything(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     }
 }
 

@@ -65,6 +65,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Number => or_variable(json!({ "type": "number" })),
         Shape::Duration => or_variable(json!({ "type": "string", "pattern": DURATION })),
         Shape::Choice(words) => or_variable(json!({ "enum": words })),
+        Shape::Any => json!(true),
         Shape::Scalar => json!({ "type": ["string", "number", "boolean", "null"] }),
         Shape::List { of, min } => json!({ "type": "array", "items": self::shape(of), "minItems": min }),
         Shape::Map(fields) => {
@@ -85,6 +86,10 @@ fn shape(shape: &Shape) -> Value {
             object(fields, &keys)
         }
         Shape::Kinds { key, cases } => kinds(key, cases),
+        Shape::OneOrMore(of) => {
+            let one = self::shape(of);
+            json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+        }
         Shape::Either { text, map } => json!({ "anyOf": [self::shape(text), self::shape(map)] }),
         Shape::SecretRef => secret(),
     }

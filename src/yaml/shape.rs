@@ -46,8 +46,12 @@ pub enum Shape {
     Choice(&'static [&'static str]),
     /// Text, number, boolean or null: an operand of an expectation.
     Scalar,
+    /// Whatever YAML can say, unchecked here: whoever owns it checks it. References are allowed in its texts.
+    Any,
     /// A list. `min` elements at least.
     List { of: Box<Shape>, min: usize },
+    /// One value, or a list of at least one; read as a list.
+    OneOrMore(Box<Shape>),
     /// A mapping with known keys.
     Map(Vec<Field>),
     /// A mapping from names of the user's choice; each key must satisfy `key`.

@@ -16,7 +16,7 @@ pub fn dot(view: &View<'_>) -> String {
         let _ = writeln!(out, "    {};", quoted(step.id.as_str()));
     }
     for step in &view.plan.steps {
-        let style = if matches!(step.work, Work::Teardown(_)) { " [style=dashed]" } else { "" };
+        let style = if matches!(step.work, Work::Teardown(_) | Work::Undo(_)) { " [style=dashed]" } else { "" };
         for need in &step.needs {
             let _ = writeln!(out, "    {} -> {}{style};", quoted(need.step.as_str()), quoted(step.id.as_str()));
         }

@@ -26,7 +26,7 @@ pub fn mermaid(view: &View<'_>) -> String {
 pub fn edges(plan: &Plan) -> String {
     let mut out = String::new();
     for step in &plan.steps {
-        let arrow = if matches!(step.work, Work::Teardown(_)) { "-.->" } else { "-->" };
+        let arrow = if matches!(step.work, Work::Teardown(_) | Work::Undo(_)) { "-.->" } else { "-->" };
         for need in &step.needs {
             let _ = writeln!(out, "    {} {arrow} {}", node(&need.step), node(&step.id));
         }

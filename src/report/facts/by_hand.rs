@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::cloud::resource::ResourceFacts;
+use crate::cloud::resource::{ResourceFacts, UNKNOWN_ID};
 use crate::cloud::vault::Metadata;
 use crate::definition::model::Restore;
 use crate::journal::state::State;
@@ -42,14 +42,15 @@ pub fn by_hand(state: &State, kind: &dyn ResourceFacts, name: &Name, restore: &R
     let chosen = state.picked.get(name).and_then(|picked| picked.chosen.as_ref());
     let point = chosen.map_or(POINT, |point| point.arn.as_str());
     let expected = expected(state, kind, name, restore);
-    let own = kind.by_hand(&expected);
+    let id = state.ledger.get(name).and_then(|entry| entry.id()).unwrap_or(UNKNOWN_ID);
+    let own = kind.by_hand(&expected, id);
     let metadata = open.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<Value>().to_string();
     let role = destination.restore_role.as_str();
     let mut start = vec!["start-restore-job", "--region", region, "--recovery-point-arn", point];
     start.extend(["--iam-role-arn", role, "--metadata", metadata.as_str()]);
-    // A type whose word has a space does not fit the field's pattern (facts 1.6); AWS then goes by the ARN.
-    if !kind.backup_type().contains(' ') {
-        start.extend(["--resource-type", kind.backup_type()]);
+    let start_type = kind.start_type(&restore.with);
+    if let Some(word) = &start_type {
+        start.extend(["--resource-type", word]);
     }
     let look = |operation| [operation, "--region", region, "--backup-vault-name", vault, "--recovery-point-arn", point];
     let commands = vec![
@@ -79,15 +80,27 @@ pub fn by_hand(state: &State, kind: &dyn ResourceFacts, name: &Name, restore: &R
         Command { what: "Wait until it is usable, and see where it answers".to_owned(), command: own.ready.join("\n") },
         Command { what: "Remove it when it is no longer needed".to_owned(), command: own.remove.join("\n") },
     ];
-    ByHand { commands, fill_in: fill_in(state, name, restore, open, point) }
+    ByHand {
+        commands,
+        fill_in: fill_in(state, name, restore, open, (point, id == UNKNOWN_ID && expected.arn.is_none())),
+    }
 }
 
-fn fill_in(state: &State, name: &Name, restore: &Restore, open: &Metadata, point: &str) -> Vec<String> {
+fn fill_in(
+    state: &State,
+    name: &Name,
+    restore: &Restore,
+    open: &Metadata,
+    (point, open_id): (&str, bool),
+) -> Vec<String> {
     let mut out = Vec::new();
     if point == POINT {
         out.push(format!("{POINT}: the run chose none. Take one from the first command."));
     }
     out.push(format!("{JOB}: the start of the restore prints it."));
+    if open_id {
+        out.push(format!("{UNKNOWN_ID}: the restore job names it once it is COMPLETED (`CreatedResourceArn`)."));
+    }
     let sent = state.ledger.get(name).map_or(&restore.metadata, |entry| &entry.intended.metadata);
     let hidden: Vec<&str> = sent.keys().filter(|key| !open.contains_key(*key)).map(String::as_str).collect();
     if !hidden.is_empty() {

@@ -108,8 +108,13 @@ fn now<'a>(state: &'a State, step: &Step) -> &'a StepState {
 
 fn restore_of<'a>(state: &'a State, step: &'a Step) -> Option<&'a Name> {
     match &step.work {
-        Work::Preflight | Work::Report => None,
-        Work::Pick(name) | Work::Restore(name) | Work::Ready(name) | Work::Teardown(name) => Some(name),
+        Work::Preflight | Work::Report | Work::Gate(_) => None,
+        Work::Pick(name) | Work::Restore(name) | Work::Ready(name) | Work::Finish(name) | Work::Teardown(name) => {
+            Some(name)
+        }
+        Work::Action(name) | Work::Undo(name) => {
+            state.started.plan.definition.actions.get(name).and_then(|action| action.on.as_ref())
+        }
         Work::Probe(name) => state.started.plan.definition.probes.get(name).map(|probe| &probe.on),
     }
 }

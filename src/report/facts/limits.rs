@@ -41,7 +41,12 @@ pub fn tested(state: &State) -> Vec<String> {
             Work::Teardown(name) if was_removed(state, name) => {
                 out.push(format!("What was restored for {name} was removed, and AWS confirmed that it is gone."));
             }
-            Work::Teardown(_) | Work::Preflight | Work::Report => {}
+            Work::Finish(name) => out.push(format!("What {name} lacked before it was usable was added.")),
+            Work::Action(name) => out.push(format!("The action {name} was done.")),
+            Work::Undo(name) if state.actions.get(name).is_some_and(|action| action.intended) => {
+                out.push(format!("The action {name} was undone."));
+            }
+            Work::Teardown(_) | Work::Undo(_) | Work::Gate(_) | Work::Preflight | Work::Report => {}
         }
     }
     out

@@ -4,6 +4,7 @@
 //! environment. Records after the verdict (the report's own files) do not change a byte. Strings are ready to be shown
 //! and not escaped: that is for the template's helpers.
 
+pub mod action;
 pub mod by_hand;
 pub mod diagram;
 pub mod limits;
@@ -21,6 +22,7 @@ use crate::definition::model::Objectives;
 use crate::journal::event::{CancelBy, Event, Recorded};
 use crate::journal::measure::Measure;
 use crate::journal::state::State;
+use crate::report::facts::action::{ActionFacts, GateFacts};
 use crate::report::facts::diagram::Diagram;
 use crate::report::facts::probe::ProbeFacts;
 use crate::report::facts::restore::RestoreFacts;
@@ -66,6 +68,12 @@ pub struct Context {
     pub diagram: Diagram,
     /// Each probe.
     pub probes: Vec<ProbeFacts>,
+    /// What was done to the restored world.
+    pub actions: Vec<ActionFacts>,
+    /// What people were asked.
+    pub gates: Vec<GateFacts>,
+    /// How long everything waited for people; null if it did not.
+    pub waited: Option<String>,
     /// What became of what the run made.
     pub teardown: TeardownFacts,
     /// Warnings, in order.
@@ -183,6 +191,9 @@ pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
         steps: steps::steps(state),
         diagram: diagram::diagram(state),
         probes: probe::probes(state),
+        actions: action::actions(state),
+        gates: action::gates(state),
+        waited: action::waited(state),
         teardown: teardown::teardown(state, types),
         warnings: warnings(state),
         deviations: deviations(state, events),
@@ -279,7 +290,9 @@ fn verdict(state: &State) -> VerdictFacts {
 fn objectives(state: &State) -> Vec<Objective> {
     if let Some((_, conclusion)) = &state.concluded {
         let measures = &conclusion.measures;
-        return four([&measures.rto, &measures.rpo, &measures.copy_lag, &measures.data_age]);
+        let mut all = four([&measures.rto, &measures.rpo, &measures.copy_lag, &measures.data_age]);
+        all.extend(measures.skew.as_ref().map(|skew| objective("skew", "Span of the recovery points", skew)));
+        return all;
     }
     let Objectives { rto, rpo, copy_lag, data_age } = &state.started.plan.definition.objectives;
     let [rto, rpo, copy_lag, data_age] = [rto, rpo, copy_lag, data_age].map(|target| Measure {
@@ -298,23 +311,23 @@ pub(crate) fn four(measures: [&Measure; 4]) -> Vec<Objective> {
         ("copy_lag", "Time that the copy took to arrive"),
         ("data_age", "Age of the newest data inside"),
     ];
-    NAMES
-        .iter()
-        .zip(measures)
-        .map(|((id, name), measure)| Objective {
-            id: (*id).to_owned(),
-            name: (*name).to_owned(),
-            target: shown(measure.target),
-            measured: shown(measure.value),
-            met: match measure.met() {
-                Some(true) => "yes",
-                Some(false) => "no",
-                None => "no target",
-            }
-            .to_owned(),
-            how: measure.how.clone(),
-        })
-        .collect()
+    NAMES.iter().zip(measures).map(|((id, name), measure)| objective(id, name, measure)).collect()
+}
+
+fn objective(id: &str, name: &str, measure: &Measure) -> Objective {
+    Objective {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        target: shown(measure.target),
+        measured: shown(measure.value),
+        met: match measure.met() {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "no target",
+        }
+        .to_owned(),
+        how: measure.how.clone(),
+    }
 }
 
 fn rto_phases(state: &State) -> Vec<Row> {

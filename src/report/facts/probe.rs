@@ -141,6 +141,12 @@ fn expected(probe: &Probe) -> Vec<Row> {
             ProbeKind::Tcp => "the port accepts a connection",
             ProbeKind::Sql => "the database answers the query",
             ProbeKind::Command => "the program ends with exit code 0",
+            ProbeKind::Http => "an answer with a status below 400",
+            ProbeKind::Describe => "the service describes it",
+            ProbeKind::DynamoDb => "the table can be read",
+            ProbeKind::S3 => "the bucket can be read",
+            ProbeKind::Ssm => "the script ends with exit code 0",
+            ProbeKind::Lambda => "the function answers",
         };
         rows.push(Row { name: "answer".to_owned(), value: value.to_owned() });
     }

@@ -158,7 +158,7 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
         job: entry.and_then(|entry| job(entry, name, events)),
         looks: looks(name, events),
         metadata: entry.map(|entry| metadata(&entry.intended.metadata, &open)).unwrap_or_default(),
-        arn: entry.map(|entry| made_arn(entry).to_owned()),
+        arn: entry.map(made_arn),
         endpoint: endpoint(name, events),
         facts: seen.map(|observation| scope::rows(observation.facts.iter())).unwrap_or_default(),
         tags_added: stamp.map(|stamp| scope::rows(stamp.add.iter())).unwrap_or_default(),
@@ -169,11 +169,10 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
     }
 }
 
-/// The ARN of what an entry made: as the job says, else as expected.
+/// The ARN of what an entry made: as the job says, else as expected, else the name that it is known by.
 #[must_use]
-pub fn made_arn(entry: &Entry) -> &str {
-    let said = entry.job_seen.as_ref().and_then(|(_, job)| job.created_resource.as_ref());
-    said.unwrap_or(&entry.intended.expected.arn).as_str()
+pub fn made_arn(entry: &Entry) -> String {
+    entry.made().map_or_else(|| entry.label(), ToString::to_string)
 }
 
 /// What a restore makes: as the ledger says, else as it would be.
@@ -288,6 +287,7 @@ fn meaning(phase: Phase) -> &'static str {
     match phase {
         Phase::Pending => "on its way",
         Phase::Unknown => "a state that this version does not know; treated as on its way",
+        Phase::Unfinished => "there, and not usable before what is missing is added",
         Phase::Ready => "usable",
         Phase::Broken => "never usable, because of the data or the restore",
         Phase::Hindered => "never usable, because of its surroundings",
@@ -300,7 +300,10 @@ fn meaning(phase: Phase) -> &'static str {
 fn endpoint(name: &Name, events: &[Recorded]) -> Option<String> {
     events.iter().rev().find_map(|record| match &record.event {
         Event::ResourceSeen { restore, observation } if restore == name => {
-            observation.endpoint.as_ref().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port))
+            observation.endpoint.as_ref().map(|endpoint| match endpoint.port {
+                Some(port) => format!("{}:{port}", endpoint.host),
+                None => endpoint.host.clone(),
+            })
         }
         _ => None,
     })

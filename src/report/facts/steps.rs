@@ -114,6 +114,8 @@ pub fn attempts(state: &State, step: &Step) -> usize {
     let began = state.steps.get(&step.id).and_then(since).is_some();
     match &step.work {
         Work::Probe(name) => state.probes.get(name).map_or(0, |probe| probe.tried.len()),
+        Work::Action(name) => state.actions.get(name).map_or(0, |action| action.tried.len()),
+        Work::Undo(name) => state.actions.get(name).map_or(0, |action| action.undone.len()),
         Work::Restore(name) => {
             let attempt = state.ledger.get(name).map_or(u32::from(began), |entry| entry.intended.attempt);
             usize::try_from(attempt).unwrap_or(usize::MAX)

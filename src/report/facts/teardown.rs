@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::cloud::resource::Types;
+use crate::cloud::resource::{Types, UNKNOWN_ID};
 use crate::journal::event::{Class, GoneProof, StepEnd, Witness};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::State;
@@ -111,7 +111,7 @@ fn facts(state: &State, name: &Name, entry: &Entry, end: Timestamp) -> EntryFact
     EntryFacts {
         restore: name.to_string(),
         kind: kind.unwrap_or_default(),
-        arn: made_arn(entry).to_owned(),
+        arn: made_arn(entry),
         state: existence_word(existence).to_owned(),
         icon: if existence == Existence::Gone { "✅" } else { "🚨" }.to_owned(),
         noted: show_instant(entry.intended_at),
@@ -128,6 +128,7 @@ fn witness(entry: &Entry) -> String {
     match entry.removal.as_ref().map(|(_, witness)| witness) {
         Some(Witness::RestoreJob { job }) => format!("the run's own restore job {job} made it"),
         Some(Witness::Tag) => "it carries the tag drill:run with this run's id".to_owned(),
+        Some(Witness::Request) => "the run itself asked for it under this name, which was free before".to_owned(),
         None => "none was needed: no removal was asked for".to_owned(),
     }
 }
@@ -153,12 +154,12 @@ fn left(state: &State, types: Types, name: &Name, entry: &Entry) -> Option<LeftF
         _ => None,
     };
     Some(LeftFacts {
-        arn: made_arn(entry).to_owned(),
+        arn: made_arn(entry),
         why: refusal.map_or_else(|| why_left(entry), |refusal| format!("It was left alone: {}.", refusal.message)),
         command: if refusal.is_some() {
             String::new()
         } else {
-            types(restore.kind).by_hand(expected).remove.join("\n")
+            types(restore.kind).by_hand(expected, entry.id().unwrap_or(UNKNOWN_ID)).remove.join("\n")
         },
         resume: format!("drill resume {}", state.run),
     })

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 
 use crate::cloud::Cloud;
 use crate::cloud::error::{CloudError, ErrorKind};
+use crate::cloud::resource::ResourceFacts;
 use crate::cloud::vault::{CopyEvidence, Picked, Rejected};
-use crate::cloud::vault::{CopyJob, Metadata, RecoveryPoint};
+use crate::cloud::vault::{CopyJob, RecoveryPoint};
 use crate::definition::model::{Definition, Pick, PickRule, Restore};
 use crate::journal::event::{Class, Event};
 use crate::journal::state::{State, StepState};
@@ -19,19 +20,25 @@ use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
 use crate::run::services::Services;
+use crate::run::step::consistency;
 use crate::words::id::{Name, StepId};
 use crate::words::time::{show_duration, show_instant};
 
 /// At most so many candidates are described one by one before the pick gives up.
 const MOST_DESCRIBED: usize = 50;
-const NO_MOMENT: &str = "it is continuous, and `metadata:` says neither `UseLatestRestorableTime` nor `RestoreTime`";
+const NO_MOMENT: &str = "it is continuous, and neither `metadata:` nor `with:` names the moment to restore";
 /// After so many failed requests a source region that does not list its copy jobs is taken to be down.
 const MOST_STUMBLES: u32 = 5;
 
 /// Looks once, then judges. Nothing eligible is a failure of the data: there is nothing to restore.
 #[must_use]
 pub fn next(situation: &Situation<'_>, step: &Step, name: &Name) -> Next {
-    let Some(picked) = situation.state.picked.get(name) else { return Next::call(Call::Pick(name.clone())) };
+    let Some(picked) = situation.state.picked.get(name) else {
+        return match consistency::leader(situation.definition(), name) {
+            Some(leader) if leader != name => consistency::follow(situation, step, leader),
+            _ => Next::call(Call::Pick(name.clone())),
+        };
+    };
     if picked.chosen.is_some() {
         return Next::record(passed(&step.id));
     }
@@ -56,14 +63,18 @@ pub fn pick(step: &StepId, name: &Name, state: &State, services: Arc<Services>) 
         return nonsense(step, "a pick without a restore");
     };
     let (step, name, definition) = (step.clone(), name.clone(), definition.clone());
+    let group = consistency::group(&definition, &name);
     let window = Window {
         now: services.clock.now(),
         ends_by: state.started_at + definition.limits.max_duration,
         patient: failed_so_far(state, &step) < MOST_STUMBLES,
     };
     Box::pin(async move {
-        let backup_type = (services.types)(restore.kind).backup_type();
-        match choose(&services.cloud, &definition, &restore, backup_type, window).await {
+        if let Some(within) = group {
+            return consistency::choose(&services, &definition, &step, within, window).await;
+        }
+        let facts = (services.types)(restore.kind);
+        match choose(&services.cloud, &definition, &restore, facts, window).await {
             Ok((picked, warning)) => {
                 let mut events = vec![Event::Picked { restore: name, picked: Box::new(picked) }];
                 events.extend(warning.map(|text| Event::Warned { step, text }));
@@ -100,12 +111,23 @@ pub async fn choose(
     cloud: &Cloud,
     definition: &Definition,
     restore: &Restore,
-    backup_type: &str,
+    facts: &dyn ResourceFacts,
     window: Window,
 ) -> Result<(Picked, Option<String>), CloudError> {
     let vault = &definition.destination.vault;
     let listed = cloud.vault.recovery_points(vault, &restore.resource).await?;
-    let (eligible, mut rejected) = shortlist(listed, restore, backup_type, window);
+    let (eligible, rejected) = shortlist(listed, restore, facts, window);
+    choose_of(cloud, definition, restore, (eligible, rejected), window).await
+}
+
+/// Chooses out of what the listing left, looking at the candidates one by one.
+pub(crate) async fn choose_of(
+    cloud: &Cloud,
+    definition: &Definition,
+    restore: &Restore,
+    (eligible, mut rejected): (Vec<RecoveryPoint>, Vec<Rejected>),
+    window: Window,
+) -> Result<(Picked, Option<String>), CloudError> {
     let mut candidates: VecDeque<RecoveryPoint> = eligible.into();
     let mut chosen = None;
     for _ in 0..MOST_DESCRIBED {
@@ -150,13 +172,13 @@ fn forget_too_old(
 pub fn shortlist(
     points: Vec<RecoveryPoint>,
     restore: &Restore,
-    backup_type: &str,
+    facts: &dyn ResourceFacts,
     window: Window,
 ) -> (Vec<RecoveryPoint>, Vec<Rejected>) {
     let mut eligible = Vec::new();
     let mut rejected = Vec::new();
     for point in points {
-        match ineligible(&point, restore, backup_type, window) {
+        match ineligible(&point, restore, facts, window) {
             Some(reason) => rejected.push(reject(&point, reason)),
             None => eligible.push(point),
         }
@@ -165,12 +187,12 @@ pub fn shortlist(
     (eligible, rejected)
 }
 
-fn reject(point: &RecoveryPoint, reason: String) -> Rejected {
+pub(crate) fn reject(point: &RecoveryPoint, reason: String) -> Rejected {
     Rejected { arn: point.arn.clone(), created: point.created, status: point.status.clone(), reason }
 }
 
 /// Why the listing alone rules a recovery point out.
-fn ineligible(point: &RecoveryPoint, restore: &Restore, backup_type: &str, window: Window) -> Option<String> {
+fn ineligible(point: &RecoveryPoint, restore: &Restore, facts: &dyn ResourceFacts, window: Window) -> Option<String> {
     let rule = &restore.recovery_point;
     if let Some(reason) = wrong_status(&point.status, rule) {
         return Some(reason);
@@ -178,10 +200,14 @@ fn ineligible(point: &RecoveryPoint, restore: &Restore, backup_type: &str, windo
     if point.resource.as_ref().is_some_and(|resource| *resource != restore.resource) {
         return Some("it is of another resource".into());
     }
-    if point.resource_type.as_deref().is_some_and(|found| found != backup_type) {
-        return Some(format!("it is of type {}, not {backup_type}", point.resource_type.as_deref().unwrap_or("?")));
+    let wanted = facts.backup_type(&restore.with);
+    if point.resource_type.as_ref().is_some_and(|found| *found != wanted) {
+        return Some(format!("it is of type {}, not {wanted}", point.resource_type.as_deref().unwrap_or("?")));
     }
-    if is_continuous(point) && !names_a_moment(&restore.metadata) {
+    if let Err(reason) = facts.eligible(point) {
+        return Some(reason);
+    }
+    if is_continuous(point) && !names_a_moment(restore) {
         return Some(NO_MOMENT.into());
     }
     if point.delete_after_copy {
@@ -207,8 +233,9 @@ fn is_continuous(point: &RecoveryPoint) -> bool {
     point.status == "STOPPED" || point.arn.resource().contains("continuous:")
 }
 
-fn names_a_moment(raw: &Metadata) -> bool {
-    raw.keys().any(|key| key == "RestoreTime" || key == "UseLatestRestorableTime")
+fn names_a_moment(restore: &Restore) -> bool {
+    let raw = restore.metadata.keys().any(|key| key == "RestoreTime" || key == "UseLatestRestorableTime");
+    raw || restore.with.contains_key("restore_time")
 }
 
 fn wrong_status(status: &str, rule: &PickRule) -> Option<String> {
@@ -251,7 +278,7 @@ fn too_old(created: Timestamp, rule: &PickRule, window: Window) -> Option<String
 }
 
 /// Why a look at one candidate rules it out.
-async fn unusable(
+pub(crate) async fn unusable(
     cloud: &Cloud,
     definition: &Definition,
     rule: &PickRule,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Identity;
-use crate::cloud::resource::{Check, CheckResult, Expected};
+use crate::cloud::resource::{Check, CheckResult, Expected, Subject};
 use crate::definition::model::Definition;
 use crate::journal::event::{Class, Event};
 use crate::journal::state::{State, StepState};
@@ -93,8 +93,15 @@ async fn look_around(
     }
     for (name, restore) in &definition.restore {
         if let Some(expected) = expected(definition, services, run, name, 1) {
-            let calls = (cloud.resources)(restore.kind);
-            checks.extend(calls.preflight(cloud.ground.as_ref(), &restore.with, &expected).await);
+            let subject = Subject {
+                expected,
+                made: None,
+                point: None,
+                since: services.clock.now(),
+                with: restore.with.clone(),
+                parts: Vec::new(),
+            };
+            checks.extend(services.calls(restore.kind).preflight(cloud.ground.as_ref(), &subject).await);
         }
     }
     Ok((identity, checks))

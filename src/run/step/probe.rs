@@ -1,23 +1,18 @@
 //! `probe`: ask until it holds or its time is over, then see that its negative control fails as predicted.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-use serde_json::Value;
 
 use crate::definition::model::{NegativeControl, Probe, ProbeReason};
 use crate::journal::event::{Class, Event, StepEnd, Tried};
 use crate::journal::state::{ProbeState, State};
 use crate::plan::step::Step;
-use crate::probe::expect::judge;
-use crate::probe::target::Target;
-use crate::probe::{Miss, Observed, Outcome as Attempt, kind};
+use crate::probe::{Miss, kind};
 use crate::run::call::{Call, Outcome, failed, nonsense, passed};
 use crate::run::decide::{Next, Situation};
 use crate::run::services::Services;
+use crate::run::target::{judged, target};
 use crate::words::id::{Name, StepId};
-use crate::words::reference::{Reference, RestoreOutput, references_in};
 
 /// Why a probe cannot be measured in this run at all.
 #[must_use]
@@ -119,12 +114,12 @@ pub fn attempt(step: &StepId, name: &Name, state: &State, services: Arc<Services
         (None, true) => return nonsense(step, "a control without settings"),
         (_, false) => probe.settings.clone(),
     };
-    let target = target(state, &services, &probe, &settings);
+    let target = target(state, &services, Some(&probe.on), &settings);
     let number = next_number(state, name, control);
     let (name, timeout) = (name.clone(), Duration::try_from(probe.timeout).unwrap_or(Duration::from_secs(30)));
     Box::pin(async move {
         let outcome = kind(probe.kind).attempt(&settings, &target, timeout).await;
-        let result = judged(outcome, &probe);
+        let result = judged(outcome, &probe.expect);
         vec![if control {
             Event::ControlTried { probe: name, attempt: number, result }
         } else {
@@ -136,67 +131,4 @@ pub fn attempt(step: &StepId, name: &Name, state: &State, services: Arc<Services
 fn next_number(state: &State, name: &Name, control: bool) -> u32 {
     let tried = state.probes.get(name).map_or(0, |probe| if control { probe.control.len() } else { probe.tried.len() });
     u32::try_from(tried).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-fn judged(outcome: Attempt, probe: &Probe) -> Tried {
-    let judged = outcome.and_then(|observed: Observed| {
-        let explained = judge(&observed, &probe.expect)?;
-        Ok((observed, explained))
-    });
-    match judged {
-        Ok((observed, explained)) => Tried::Held { observed, explained },
-        Err(miss) => Tried::Missed { miss },
-    }
-}
-
-fn target(state: &State, services: &Services, probe: &Probe, settings: &serde_json::Map<String, Value>) -> Target {
-    let endpoint =
-        state.ledger.get(&probe.on).and_then(|entry| entry.seen.as_ref()).and_then(|(_, seen)| seen.endpoint.clone());
-    let values: BTreeMap<String, String> = references_in(&Value::Object(settings.clone()))
-        .iter()
-        .filter_map(|reference| look_up(reference, state, services).map(|value| (reference.text(), value)))
-        .collect();
-    Target {
-        endpoint,
-        values,
-        secrets: Arc::clone(&services.cloud.secrets),
-        folder: services.folder.clone(),
-        ca_bundle: services.ca_bundle.clone(),
-        sandbox_ca: services.sandbox_ca.clone(),
-    }
-}
-
-/// The value that a reference stands for, from the journal's state or the environment.
-fn look_up(reference: &Reference, state: &State, services: &Services) -> Option<String> {
-    let entry = reference.restore().and_then(|name| state.ledger.get(name));
-    let endpoint = || entry.and_then(|entry| entry.seen.as_ref()).and_then(|(_, seen)| seen.endpoint.as_ref());
-    let point =
-        || reference.restore().and_then(|name| state.picked.get(name)).and_then(|picked| picked.chosen.as_ref());
-    match reference {
-        Reference::Restore { output, .. } => match output {
-            RestoreOutput::Host => endpoint().map(|endpoint| endpoint.host.clone()),
-            RestoreOutput::Port => endpoint().map(|endpoint| endpoint.port.to_string()),
-            RestoreOutput::Address => endpoint().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)),
-            RestoreOutput::Arn => entry.map(|entry| entry.intended.expected.arn.to_string()),
-            RestoreOutput::Identifier => entry.map(|entry| entry.intended.expected.name.clone()),
-            RestoreOutput::PointArn => point().map(|point| point.arn.to_string()),
-            RestoreOutput::PointCreated => point().and_then(|point| point.created).map(|created| created.to_string()),
-        },
-        Reference::Probe { name, value } => observed(state, name, value),
-        Reference::RunId => Some(state.run.to_string()),
-        Reference::Environment(variable) => (services.environment)(variable),
-        // Replaced before the definition was checked.
-        Reference::Variable(_) => None,
-    }
-}
-
-fn observed(state: &State, probe: &Name, column: &str) -> Option<String> {
-    let attempts = state.probes.get(probe)?;
-    attempts.tried.iter().rev().find_map(|(_, _, tried)| match tried {
-        Tried::Held { observed, .. } => observed.values.get(column).map(|value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }),
-        Tried::Missed { .. } => None,
-    })
 }

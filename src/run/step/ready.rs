@@ -32,7 +32,8 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
         return Next::record(too_late(step, situation.state));
     }
     let there = entry.seen.as_ref().is_some_and(|(_, seen)| seen.phase != Phase::Gone);
-    if there && !entry.stamp_failed {
+    let taggable = situation.definition().restore.get(name).is_some_and(|one| (situation.types)(one.kind).taggable());
+    if there && taggable && !entry.stamp_failed {
         match entry.stamped {
             None => return Next::call(Call::ReadTags(name.clone())),
             Some(false) => return Next::call(Call::Stamp(name.clone())),
@@ -41,7 +42,7 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
     }
     if let Some((at, seen)) = &entry.seen {
         match seen.phase {
-            Phase::Ready => return Next::record(passed(&step.id)),
+            Phase::Ready | Phase::Unfinished => return Next::record(passed(&step.id)),
             Phase::Broken | Phase::Hindered => return Next::record(never_ready(step, seen)),
             Phase::Gone | Phase::Leaving if situation.now.duration_since(*at) > VISIBLE_AFTER => {
                 return Next::record(never_ready(step, seen));
@@ -53,7 +54,8 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
     if look <= situation.now { Next::call(Call::Observe(name.clone())) } else { Next::At(look.min(deadline)) }
 }
 
-fn never_ready(step: &Step, seen: &Observation) -> Event {
+/// The end of waiting for a thing that cannot become usable.
+pub(crate) fn never_ready(step: &Step, seen: &Observation) -> Event {
     let class = if seen.phase == Phase::Broken { Class::Data } else { Class::Environment };
     let message = format!("the restored resource is `{}` and will not become usable", seen.status);
     failed(
@@ -81,10 +83,10 @@ pub fn read_tags(step: &StepId, name: &Name, state: &State, services: Arc<Servic
         ("drill:expires".to_owned(), expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         ("drill:owner".to_owned(), tag_value(&definition.owner)),
     ]);
-    let (arn, kind) = (entry.intended.expected.arn.clone(), restore.kind);
+    let (subject, kind) = (entry.subject(restore), restore.kind);
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
-        match (services.cloud.resources)(kind).tags(&arn).await {
+        match services.calls(kind).tags(&subject).await {
             Ok(tags) => {
                 // Tags that AWS itself sets (`aws:`) cannot be removed; ours are about to be set again.
                 let inherited =
@@ -112,16 +114,16 @@ pub fn stamp(name: &Name, state: &State, services: Arc<Services>) -> Outcome {
         return nonsense(&step, "a stamp without an intent");
     };
     let Some(stamp) = entry.stamp.clone() else { return nonsense(&step, "a stamp without its tags") };
-    let (arn, kind, name) = (entry.intended.expected.arn.clone(), restore.kind, name.clone());
+    let (subject, kind, name) = (entry.subject(restore), restore.kind, name.clone());
     Box::pin(async move {
-        let calls = (services.cloud.resources)(kind);
+        let calls = services.calls(kind);
         let keys: Vec<String> = stamp.remove.into_keys().collect();
         let done = async {
             // Off first: together they may be more than the service allows, and what draws a backup plan must go.
             if !keys.is_empty() {
-                calls.untag(&arn, &keys).await?;
+                calls.untag(&subject, &keys).await?;
             }
-            calls.tag(&arn, &stamp.add).await
+            calls.tag(&subject, &stamp.add).await
         };
         match done.await {
             Ok(()) => vec![Event::Stamped { restore: name }],
@@ -136,18 +138,18 @@ pub fn observe(step: &StepId, name: &Name, state: &State, services: Arc<Services
     let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
         return nonsense(step, "a look without an intent");
     };
-    let (expected, kind) = (entry.intended.expected.clone(), restore.kind);
+    let (subject, kind) = (entry.subject(restore), restore.kind);
     let before = entry.seen.as_ref().map(|(_, seen)| seen.clone());
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
-        match (services.cloud.resources)(kind).observe(&expected).await {
+        match services.calls(kind).observe(&subject).await {
             Ok(seen) if before.as_ref() == Some(&seen) => Vec::new(),
             Ok(seen) => {
                 let mut events = Vec::new();
                 if seen.phase == Phase::Unknown {
                     let text = format!(
                         "`{}` has the status `{}`, which this version does not know; it counts as not ready",
-                        expected.name, seen.status
+                        subject.expected.name, seen.status
                     );
                     events.push(Event::Warned { step, text });
                 }

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cloud::error::ErrorKind;
-use crate::cloud::resource::Phase;
-use crate::cloud::vault::{JobStatus, Metadata, RestoreJob, StartRestore};
+use crate::cloud::resource::{Phase, ResourceFacts, Subject, mark};
+use crate::cloud::vault::{FoundJob, JobStatus, Metadata, RestoreJob, StartRestore};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::{Class, Event, Intended};
 use crate::journal::ledger::Entry;
@@ -17,20 +17,41 @@ use crate::journal::state::State;
 use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, failure, is_refusal, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
+use crate::run::guard::goes_by_its_name;
 use crate::run::pace::VISIBLE_AFTER;
 use crate::run::services::Services;
 use crate::run::step::preflight::expected;
 use crate::words::id::{Name, RunId, StepId, Token};
 
+/// A token is not relied on for longer: then a second start could be a second restore (facts 1.6).
+const TOKEN_LIVES: SignedDuration = SignedDuration::from_mins(50);
+
 /// Prepare, start (or find), watch.
 #[must_use]
 pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestamp) -> Next {
     let Some(entry) = situation.state.ledger.get(name) else { return Next::call(Call::Prepare(name.clone())) };
+    if needs_ground(situation, name) && entry.ground != Some(true) {
+        let intent = entry.ground.is_none().then(|| Box::new(Event::GroundIntended { restore: name.clone() }));
+        return Next::Call { intent, call: Call::Lay(name.clone()) };
+    }
+    let token_is_old = situation.now.duration_since(entry.intended_at) > TOKEN_LIVES;
+    if entry.job.is_none() && !entry.in_doubt && !entry.doubtful.is_empty() && token_is_old {
+        let message =
+            "the start was never answered, and nothing says which of the restore jobs since then is the run's";
+        return Next::record(failed(&step.id, Class::Environment, message.to_owned(), None));
+    }
     if entry.job.is_none() {
         return Next::call(if entry.in_doubt { Call::Find(name.clone()) } else { Call::Start(name.clone()) });
     }
     match entry.terminal_job() {
-        Some(job) if job.status == JobStatus::Completed => Next::record(judge_completed(step, entry, job)),
+        Some(job) if job.status == JobStatus::Completed => {
+            if entry.arn().is_none() && !entry.searched {
+                return Next::call(Call::Search(name.clone()));
+            }
+            let doubt = job.message.as_deref().and_then(|message| facts_of(situation, name)?.doubt(message));
+            let by_name = goes_by_its_name(situation.definition(), name);
+            Next::record(judge_completed(step, entry, job, (doubt, by_name)))
+        }
         Some(job) => Next::record(judge_failed(step, job)),
         None => {
             let look = situation.looked.next(&step.id, since, situation.now);
@@ -39,14 +60,34 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
     }
 }
 
-fn judge_completed(step: &Step, entry: &Entry, job: &RestoreJob) -> Event {
-    let expected = &entry.intended.expected.arn;
-    match &job.created_resource {
-        Some(made) if made != expected => {
-            let message = format!("the restore job made `{made}`, and `{expected}` was expected");
-            failed(&step.id, Class::Environment, message, Some("look at the resource; drill does not touch it"))
-        }
-        _ => passed(&step.id),
+fn facts_of(situation: &Situation<'_>, name: &Name) -> Option<&'static dyn ResourceFacts> {
+    situation.definition().restore.get(name).map(|restore| (situation.types)(restore.kind))
+}
+
+fn needs_ground(situation: &Situation<'_>, name: &Name) -> bool {
+    situation
+        .definition()
+        .restore
+        .get(name)
+        .is_some_and(|restore| (situation.types)(restore.kind).lays_ground(&restore.with))
+}
+
+fn judge_completed(step: &Step, entry: &Entry, job: &RestoreJob, (doubt, by_name): (Option<String>, bool)) -> Event {
+    if let (Some(made), Some(expected)) = (&job.created_resource, &entry.intended.expected.arn)
+        && made != expected
+    {
+        let message = format!("the restore job made `{made}`, and `{expected}` was expected");
+        return failed(&step.id, Class::Environment, message, Some("look at the resource; drill does not touch it"));
+    }
+    if entry.arn().is_none() && !by_name {
+        let message = format!("restore job {} is COMPLETED and does not say what it made", job.id);
+        let advice =
+            Some("look in the destination for what was made from the recovery point; the report lists suspects");
+        return failed(&step.id, Class::Environment, message, advice);
+    }
+    match doubt {
+        Some(doubt) => failed(&step.id, Class::Data, format!("restore job {} is COMPLETED, but {doubt}", job.id), None),
+        None => passed(&step.id),
     }
 }
 
@@ -110,7 +151,15 @@ pub fn prepare(step: &StepId, name: &Name, state: &State, services: Arc<Services
     let (step, name, run) = (step.clone(), name.clone(), state.run);
     Box::pin(async move {
         let facts = (services.types)(restore.kind);
-        match (services.cloud.resources)(restore.kind).observe(&expected).await {
+        let subject = Subject {
+            expected: expected.clone(),
+            made: None,
+            point: Some(point.arn.clone()),
+            since: services.clock.now(),
+            with: restore.with.clone(),
+            parts: Vec::new(),
+        };
+        match services.calls(restore.kind).observe(&subject).await {
             Ok(seen) if seen.phase == Phase::Gone => {}
             Ok(seen) => {
                 let message = format!("`{}` exists already ({}): the name is not free", expected.name, seen.status);
@@ -127,10 +176,14 @@ pub fn prepare(step: &StepId, name: &Name, state: &State, services: Arc<Services
             Ok(returned) => returned,
             Err(error) => return vec![stumble_or_fail(&step, error)],
         };
-        let metadata = match facts.metadata(&returned, &restore.with, &restore.metadata, &expected) {
+        let mut metadata = match facts.metadata(&returned, &restore.with, &restore.metadata, &expected) {
             Ok(metadata) => metadata,
             Err(message) => return vec![failed(&step, Class::Environment, message, None)],
         };
+        if facts.naming_key(&restore.with).is_none() {
+            let (key, value) = mark(facts, &restore.with, &expected);
+            metadata.insert(key, value);
+        }
         let role = definition.destination.restore_role.clone();
         let token = token(&run, &step, 1, &metadata);
         let entry = Intended { attempt: 1, expected, token, metadata, point: point.arn, role };
@@ -145,7 +198,37 @@ fn token(run: &RunId, step: &StepId, attempt: u32, metadata: &Metadata) -> Token
     format!("drill-{}", &hash[..48]).parse().expect("48 hexadecimal digits are a token")
 }
 
-/// The only call that makes anything.
+/// Makes what the restore job needs to find. Repeated as it is after a crash.
+pub fn lay(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
+        return nonsense(step, "ground without an intent");
+    };
+    let (subject, kind) = (entry.subject(restore), restore.kind);
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match services.calls(kind).lay(&subject).await {
+            Ok(()) => vec![Event::GroundLaid { restore: name }],
+            Err(error) => vec![stumble_or_fail(&step, error)],
+        }
+    })
+}
+
+/// Looks for the thing that no restore job names.
+pub fn search(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
+        return nonsense(step, "a search without an intent");
+    };
+    let (subject, kind) = (entry.subject(restore), restore.kind);
+    let (step, name) = (step.clone(), name.clone());
+    Box::pin(async move {
+        match services.calls(kind).find(&subject).await {
+            Ok(found) => vec![Event::Searched { restore: name, found }],
+            Err(error) => vec![stumble_or_fail(&step, error)],
+        }
+    })
+}
+
+/// Starts the restore job, which makes the thing.
 pub fn start(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
     let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
         return nonsense(step, "a start without an intent");
@@ -156,7 +239,7 @@ pub fn start(step: &StepId, name: &Name, state: &State, services: Arc<Services>)
         role: intended.role.clone(),
         metadata: intended.metadata.clone(),
         token: intended.token.clone(),
-        kind: restore.kind,
+        resource_type: (services.types)(restore.kind).start_type(&restore.with),
     };
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
@@ -178,16 +261,20 @@ pub fn find(step: &StepId, name: &Name, state: &State, services: Arc<Services>) 
     let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
         return nonsense(step, "a search without an intent");
     };
-    let (kind, point, since) = (restore.kind, entry.intended.point.clone(), entry.intended_at);
-    let expected = entry.intended.expected.name.clone();
+    let (point, since) = (entry.intended.point.clone(), entry.intended_at);
+    let facts = (services.types)(restore.kind);
+    let (key, value) = mark(facts, &restore.with, &entry.intended.expected);
+    let resource_type = facts.start_type(&restore.with);
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
-        match services.cloud.vault.find_restore_job(kind, &point, &expected, since).await {
-            Ok(Some(job)) => vec![
+        let found = services.cloud.vault.find_restore_job(resource_type.as_deref(), &point, (&key, &value), since);
+        match found.await {
+            Ok(FoundJob::Ours(job)) => vec![
                 Event::RestoreAccepted { restore: name.clone(), job: job.id.clone(), found: true },
-                Event::JobSeen { restore: name, job },
+                Event::JobSeen { restore: name, job: *job },
             ],
-            Ok(None) => vec![Event::RestoreNotFound { restore: name }],
+            Ok(FoundJob::Nothing) => vec![Event::RestoreNotFound { restore: name }],
+            Ok(FoundJob::Perhaps(jobs)) => vec![Event::RestoreDoubtful { restore: name, jobs }],
             Err(error) => vec![stumble_or_fail(&step, error)],
         }
     })

@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cloud::resource::{Observation, Phase};
+use crate::cloud::resource::{Found, Observation, Phase, Removal, ResourceCalls, Subject};
+use crate::cloud::vault::JobStatus;
 use crate::journal::event::{CancelBy, Class, Event, GoneProof};
 use crate::journal::ledger::Entry;
 use crate::journal::state::State;
 use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
-use crate::run::guard::{Refusal, may_delete};
+use crate::run::guard::{Refusal, goes_by_its_name, may_delete};
 use crate::run::pace::{ABSENT_FOR, NEVER_SEEN_ABSENT_FOR, NOT_STARTED_FOR, REMOVE_AGAIN_AFTER, VISIBLE_AFTER};
 use crate::run::services::Services;
 use crate::words::id::{Name, StepId};
@@ -51,7 +52,8 @@ fn nothing_to_find(situation: &Situation<'_>, entry: &Entry) -> Option<GoneProof
         return Some(GoneProof::WorldLost);
     }
     // A refusal is about its own request. Where an earlier one was in doubt, that one may have started a job all the same.
-    (entry.refused && entry.job.is_none() && !entry.doubted).then_some(GoneProof::NeverStarted)
+    (entry.refused && entry.job.is_none() && !entry.doubted && entry.ground.is_none())
+        .then_some(GoneProof::NeverStarted)
 }
 
 fn overdue(state: &State, step: &Step, entry: &Entry) -> String {
@@ -71,6 +73,14 @@ fn overdue(state: &State, step: &Step, entry: &Entry) -> String {
 
 /// Nothing is deleted while its restore job is under way, and nothing counts as absent while a job may still make it.
 fn wait_for_job(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Option<Next> {
+    // The job is asked for only after its ground was laid, and not after it was refused.
+    let never_asked = entry.ground == Some(false) || (entry.refused && !entry.doubted);
+    if entry.job.is_none() && never_asked {
+        return None;
+    }
+    if entry.job.is_none() && !entry.doubtful.is_empty() && !entry.in_doubt {
+        return Some(Next::record(doubtful(step, entry)));
+    }
     if entry.job.is_none() {
         if entry.in_doubt || entry.not_found == 0 {
             return Some(Next::call(Call::Find(name.clone())));
@@ -95,6 +105,13 @@ fn look_at(situation: &Situation<'_>, step: &Step, since: Timestamp, call: Call)
 
 fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Next {
     let survey = Call::Survey(name.clone());
+    if let Some(stranger) = made_something_else(step, entry) {
+        return Next::record(stranger);
+    }
+    let by_name = goes_by_its_name(situation.definition(), name);
+    if entry.arn().is_none() && !by_name && entry.terminal_job().is_some_and(|job| job.status == JobStatus::Completed) {
+        return made_something_unknown(situation, step, name, entry, since);
+    }
     if let Some(first) = entry.absent_since {
         let again = first + absent_for(entry);
         return if again > situation.now { Next::At(again) } else { look_at(situation, step, since, survey) };
@@ -103,9 +120,16 @@ fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &
     if !situation.looked.has(&step.id) {
         return Next::call(survey);
     }
+    if entry.arn().is_none()
+        && let Some(stranger) = suspects(step, entry)
+    {
+        return Next::record(stranger);
+    }
     let Some((_, seen)) = &entry.seen else { return look_at(situation, step, since, survey) };
-    let asked_lately =
-        entry.removal_accepted_at.is_some_and(|at| situation.now.duration_since(at) < REMOVE_AGAIN_AFTER);
+    // A removal in several stages goes on as soon as a look shows something else than before it.
+    let asked_lately = entry.removal_accepted_at.is_some_and(|at| {
+        situation.now.duration_since(at) < REMOVE_AGAIN_AFTER && entry.seen.as_ref().is_none_or(|(seen, _)| *seen <= at)
+    });
     if seen.phase == Phase::Leaving || asked_lately {
         return look_at(situation, step, since, survey);
     }
@@ -134,6 +158,60 @@ fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &
     Next::Call { intent, call: Call::Remove(name.clone()) }
 }
 
+/// Jobs that may be the run's: whatever they make, nothing says whose it is.
+fn doubtful(step: &Step, entry: &Entry) -> Event {
+    let jobs: Vec<String> = entry.doubtful.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "the start of the restore was never answered, and of these restore jobs one may be the run's: {}",
+        jobs.join(", ")
+    );
+    failed(&step.id, Class::Refused, message, Some("see what they make, and whose it is, before anybody removes it"))
+}
+
+/// The job made another thing than the one that the ledger names: the absence of the one says nothing of the other.
+fn made_something_else(step: &Step, entry: &Entry) -> Option<Event> {
+    let (made, expected) = (entry.made()?, entry.intended.expected.arn.as_ref()?);
+    if made == expected {
+        return None;
+    }
+    let refusal = Refusal::OtherResource { made: made.to_string(), expected: expected.to_string() };
+    let advice = Some("look at it, and whose it is, before anybody removes it");
+    Some(failed(&step.id, Class::Refused, refusal.to_string(), advice))
+}
+
+/// A completed job made something, and nobody says what: not finding it is no proof that it is gone.
+fn made_something_unknown(
+    situation: &Situation<'_>,
+    step: &Step,
+    name: &Name,
+    entry: &Entry,
+    since: Timestamp,
+) -> Next {
+    if let Some(stranger) = suspects(step, entry) {
+        return Next::record(stranger);
+    }
+    if situation.now.duration_since(since) < VISIBLE_AFTER || !situation.looked.has(&step.id) {
+        return look_at(situation, step, since, Call::Search(name.clone()));
+    }
+    let job = entry.job.as_ref().map(ToString::to_string).unwrap_or_default();
+    let message = format!("restore job {job} is COMPLETED, names nothing that it made, and nothing was found");
+    let advice = Some("look in the destination for what was made from the recovery point since then");
+    Next::record(failed(&step.id, Class::Refused, message, advice))
+}
+
+/// Things that may be what the restore made, and nothing says so: they are named, and left alone.
+fn suspects(step: &Step, entry: &Entry) -> Option<Event> {
+    if entry.suspects.is_empty() {
+        return None;
+    }
+    let list: Vec<String> = entry.suspects.iter().map(|arn| format!("`{arn}`")).collect();
+    let message = format!(
+        "the restore job names nothing that it made, and these were made from its recovery point since: {}",
+        list.join(", ")
+    );
+    Some(failed(&step.id, Class::Refused, message, Some("look whose they are before anybody removes them")))
+}
+
 fn absent_for(entry: &Entry) -> SignedDuration {
     if entry.seen.is_some() { ABSENT_FOR } else { NEVER_SEEN_ABSENT_FOR }
 }
@@ -146,22 +224,30 @@ pub fn survey(step: &StepId, name: &Name, state: &State, services: Arc<Services>
         return nonsense(step, "a removal without an intent");
     };
     let (kind, step, name) = (restore.kind, step.clone(), name.clone());
+    let subject = entry.subject(restore);
     let warned = state.warnings.iter().any(|warning| warning.step == step);
     Box::pin(async move {
-        let calls = (services.cloud.resources)(kind);
+        let calls = services.calls(kind);
         let expected = &entry.intended.expected;
-        let seen = match calls.observe(expected).await {
+        if subject.arn().is_none() {
+            match calls.find(&subject).await {
+                Ok(Found::Nothing) => {}
+                Ok(found) => return vec![Event::Searched { restore: name, found }],
+                Err(error) => return vec![stumble_or_fail(&step, error)],
+            }
+        }
+        let seen = match calls.observe(&subject).await {
             Ok(seen) => seen,
             Err(error) => return vec![stumble_or_fail(&step, error)],
         };
         if seen.phase != Phase::Gone {
-            return present(&step, &name, &entry, seen, kind, &services).await;
+            return present(&step, &name, &entry, &subject, seen, calls.as_ref()).await;
         }
         let now = services.clock.now();
         let Some(first) = entry.absent_since.filter(|first| now.duration_since(*first) >= absent_for(&entry)) else {
             return if entry.absent_since.is_some() { Vec::new() } else { vec![Event::AbsenceSeen { restore: name }] };
         };
-        match calls.remains(expected, entry.intended_at).await {
+        match calls.remains(&subject).await {
             Ok(left) if left.is_empty() => {
                 vec![Event::Gone { restore: name, proof: GoneProof::AbsentTwice { first, second: now } }]
             }
@@ -181,13 +267,13 @@ async fn present(
     step: &StepId,
     name: &Name,
     entry: &Entry,
+    subject: &Subject,
     seen: Observation,
-    kind: crate::words::kind::ResourceKind,
-    services: &Services,
+    calls: &dyn ResourceCalls,
 ) -> Vec<Event> {
     let mut events = Vec::new();
     if entry.job.is_none() {
-        match (services.cloud.resources)(kind).tags(&entry.intended.expected.arn).await {
+        match calls.tags(subject).await {
             Ok(tags) => events.push(Event::TagsSeen { restore: name.clone(), tags }),
             Err(error) => return vec![stumble_or_fail(step, error)],
         }
@@ -204,10 +290,10 @@ pub fn unprotect(step: &StepId, name: &Name, state: &State, services: Arc<Servic
     let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
         return nonsense(step, "a removal without an intent");
     };
-    let (expected, kind) = (entry.intended.expected.clone(), restore.kind);
+    let (subject, kind) = (entry.subject(restore), restore.kind);
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
-        match (services.cloud.resources)(kind).unprotect(&expected).await {
+        match services.calls(kind).unprotect(&subject).await {
             Ok(()) => vec![Event::Unprotected { restore: name }],
             Err(error) => vec![stumble_or_fail(&step, error)],
         }
@@ -219,11 +305,20 @@ pub fn remove(step: &StepId, name: &Name, state: &State, services: Arc<Services>
     let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
         return nonsense(step, "a removal without an intent");
     };
-    let (expected, kind) = (entry.intended.expected.clone(), restore.kind);
+    let (subject, kind) = (entry.subject(restore), restore.kind);
+    let Some((_, seen)) = entry.seen.clone() else { return nonsense(step, "a removal of what was never seen") };
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
-        match (services.cloud.resources)(kind).remove(&expected).await {
-            Ok(()) => vec![Event::RemovalAccepted { restore: name }],
+        match services.calls(kind).remove(&subject, &seen).await {
+            Ok(Removal::Asked) => vec![Event::RemovalAccepted { restore: name }],
+            Ok(Removal::More) => Vec::new(),
+            // Something may hang on it that the last look did not show yet: the next removal goes by a new one.
+            Err(error) if error.passes() => {
+                let look = services.calls(kind).observe(&subject).await.ok().filter(|look| *look != seen);
+                let look = look.filter(|look| look.phase != Phase::Gone);
+                let look = look.map(|observation| Event::ResourceSeen { restore: name, observation });
+                [Some(Event::Stumbled { step, error }), look].into_iter().flatten().collect()
+            }
             Err(error) => vec![stumble_or_fail(&step, error)],
         }
     })

@@ -1,16 +1,27 @@
 //! An error as AWS answers it: HTTP status, code, message. Facts 1.2.
 
+use serde_json::Value;
+
+use crate::sandbox::protocol::Protocol;
+
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
+    /// Further members of a JSON error's body.
+    pub(crate) members: Option<Box<Value>>,
 }
 
 impl Failure {
     pub(crate) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into() }
+        Self { status, code: code.to_owned(), message: message.into(), members: None }
+    }
+
+    /// The same with further members in its JSON body.
+    pub(crate) fn with_members(self, members: Value) -> Self {
+        Self { members: Some(Box::new(members)), ..self }
     }
 
     /// An error of the caller's making, HTTP 400.
@@ -47,22 +58,23 @@ impl Failure {
         )
     }
 
-    /// What throttling is called by the service of `operation`.
-    pub(crate) fn throttled(operation: &str) -> Self {
-        let code = match service(operation) {
-            "rds" | "sts" => "Throttling",
-            "ec2" => "RequestLimitExceeded",
-            _ => "ThrottlingException",
+    /// What throttling is called.
+    pub(crate) fn throttled(protocol: Protocol) -> Self {
+        let (status, code) = match protocol {
+            Protocol::Query { .. } => (400, "Throttling"),
+            Protocol::Ec2Query => (400, "RequestLimitExceeded"),
+            Protocol::RestXml => (503, "SlowDown"),
+            Protocol::RestJson | Protocol::Json { .. } => (400, "ThrottlingException"),
         };
-        Self::bad(code, "Rate exceeded")
+        Self::new(status, code, "Rate exceeded")
     }
 
-    /// What a missing permission is called by the service of `operation`.
-    pub(crate) fn denied(operation: &str, message: Option<&str>) -> Self {
-        let code = match service(operation) {
-            "rds" | "sts" => "AccessDenied",
-            "ec2" => "UnauthorizedOperation",
-            _ => "AccessDeniedException",
+    /// What a missing permission for `operation` is called.
+    pub(crate) fn denied(protocol: Protocol, operation: &str, message: Option<&str>) -> Self {
+        let code = match protocol {
+            Protocol::Query { .. } | Protocol::RestXml => "AccessDenied",
+            Protocol::Ec2Query => "UnauthorizedOperation",
+            Protocol::RestJson | Protocol::Json { .. } => "AccessDeniedException",
         };
         let usual = || {
             format!("User is not authorized to perform: {operation} because no identity-based policy allows the action")
@@ -70,18 +82,15 @@ impl Failure {
         Self::new(403, code, message.map_or_else(usual, str::to_owned))
     }
 
-    /// What expired credentials are called by the service of `operation`.
-    pub(crate) fn expired(operation: &str) -> Self {
-        let (status, code) = match service(operation) {
-            "rds" | "sts" => (403, "ExpiredToken"),
-            "ec2" => (400, "RequestExpired"),
-            "backup" => (403, "ExpiredTokenException"),
-            _ => (400, "ExpiredTokenException"),
+    /// What expired credentials are called.
+    pub(crate) fn expired(protocol: Protocol) -> Self {
+        let (status, code) = match protocol {
+            Protocol::Query { .. } => (403, "ExpiredToken"),
+            Protocol::RestXml => (400, "ExpiredToken"),
+            Protocol::Ec2Query => (400, "RequestExpired"),
+            Protocol::RestJson => (403, "ExpiredTokenException"),
+            Protocol::Json { .. } => (400, "ExpiredTokenException"),
         };
         Self::new(status, code, "The security token included in the request is expired")
     }
-}
-
-fn service(operation: &str) -> &str {
-    operation.split_once(':').map_or("", |(service, _)| service)
 }

@@ -1,9 +1,9 @@
-//! JSON 1.1: KMS, Secrets Manager, resource groups tagging. The operation stands in `X-Amz-Target`.
+//! JSON 1.0 and 1.1. The operation stands in `X-Amz-Target`.
 
 use serde_json::{Value, json};
 
 use crate::sandbox::protocol::failure::Failure;
-use crate::sandbox::protocol::{Answer, Ask, Wire};
+use crate::sandbox::protocol::{Ask, Wire};
 
 /// Reads the operation and its JSON input.
 pub(crate) fn read(wire: &Wire) -> Result<Ask, Failure> {
@@ -13,20 +13,16 @@ pub(crate) fn read(wire: &Wire) -> Result<Ask, Failure> {
     let body = if wire.body.is_empty() { &b"{}"[..] } else { &wire.body };
     let body = serde_json::from_slice::<Value>(body)
         .map_err(|_| Failure::bad("SerializationException", "the request's body is not JSON"))?;
-    Ok(Ask { operation: operation.to_owned(), labels: Vec::new(), params: Vec::new(), body })
-}
-
-/// An answer's body.
-pub(crate) fn text(answer: &Answer) -> String {
-    match answer {
-        Answer::Json(value) => value.to_string(),
-        Answer::Xml(_) => "{}".to_owned(),
-    }
+    Ok(Ask { body, ..wire.ask(operation) })
 }
 
 /// An error's body.
 pub(crate) fn error(failure: &Failure) -> String {
-    json!({ "__type": failure.code, "message": failure.message }).to_string()
+    let mut body = json!({ "__type": failure.code, "message": failure.message });
+    if let (Some(body), Some(Value::Object(members))) = (body.as_object_mut(), failure.members.as_deref()) {
+        body.extend(members.clone());
+    }
+    body.to_string()
 }
 
 /// An instant as JSON bodies carry it: epoch seconds with milliseconds (facts 1.1).

@@ -1,23 +1,41 @@
 //! The wire protocols of AWS: bytes in, an operation with its input out; an answer in, bytes out.
 //!
-//! Nothing here knows the world. `rest_json` speaks AWS Backup, `json` KMS, Secrets Manager and tagging, `query` RDS and STS
-//! and, in its EC2 dialect, EC2. `scope` reads who is calling from the `SigV4` credential scope.
+//! Nothing here knows the world, or a service by name: a service says which [`Protocol`] it speaks and, where operations
+//! are paths, routes them. `scope` reads who is calling from the `SigV4` credential scope.
 
+mod answer;
+mod chunked;
 pub(crate) mod encoding;
 pub(crate) mod failure;
 pub(crate) mod json;
 pub(crate) mod query;
 pub(crate) mod rest_json;
+mod rest_xml;
 pub(crate) mod scope;
 pub(crate) mod xml;
 
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method};
 use serde_json::Value;
 
+pub(crate) use crate::sandbox::protocol::answer::{Answer, write};
 use crate::sandbox::protocol::failure::Failure;
-use crate::sandbox::protocol::scope::{Caller, Service};
-use crate::sandbox::protocol::xml::Element;
+
+/// How a service is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    RestJson,
+    /// The operation stands in `X-Amz-Target`. The version is `1.0` or `1.1`.
+    Json {
+        version: &'static str,
+    },
+    /// A form in, XML of this namespace out.
+    Query {
+        namespace: &'static str,
+    },
+    /// EC2's dialect of the same.
+    Ec2Query,
+    RestXml,
+}
 
 /// A request as it came, its body read.
 pub(crate) struct Wire {
@@ -30,8 +48,24 @@ pub(crate) struct Wire {
     pub(crate) body: Vec<u8>,
 }
 
+/// What a REST request is routed by.
+pub(crate) struct Target<'a> {
+    pub(crate) method: &'a Method,
+    /// The path's segments, decoded. In `RestXml` a bucket and a key, or fewer.
+    pub(crate) parts: &'a [&'a str],
+    /// The query string's names and values.
+    pub(crate) params: &'a [(String, String)],
+    pub(crate) headers: &'a HeaderMap,
+}
+
+/// An operation, and the values in its path in order.
+pub(crate) type Route = (&'static str, Vec<String>);
+
+/// How a service finds the operation.
+pub(crate) type Router<'r> = &'r dyn Fn(&Target) -> Option<Route>;
+
 /// A request understood: which operation, and what it was given.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ask {
     /// Such as `StartRestoreJob`.
     pub(crate) operation: String,
@@ -41,13 +75,24 @@ pub(crate) struct Ask {
     pub(crate) params: Vec<(String, String)>,
     /// The JSON body; `Null` without one.
     pub(crate) body: Value,
+    /// The body's bytes, whatever they are.
+    pub(crate) raw: Vec<u8>,
+    pub(crate) headers: HeaderMap,
 }
 
-/// An answer before it is written in a protocol.
-#[derive(Debug, Clone)]
-pub(crate) enum Answer {
-    Json(Value),
-    Xml(Vec<Element>),
+impl Wire {
+    /// The operation with bytes and headers, before the protocol has read more.
+    fn ask(&self, operation: &str) -> Ask {
+        let (raw, headers) = (self.body.clone(), self.headers.clone());
+        Ask { operation: operation.to_owned(), raw, headers, ..Ask::default() }
+    }
+}
+
+impl Target<'_> {
+    /// Whether the query string names this, with or without a value: `?versioning`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.params.iter().any(|(known, _)| known == name)
+    }
 }
 
 impl Ask {
@@ -76,49 +121,12 @@ impl Ask {
     }
 }
 
-/// Reads an operation from a request to this service.
-pub(crate) fn read(service: Service, wire: &Wire) -> Result<Ask, Failure> {
-    match service {
-        Service::Backup => rest_json::read(wire),
-        Service::Kms | Service::SecretsManager | Service::Tagging => json::read(wire),
-        Service::Rds | Service::Sts | Service::Ec2 => query::read(wire),
+/// Reads an operation from a request to the service of this name.
+pub(crate) fn read(protocol: Protocol, wire: &Wire, service: &str, route: Router) -> Result<Ask, Failure> {
+    match protocol {
+        Protocol::RestJson => rest_json::read(wire, service, route),
+        Protocol::RestXml => rest_xml::read(wire, service, route),
+        Protocol::Json { .. } => json::read(wire),
+        Protocol::Query { .. } | Protocol::Ec2Query => query::read(wire),
     }
-}
-
-/// Writes what came of an operation.
-pub(crate) fn write(
-    caller: &Caller,
-    operation: &str,
-    result: &Result<Answer, Failure>,
-    request_id: &str,
-) -> Response<Body> {
-    let (status, content_type, text, code) = match (caller.service, result) {
-        (Service::Backup, Ok(answer)) => (200, "application/json", json::text(answer), None),
-        (Service::Backup, Err(failure)) => {
-            (failure.status, "application/json", rest_json::error(failure), Some(failure.code.clone()))
-        }
-        (Service::Kms | Service::SecretsManager | Service::Tagging, Ok(answer)) => {
-            (200, "application/x-amz-json-1.1", json::text(answer), None)
-        }
-        (Service::Kms | Service::SecretsManager | Service::Tagging, Err(failure)) => {
-            (failure.status, "application/x-amz-json-1.1", json::error(failure), Some(failure.code.clone()))
-        }
-        (service, Ok(answer)) => {
-            (200, "text/xml;charset=UTF-8", query::answer(service, operation, answer, request_id), None)
-        }
-        (service, Err(failure)) => {
-            (failure.status, "text/xml;charset=UTF-8", query::error(service, failure, request_id), None)
-        }
-    };
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert("x-amzn-requestid", id);
-    }
-    if let Some(code) = code.and_then(|code| HeaderValue::from_str(&code).ok()) {
-        headers.insert("x-amzn-errortype", code);
-    }
-    response
 }

@@ -1,19 +1,18 @@
-//! The query protocol: a form in, XML out. RDS and STS; EC2 in its own dialect.
+//! The query protocol: a form in, XML out. EC2 has its own dialect.
 
 use std::collections::BTreeMap;
 
 use crate::sandbox::protocol::encoding::form;
 use crate::sandbox::protocol::failure::Failure;
-use crate::sandbox::protocol::scope::Service;
-use crate::sandbox::protocol::xml::{self, text};
-use crate::sandbox::protocol::{Answer, Ask, Wire};
+use crate::sandbox::protocol::xml::{self, Element, text};
+use crate::sandbox::protocol::{Ask, Protocol, Wire};
 
 /// Reads the operation (`Action`) and its form.
 pub(crate) fn read(wire: &Wire) -> Result<Ask, Failure> {
     let body = String::from_utf8_lossy(&wire.body);
     let mut params = form(&body);
     params.extend(form(&wire.query));
-    let ask = Ask { operation: String::new(), labels: Vec::new(), params, body: serde_json::Value::Null };
+    let ask = Ask { params, ..wire.ask("") };
     let operation =
         ask.param("Action").ok_or_else(|| Failure::bad("MissingAction", "the form names no Action"))?.to_owned();
     Ok(Ask { operation, ..ask })
@@ -59,13 +58,10 @@ pub(crate) fn filters(ask: &Ask) -> BTreeMap<String, Vec<String>> {
 }
 
 /// An answer's body.
-pub(crate) fn answer(service: Service, operation: &str, answer: &Answer, request_id: &str) -> String {
-    let inner = match answer {
-        Answer::Xml(elements) => xml::write(elements),
-        Answer::Json(_) => String::new(),
-    };
-    let namespace = namespace(service);
-    if service == Service::Ec2 {
+pub(crate) fn answer(protocol: Protocol, operation: &str, elements: &[Element], request_id: &str) -> String {
+    let inner = xml::write(elements);
+    let namespace = namespace(protocol);
+    if protocol == Protocol::Ec2Query {
         let id = xml::write(&[text("requestId", request_id)]);
         return format!("{HEAD}<{operation}Response xmlns=\"{namespace}\">{id}{inner}</{operation}Response>");
     }
@@ -77,25 +73,25 @@ pub(crate) fn answer(service: Service, operation: &str, answer: &Answer, request
 }
 
 /// An error's body.
-pub(crate) fn error(service: Service, failure: &Failure, request_id: &str) -> String {
+pub(crate) fn error(protocol: Protocol, failure: &Failure, request_id: &str) -> String {
     let side = if failure.status >= 500 { "Receiver" } else { "Sender" };
     let what = xml::write(&[text("Code", &failure.code), text("Message", &failure.message)]);
-    if service == Service::Ec2 {
+    if protocol == Protocol::Ec2Query {
         let id = xml::write(&[text("RequestID", request_id)]);
         return format!("{HEAD}<Response><Errors><Error>{what}</Error></Errors>{id}</Response>");
     }
     let id = xml::write(&[text("RequestId", request_id)]);
-    let namespace = namespace(service);
+    let namespace = namespace(protocol);
     format!("{HEAD}<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{side}</Type>{what}</Error>{id}</ErrorResponse>")
 }
 
-const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+/// How a document begins.
+pub(crate) const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
-fn namespace(service: Service) -> &'static str {
-    match service {
-        Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-        Service::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
-        _ => "http://rds.amazonaws.com/doc/2014-10-31/",
+fn namespace(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Query { namespace } => namespace,
+        _ => "http://ec2.amazonaws.com/doc/2016-11-15/",
     }
 }
 
@@ -106,7 +102,7 @@ mod tests {
     use crate::sandbox::protocol::encoding::form;
 
     fn ask(text: &str) -> Ask {
-        Ask { operation: "X".into(), labels: vec![], params: form(text), body: serde_json::Value::Null }
+        Ask { operation: "X".into(), params: form(text), ..Ask::default() }
     }
 
     #[test]

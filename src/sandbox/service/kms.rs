@@ -4,12 +4,30 @@ use serde_json::json;
 
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
-use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::protocol::scope::Caller;
+use crate::sandbox::protocol::{Answer, Ask, Protocol};
+use crate::sandbox::service::ServiceCalls;
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::World;
 
-/// Performs an operation.
-pub(crate) fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
+/// KMS.
+pub(crate) struct Kms;
+
+impl ServiceCalls for Kms {
+    fn signing_name(&self) -> &'static str {
+        "kms"
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Json { version: "1.1" }
+    }
+
+    fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
+        call(world, &caller.place(), ask)
+    }
+}
+
+fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
     if ask.operation != "DescribeKey" {
         return Err(Failure::unknown(&ask.operation));
     }

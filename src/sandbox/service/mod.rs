@@ -1,32 +1,102 @@
-//! The services of the simulated AWS: operations over a world. One file a service; adding an operation is one arm.
+//! The services of the simulated AWS: operations over a world. One file or folder a service, one line in [`SERVICES`];
+//! adding an operation is one arm.
 
 pub(crate) mod backup;
+pub(crate) mod dynamodb;
 pub(crate) mod ec2;
+pub(crate) mod efs;
+pub(crate) mod fsx;
 pub(crate) mod kms;
+pub(crate) mod lambda;
 pub(crate) mod page;
+pub(crate) mod rbin;
 pub(crate) mod rds;
+pub(crate) mod redshift;
+pub(crate) mod s3;
 pub(crate) mod secretsmanager;
+pub(crate) mod ssm;
+pub(crate) mod storagegateway;
 pub(crate) mod sts;
 pub(crate) mod tagging;
 
 use crate::sandbox::protocol::failure::Failure;
-use crate::sandbox::protocol::scope::{Caller, Service};
-use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::protocol::scope::Caller;
+use crate::sandbox::protocol::{Answer, Ask, Protocol, Route, Target};
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::World;
 
+/// A service: what it is called, how it is spoken to, what it does.
+pub(crate) trait ServiceCalls: Sync {
+    /// Its name in the credential scope of a `SigV4` signature. `rds` serves DocumentDB and Neptune too.
+    fn signing_name(&self) -> &'static str;
+
+    /// The word before the colon in `backup:StartRestoreJob`, as in IAM: faults, holds and records use it.
+    fn prefix(&self) -> &'static str {
+        self.signing_name()
+    }
+
+    fn protocol(&self) -> Protocol;
+
+    /// The operation that a REST request means, and the values in its path. The other protocols name the operation.
+    fn route(&self, _target: &Target) -> Option<Route> {
+        None
+    }
+
+    /// Performs an operation on an advanced world.
+    fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure>;
+
+    /// What a successful request changed, if its operation changes anything.
+    fn changed(&self, _ask: &Ask) -> Option<String> {
+        None
+    }
+}
+
+/// One line a service.
+static SERVICES: &[&dyn ServiceCalls] = &[
+    &backup::Backup,
+    &dynamodb::DynamoDb,
+    &ec2::Ec2,
+    &efs::Efs,
+    &fsx::Fsx,
+    &kms::Kms,
+    &lambda::Lambda,
+    &rbin::RecycleBin,
+    &rds::Rds,
+    &redshift::Redshift,
+    &s3::S3,
+    &secretsmanager::SecretsManager,
+    &ssm::Ssm,
+    &storagegateway::StorageGateway,
+    &sts::Sts,
+    &tagging::Tagging,
+];
+
+/// The service that a signature names.
+pub(crate) fn find(signing_name: &str) -> Result<&'static dyn ServiceCalls, Failure> {
+    let found = SERVICES.iter().find(|service| service.signing_name() == signing_name);
+    found.copied().ok_or_else(|| Failure::unknown(signing_name))
+}
+
+/// The words before the colon that are known.
+pub(crate) fn prefixes() -> Vec<&'static str> {
+    SERVICES.iter().map(|service| service.prefix()).collect()
+}
+
+/// The protocol of an operation such as `rds:DeleteDBInstance`: it decides what common errors are called.
+pub(crate) fn protocol_of(operation: &str) -> Protocol {
+    let prefix = operation.split_once(':').map_or(operation, |(prefix, _)| prefix);
+    let found = SERVICES.iter().find(|service| service.prefix() == prefix);
+    found.map_or(Protocol::RestJson, |service| service.protocol())
+}
+
 /// Performs an operation on an advanced world.
-pub(crate) fn call(world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
-    let place = Place { account: caller.account.clone(), region: caller.region.clone() };
-    let result = match caller.service {
-        Service::Backup => backup::call(world, &place, ask),
-        Service::Rds => rds::call(world, &place, ask),
-        Service::Sts => sts::call(caller, ask),
-        Service::Kms => kms::call(world, &place, ask),
-        Service::Ec2 => ec2::call(world, &place, ask),
-        Service::SecretsManager => secretsmanager::call(world, &place, ask),
-        Service::Tagging => tagging::call(world, &place, ask),
-    };
+pub(crate) fn call(
+    service: &dyn ServiceCalls,
+    world: &mut World,
+    caller: &Caller,
+    ask: &Ask,
+) -> Result<Answer, Failure> {
+    let result = service.call(world, caller, ask);
     if let Err(failure) = &result
         && failure.code == "UnknownOperationException"
     {
@@ -35,13 +105,25 @@ pub(crate) fn call(world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answ
     result
 }
 
-/// What a successful request changed, if its operation changes anything.
-pub(crate) fn changed(ask: &Ask) -> Option<String> {
-    let named = match ask.operation.as_str() {
-        "StartRestoreJob" => ask.text("RecoveryPointArn"),
-        "DeleteDBInstance" | "ModifyDBInstance" => ask.param("DBInstanceIdentifier"),
-        "AddTagsToResource" | "RemoveTagsFromResource" => ask.param("ResourceName"),
-        _ => return None,
-    };
-    Some(named.unwrap_or_default().to_owned())
+impl Caller {
+    /// Whose world it is, and where.
+    pub(crate) fn place(&self) -> Place {
+        Place { account: self.account.clone(), region: self.region.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{SERVICES, ServiceCalls, find, prefixes};
+
+    #[test]
+    fn no_two_services_share_a_name() {
+        let names: BTreeSet<&str> = SERVICES.iter().map(|service| service.signing_name()).collect();
+        let words: BTreeSet<&str> = prefixes().into_iter().collect();
+        assert_eq!((names.len(), words.len()), (SERVICES.len(), SERVICES.len()));
+        assert_eq!(find("tagging").map(ServiceCalls::prefix), Ok("tag"));
+        assert_eq!(find("nosuch").map(ServiceCalls::prefix).unwrap_err().status, 404);
+    }
 }

@@ -4,13 +4,31 @@ use serde_json::{Value, json};
 
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
-use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::protocol::scope::Caller;
+use crate::sandbox::protocol::{Answer, Ask, Protocol};
+use crate::sandbox::service::ServiceCalls;
 use crate::sandbox::service::page::cut;
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::{Site, StoredSecret, World};
 
-/// Performs an operation.
-pub(crate) fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
+/// Secrets Manager.
+pub(crate) struct SecretsManager;
+
+impl ServiceCalls for SecretsManager {
+    fn signing_name(&self) -> &'static str {
+        "secretsmanager"
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Json { version: "1.1" }
+    }
+
+    fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
+        call(world, &caller.place(), ask)
+    }
+}
+
+fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
     let site = world.site(place);
     let value = match ask.operation.as_str() {
         "GetSecretValue" => find(site, ask).map(|secret| {

@@ -6,11 +6,29 @@ use crate::sandbox::clock::{later, machine_now};
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::scope::Caller;
 use crate::sandbox::protocol::xml::{Element, instant, node, text};
-use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::protocol::{Answer, Ask, Protocol};
+use crate::sandbox::service::ServiceCalls;
+use crate::sandbox::world::World;
 use crate::words::arn::Arn;
 
-/// Performs an operation.
-pub(crate) fn call(caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
+/// STS.
+pub(crate) struct Sts;
+
+impl ServiceCalls for Sts {
+    fn signing_name(&self) -> &'static str {
+        "sts"
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" }
+    }
+
+    fn call(&self, _world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
+        call(caller, ask)
+    }
+}
+
+fn call(caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
     match ask.operation.as_str() {
         "GetCallerIdentity" => Ok(Answer::Xml(identity(caller))),
         "AssumeRole" => assume_role(ask).map(Answer::Xml),

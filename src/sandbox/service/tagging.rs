@@ -3,18 +3,42 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::protocol::failure::Failure;
-use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::protocol::scope::Caller;
+use crate::sandbox::protocol::{Answer, Ask, Protocol};
+use crate::sandbox::service::ServiceCalls;
 use crate::sandbox::service::page::cut;
 use crate::sandbox::spec::Place;
-use crate::sandbox::world::{Instance, World};
+use crate::sandbox::thing::{Shelf, Tagged};
+use crate::sandbox::world::World;
 
-/// Performs an operation.
-pub(crate) fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
+/// Resource groups tagging.
+pub(crate) struct Tagging;
+
+impl ServiceCalls for Tagging {
+    fn signing_name(&self) -> &'static str {
+        "tagging"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "tag"
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Json { version: "1.1" }
+    }
+
+    fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
+        call(world, &caller.place(), ask)
+    }
+}
+
+fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
     if ask.operation != "GetResources" {
         return Err(Failure::unknown(&ask.operation));
     }
     let site = world.site(place);
-    let found: Vec<Value> = site.instances.values().filter(|instance| fits(instance, &ask.body)).map(show).collect();
+    let tagged = site.shelves.each().flat_map(Shelf::tagged);
+    let found: Vec<Value> = tagged.filter(|thing| fits(thing, &ask.body)).map(|thing| show(&thing)).collect();
     let size = ask.body.get("ResourcesPerPage").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
     let token = ask.text("PaginationToken").filter(|token| !token.is_empty());
     let page = cut(found, "tagged", size.unwrap_or(100), token)
@@ -26,7 +50,7 @@ pub(crate) fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer
     })))
 }
 
-fn fits(instance: &Instance, body: &Value) -> bool {
+fn fits(thing: &Tagged, body: &Value) -> bool {
     let texts = |value: Option<&Value>| -> Vec<String> {
         let list = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -34,16 +58,21 @@ fn fits(instance: &Instance, body: &Value) -> bool {
     let types = texts(body.get("ResourceTypeFilters"));
     let arns = texts(body.get("ResourceARNList"));
     let filters = body.get("TagFilters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    (types.is_empty() || types.iter().any(|kind| kind == "rds" || kind == "rds:db"))
-        && (arns.is_empty() || arns.contains(&instance.arn))
+    (types.is_empty() || types.iter().any(|asked| is_of_type(thing, asked)))
+        && (arns.is_empty() || arns.contains(&thing.arn))
         && filters.iter().all(|filter| {
             let key = filter.get("Key").and_then(Value::as_str).unwrap_or_default();
             let values = texts(filter.get("Values"));
-            instance.tags.get(key).is_some_and(|value| values.is_empty() || values.contains(value))
+            thing.tags.get(key).is_some_and(|value| values.is_empty() || values.contains(value))
         })
 }
 
-fn show(instance: &Instance) -> Value {
-    let tags: Vec<Value> = instance.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
-    json!({ "ResourceARN": instance.arn, "Tags": tags })
+/// By type (`rds:db`) or by service (`rds`).
+fn is_of_type(thing: &Tagged, asked: &str) -> bool {
+    thing.kind == asked || thing.kind.split_once(':').is_some_and(|(service, _)| service == asked)
+}
+
+fn show(thing: &Tagged) -> Value {
+    let tags: Vec<Value> = thing.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    json!({ "ResourceARN": thing.arn, "Tags": tags })
 }

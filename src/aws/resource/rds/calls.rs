@@ -8,60 +8,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_sdk_rds::types::{DbInstance, DbSubnetGroup, Tag};
-use jiff::Timestamp;
 
 use crate::aws::error::{cloud_error, unreadable};
-use crate::aws::ground::caller;
 use crate::aws::paging::Pages;
 use crate::aws::resource::rds::preflight;
 use crate::aws::resource::rds::readiness::phase;
+use crate::aws::resource::shared::check::name_is_free;
+use crate::aws::resource::shared::guard::Guard;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, Endpoint, Expected, Observation, Phase, ResourceCalls, Settings};
-use crate::words::arn::Arn;
-use crate::words::id::Region;
+use crate::cloud::resource::{Check, Endpoint, Observation, Phase, Removal, ResourceCalls, Subject};
 use crate::words::text::tame;
 
 /// [`ResourceCalls`] of RDS DB instances.
 pub struct RdsCalls {
-    region: Region,
+    guard: Guard,
     rds: aws_sdk_rds::Client,
-    sts: aws_sdk_sts::Client,
 }
+
+/// What the ARN of a DB instance must say.
+const ITS_ARN: (&str, &str) = ("rds", "db:");
 
 impl RdsCalls {
     /// Over the destination's clients.
     #[must_use]
     pub fn new(clients: &Clients) -> Self {
-        Self { region: clients.region.clone(), rds: clients.rds.clone(), sts: clients.sts.clone() }
-    }
-
-    /// Refuses an ARN that is not the session's to change.
-    async fn guard(&self, operation: &str, arn: &Arn) -> Result<(), CloudError> {
-        let refuse = |why: String| Err(CloudError::new(operation, ErrorKind::Invalid, "wrong_session", &why, None));
-        if arn.service() != "rds" || !arn.resource().starts_with("db:drill-") {
-            return refuse(format!("`{arn}` is not a DB instance that a drill names; nothing was sent"));
-        }
-        if arn.region().as_ref() != Some(&self.region) {
-            return refuse(format!(
-                "`{arn}` is not in `{}`, where the credentials lead; nothing was sent",
-                self.region
-            ));
-        }
-        let account = caller(&self.sts).await?.account;
-        if arn.account().as_ref() != Some(&account) {
-            return refuse(format!("`{arn}` is not in account {account} of the credentials; nothing was sent"));
-        }
-        Ok(())
-    }
-
-    async fn guard_expected(&self, operation: &str, expected: &Expected) -> Result<(), CloudError> {
-        if expected.arn.name() != expected.name {
-            let message = format!("`{}` is not the name in `{}`; nothing was sent", expected.name, expected.arn);
-            return Err(CloudError::new(operation, ErrorKind::Invalid, "wrong_session", &message, None));
-        }
-        self.guard(operation, &expected.arn).await
+        Self { guard: Guard::new(clients), rds: clients.rds.clone() }
     }
 
     /// Automated backups that outlive the instance, by ARN or resource id.
@@ -112,82 +85,85 @@ impl RdsCalls {
 
 #[async_trait]
 impl ResourceCalls for RdsCalls {
-    async fn observe(&self, expected: &Expected) -> Result<Observation, CloudError> {
+    async fn observe(&self, subject: &Subject) -> Result<Observation, CloudError> {
         const OPERATION: &str = "rds:DescribeDBInstances";
+        let expected = &subject.expected;
         let answer = self.rds.describe_db_instances().db_instance_identifier(&expected.name).send().await;
         let answer = match answer.map_err(|error| cloud_error(OPERATION, &error)) {
             Ok(answer) => answer,
-            Err(error) if is_gone(&error) => return Ok(absent()),
+            Err(error) if is_gone(&error) => return Ok(Observation::absent()),
             Err(error) => return Err(error),
         };
         // An empty list is no proof of absence: RDS says `DBInstanceNotFound` for a name that does not exist.
         let Some(instance) = answer.db_instances().first() else {
             return Err(unreadable(OPERATION, "the answer holds no instance and no error"));
         };
-        match instance.db_instance_arn() {
-            Some(arn) if arn != expected.arn.as_str() => {
-                let message = format!("the session sees `{arn}` under the name of `{}`", expected.arn);
+        match (instance.db_instance_arn(), &expected.arn) {
+            (Some(seen), Some(arn)) if seen != arn.as_str() => {
+                let message = format!("the session sees `{seen}` under the name of `{arn}`");
                 Err(CloudError::new(OPERATION, ErrorKind::Invalid, "wrong_session", &message, None))
             }
             _ => Ok(observation(instance)),
         }
     }
 
-    async fn tags(&self, arn: &Arn) -> Result<BTreeMap<String, String>, CloudError> {
+    async fn tags(&self, subject: &Subject) -> Result<BTreeMap<String, String>, CloudError> {
         const OPERATION: &str = "rds:ListTagsForResource";
-        let answer = self.rds.list_tags_for_resource().resource_name(arn.as_str()).send().await;
+        let arn = subject.arn().map(ToString::to_string).unwrap_or_default();
+        let answer = self.rds.list_tags_for_resource().resource_name(arn).send().await;
         let answer = answer.map_err(|error| cloud_error(OPERATION, &error))?;
         let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tame(tag.value().unwrap_or_default())));
         // Keys stay as they came, for a tag is removed by its key; AWS allows no control characters in them.
         Ok(answer.tag_list().iter().filter_map(pair).collect())
     }
 
-    async fn untag(&self, arn: &Arn, keys: &[String]) -> Result<(), CloudError> {
+    async fn untag(&self, subject: &Subject, keys: &[String]) -> Result<(), CloudError> {
         const OPERATION: &str = "rds:RemoveTagsFromResource";
         // Tags of AWS's own cannot be removed, and asking for one refuses the whole request.
         let keys: Vec<String> = keys.iter().filter(|key| !key.starts_with("aws:")).cloned().collect();
         if keys.is_empty() {
             return Ok(());
         }
-        self.guard(OPERATION, arn).await?;
+        let arn = self.guard.check(OPERATION, subject, ITS_ARN).await?;
         let ask = self.rds.remove_tags_from_resource().resource_name(arn.as_str()).set_tag_keys(Some(keys));
         ask.send().await.map(|_| ()).map_err(|error| cloud_error(OPERATION, &error))
     }
 
-    async fn tag(&self, arn: &Arn, tags: &BTreeMap<String, String>) -> Result<(), CloudError> {
+    async fn tag(&self, subject: &Subject, tags: &BTreeMap<String, String>) -> Result<(), CloudError> {
         const OPERATION: &str = "rds:AddTagsToResource";
         if tags.is_empty() {
             return Ok(());
         }
-        self.guard(OPERATION, arn).await?;
+        let arn = self.guard.check(OPERATION, subject, ITS_ARN).await?;
         let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
         let ask = self.rds.add_tags_to_resource().resource_name(arn.as_str()).set_tags(Some(tags));
         ask.send().await.map(|_| ()).map_err(|error| cloud_error(OPERATION, &error))
     }
 
-    async fn unprotect(&self, expected: &Expected) -> Result<(), CloudError> {
+    async fn unprotect(&self, subject: &Subject) -> Result<(), CloudError> {
         const OPERATION: &str = "rds:ModifyDBInstance";
-        self.guard_expected(OPERATION, expected).await?;
-        let ask = self.rds.modify_db_instance().db_instance_identifier(&expected.name);
+        self.guard.check(OPERATION, subject, ITS_ARN).await?;
+        let ask = self.rds.modify_db_instance().db_instance_identifier(&subject.expected.name);
         let ask = ask.deletion_protection(false).apply_immediately(true);
         ask.send().await.map(|_| ()).map_err(|error| cloud_error(OPERATION, &error))
     }
 
     /// No final snapshot, and no identifier for one: RDS refuses the two together (trap 24).
-    async fn remove(&self, expected: &Expected) -> Result<(), CloudError> {
+    async fn remove(&self, subject: &Subject, _seen: &Observation) -> Result<Removal, CloudError> {
         const OPERATION: &str = "rds:DeleteDBInstance";
-        self.guard_expected(OPERATION, expected).await?;
-        let ask = self.rds.delete_db_instance().db_instance_identifier(&expected.name);
+        self.guard.check(OPERATION, subject, ITS_ARN).await?;
+        let ask = self.rds.delete_db_instance().db_instance_identifier(&subject.expected.name);
         let ask = ask.skip_final_snapshot(true).delete_automated_backups(true);
         match ask.send().await.map_err(|error| cloud_error(OPERATION, &error)) {
             Err(error) if is_still_protected(&error) => Err(CloudError { kind: ErrorKind::Busy, ..error }),
             Err(error) if !is_gone(&error) && !is_leaving(&error) => Err(error),
-            _ => Ok(()),
+            _ => Ok(Removal::Asked),
         }
     }
 
-    /// `since` is not needed: the name carries the run's own digits, so whatever bears it is of this run.
-    async fn remains(&self, expected: &Expected, _since: Timestamp) -> Result<Vec<String>, CloudError> {
+    /// The name carries the run's own digits, so whatever bears it is of this run.
+    async fn remains(&self, subject: &Subject) -> Result<Vec<String>, CloudError> {
+        let expected = &subject.expected;
         let mut found: BTreeSet<String> = self.automated_backups(&expected.name).await?.into_iter().collect();
         found.extend(self.snapshots(&expected.name, None).await?);
         // A backup plan that selects by inherited tags may have backed the restored instance up (trap 35).
@@ -195,11 +171,12 @@ impl ResourceCalls for RdsCalls {
         Ok(found.into_iter().collect())
     }
 
-    async fn preflight(&self, ground: &dyn Ground, with: &Settings, expected: &Expected) -> Vec<Check> {
+    async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {
+        let with = &subject.with;
         let mut checks = preflight::network(&self.rds, ground, with).await;
         checks.extend(preflight::groups(&self.rds, with).await);
         checks.push(preflight::class(with));
-        checks.push(preflight::name_is_free(expected, self.observe(expected).await));
+        checks.push(name_is_free(subject, "rds:DescribeDBInstances", self.observe(subject).await));
         checks
     }
 }
@@ -220,29 +197,19 @@ fn is_leaving(error: &CloudError) -> bool {
     error.kind == ErrorKind::Busy && error.message.contains("already being deleted")
 }
 
-fn absent() -> Observation {
-    Observation {
-        phase: Phase::Gone,
-        status: "not found".to_owned(),
-        endpoint: None,
-        protected: false,
-        facts: BTreeMap::new(),
-    }
-}
-
 /// What a look shows. A usable instance that has no endpoint yet is still on its way.
 fn observation(instance: &DbInstance) -> Observation {
     let status = tame(instance.db_instance_status().unwrap_or_default());
     let endpoint = instance.endpoint().and_then(|endpoint| {
         let port = u16::try_from(endpoint.port()?).ok()?;
-        Some(Endpoint { host: tame(endpoint.address()?), port })
+        Some(Endpoint { host: tame(endpoint.address()?), port: Some(port) })
     });
     let phase = match phase(&status) {
         Phase::Ready if endpoint.is_none() => Phase::Pending,
         phase => phase,
     };
     let protected = instance.deletion_protection().unwrap_or(false);
-    Observation { phase, status, endpoint, protected, facts: report_facts(instance) }
+    Observation { phase, status, endpoint, protected, parts: Vec::new(), facts: report_facts(instance) }
 }
 
 fn report_facts(instance: &DbInstance) -> BTreeMap<String, String> {
@@ -290,7 +257,7 @@ mod tests {
             .build();
         let seen = observation(&ready);
         assert_eq!((seen.phase, seen.protected), (Phase::Ready, true));
-        assert_eq!(seen.endpoint.unwrap().port, 5432);
+        assert_eq!(seen.endpoint.unwrap().port, Some(5432));
         assert_eq!(seen.facts.get("storage_gib").map(String::as_str), Some("20"));
         assert_eq!(seen.facts.get("deletion_protection").map(String::as_str), Some("yes"));
     }

@@ -1,6 +1,7 @@
 //! What is known of RDS DB instances without asking anybody.
 
 use crate::aws::resource::rds::{metadata, settings};
+use crate::aws::resource::shared::name::{expected_arn, named, quoted};
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
@@ -32,8 +33,8 @@ impl ResourceFacts for Rds {
         ResourceKind::Rds
     }
 
-    fn backup_type(&self) -> &'static str {
-        "RDS"
+    fn backup_type(&self, _with: &Settings) -> String {
+        "RDS".to_owned()
     }
 
     fn fields(&self) -> Vec<Field> {
@@ -65,15 +66,9 @@ impl ResourceFacts for Rds {
         account: &AccountId,
         partition: &str,
     ) -> Expected {
-        let again = if attempt > 1 { format!("-{attempt}") } else { String::new() };
-        let mut name = format!("drill-{}-{restore}{again}", run.short());
-        if name.len() > 63 {
-            // Only an attempt's number of eight digits gets here; the number must stay, for it makes the name unique.
-            name = format!("drill-{}{again}", run.short());
-        }
-        let arn = format!("arn:{partition}:rds:{region}:{account}:db:{name}");
-        let arn = arn.parse().expect("partition, region, account and name are valid parts of an ARN");
-        Expected { name, arn, region: region.clone(), account: account.clone() }
+        let name = named(run, restore, attempt, 63);
+        let resource = format!("db:{name}");
+        expected_arn(name, (partition, "rds", &resource), region, account)
     }
 
     fn metadata(
@@ -86,8 +81,8 @@ impl ResourceFacts for Rds {
         metadata::build(returned, with, raw, expected)
     }
 
-    fn naming_key(&self) -> &'static str {
-        metadata::NAME
+    fn naming_key(&self, _with: &Settings) -> Option<String> {
+        Some(metadata::NAME.to_owned())
     }
 
     fn permissions(&self) -> &'static [&'static str] {
@@ -95,7 +90,7 @@ impl ResourceFacts for Rds {
     }
 
     /// The waiters of the `aws` command give up after 30 minutes (facts 2.1); they can be started again.
-    fn by_hand(&self, expected: &Expected) -> ByHand {
+    fn by_hand(&self, expected: &Expected, _id: &str) -> ByHand {
         let at = format!(
             "--region {} --db-instance-identifier {}",
             quoted(expected.region.as_str()),
@@ -120,40 +115,11 @@ impl ResourceFacts for Rds {
     }
 }
 
-/// `text` as one word of a POSIX shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@');
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Rds, quoted};
-    use crate::cloud::resource::{Expected, ResourceFacts};
+    use super::Rds;
+    use crate::cloud::resource::ResourceFacts;
     use crate::words::id::RunId;
-
-    fn expected(restore: &str, attempt: u32) -> Expected {
-        let run = RunId::new(1_767_225_600_000, [7; 10]);
-        let (region, account) = ("eu-west-1".parse().unwrap(), "123456789012".parse().unwrap());
-        Rds.expected(&run, &restore.parse().unwrap(), attempt, &region, &account, "aws")
-    }
-
-    #[test]
-    fn the_expected_name_is_a_valid_identifier_whatever_the_restore_is_called() {
-        assert_eq!(expected("orders", 1).name, "drill-07070707-orders");
-        assert_eq!(expected("orders", 2).name, "drill-07070707-orders-2");
-        assert_eq!(expected("orders", 1).arn.resource(), "db:drill-07070707-orders");
-        let longest = "a".repeat(40);
-        for attempt in [1, 2, 99, u32::MAX] {
-            let name = expected(&longest, attempt).name;
-            assert!(name.len() <= 63 && name.starts_with("drill-07070707") && !name.contains("--"), "{name}");
-        }
-        assert_ne!(expected(&longest, u32::MAX).name, expected(&longest, u32::MAX - 1).name);
-    }
 
     #[test]
     fn only_the_arn_of_an_instance_is_taken() {
@@ -170,12 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_for_a_posix_shell() {
-        assert_eq!(quoted("drill-1-orders"), "drill-1-orders");
-        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
-        let by_hand = Rds.by_hand(&expected("orders", 1));
+    fn a_person_can_remove_it_by_hand() {
+        let run = RunId::new(1_767_225_600_000, [7; 10]);
+        let (region, account) = ("eu-west-1".parse().unwrap(), "123456789012".parse().unwrap());
+        let expected = Rds.expected(&run, &"orders".parse().unwrap(), 1, &region, &account, "aws");
+        assert_eq!(expected.arn.as_ref().unwrap().resource(), "db:drill-07070707-orders");
         assert_eq!(
-            by_hand.remove.first().unwrap(),
+            Rds.by_hand(&expected, "").remove.first().unwrap(),
             "aws rds delete-db-instance --region eu-west-1 --db-instance-identifier drill-07070707-orders \
              --skip-final-snapshot --delete-automated-backups"
         );

@@ -4,9 +4,8 @@
 //! `KEPT` are taken from it; then come the drill's own choices, the typed settings, and last the raw metadata.
 //! Every value is a string.
 
-use std::collections::BTreeMap;
-
-use crate::aws::resource::rds::settings::{flag, integer, security_groups, text};
+use crate::aws::resource::shared::draft::{Draft, refused};
+use crate::aws::resource::shared::setting::{flag, integer, security_groups, text};
 use crate::cloud::resource::{Expected, Settings};
 use crate::cloud::vault::Metadata;
 
@@ -45,39 +44,12 @@ const CHOSEN: &[(&str, &str)] = &[
     ("DeletionProtection", "false"),
 ];
 
-/// The metadata under construction. Keys are compared without case, and written as AWS returned them where it did
-/// (facts 2.0, "Key case").
-struct Draft<'a> {
-    returned: &'a Metadata,
-    values: BTreeMap<String, String>,
-}
-
-impl Draft<'_> {
-    fn returned(&self, key: &str) -> Option<(&String, &String)> {
-        self.returned.iter().find(|(other, _)| other.eq_ignore_ascii_case(key))
-    }
-
-    fn get(&self, key: &str) -> Option<&str> {
-        self.values.iter().find(|(other, _)| other.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str())
-    }
-
-    fn set(&mut self, key: &str, value: &str) {
-        let spelling = self.returned(key).map_or_else(|| key.to_owned(), |(spelling, _)| spelling.clone());
-        self.remove(key);
-        self.values.insert(spelling, value.to_owned());
-    }
-
-    fn remove(&mut self, key: &str) {
-        self.values.retain(|other, _| !other.eq_ignore_ascii_case(key));
-    }
-}
-
 /// Builds the metadata.
 ///
 /// # Errors
 /// A sentence for the user when a raw key cannot work, naming the key.
 pub fn build(returned: &Metadata, with: &Settings, raw: &Metadata, expected: &Expected) -> Result<Metadata, String> {
-    let mut draft = Draft { returned, values: BTreeMap::new() };
+    let mut draft = Draft::new(returned);
     keep(&mut draft);
     for (key, value) in CHOSEN {
         draft.set(key, value);
@@ -85,8 +57,7 @@ pub fn build(returned: &Metadata, with: &Settings, raw: &Metadata, expected: &Ex
     choose(&mut draft, with);
     for (key, value) in raw {
         check_raw(key, value, expected)?;
-        draft.remove(key);
-        draft.values.insert(key.clone(), value.clone());
+        draft.set_raw(key, value);
     }
     draft.set(NAME, &expected.name);
     let multi_az = draft.get("MultiAZ").is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -94,17 +65,12 @@ pub fn build(returned: &Metadata, with: &Settings, raw: &Metadata, expected: &Ex
         let reason = "`metadata.AvailabilityZone` cannot be set together with `multi_az: true`: drop one of them";
         return Err(reason.to_owned());
     }
-    Ok(draft.values)
+    Ok(draft.done())
 }
 
 /// Takes over what `KEPT` allows.
 fn keep(draft: &mut Draft<'_>) {
-    for key in KEPT {
-        let value = draft.returned(key).map(|(_, value)| value.clone());
-        if let Some(value) = value.filter(|value| !is_empty(value)) {
-            draft.set(key, &value);
-        }
-    }
+    draft.keep(KEPT);
     if !draft.get("StorageType").is_some_and(|storage| matches!(storage, "io1" | "io2")) {
         draft.remove("Iops");
     }
@@ -140,7 +106,7 @@ fn choose(draft: &mut Draft<'_>, with: &Settings) {
     }
     let groups = security_groups(with);
     if !groups.is_empty() {
-        draft.set("VpcSecurityGroupIds", &serde_json::Value::from(groups).to_string());
+        draft.set_list("VpcSecurityGroupIds", &groups);
     }
 }
 
@@ -160,12 +126,7 @@ fn check_raw(key: &str, value: &str, expected: &Expected) -> Result<(), String> 
     } else {
         return Ok(());
     };
-    Err(format!("`metadata.{key}` cannot be set: {because}. Remove it from the definition"))
-}
-
-/// Returned metadata have nulls and empty lists in string form too (facts 2.0, "Null values").
-fn is_empty(value: &str) -> bool {
-    matches!(value.trim(), "" | "null" | "[]" | "{}")
+    Err(refused(key, because))
 }
 
 #[cfg(test)]
@@ -179,7 +140,7 @@ mod tests {
     fn expected() -> Expected {
         Expected {
             name: "drill-7f3a9c21-orders".to_owned(),
-            arn: "arn:aws:rds:eu-central-1:111122223333:db:drill-7f3a9c21-orders".parse().unwrap(),
+            arn: "arn:aws:rds:eu-central-1:111122223333:db:drill-7f3a9c21-orders".parse().ok(),
             region: "eu-central-1".parse().unwrap(),
             account: "111122223333".parse().unwrap(),
         }

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use aws_sdk_rds::types::{AvailabilityZone, DbParameterGroup, DbSubnetGroup, OptionGroup, Subnet};
 
 use crate::aws::error::cloud_error;
-use crate::aws::resource::rds::settings::{security_groups, text};
-use crate::cloud::error::{CloudError, ErrorKind};
+use crate::aws::resource::shared::check::{check, existence, security_group_check};
+use crate::aws::resource::shared::setting::{security_groups, text};
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, CheckResult, Expected, Observation, Phase, Settings};
+use crate::cloud::resource::{Check, CheckResult, Settings};
 use crate::words::text::tame;
 
 /// Subnet group and security groups, and that they belong together.
@@ -63,20 +63,6 @@ pub(crate) fn class(with: &Settings) -> Check {
     )
 }
 
-/// A name that is taken makes the restore job fail.
-pub(crate) fn name_is_free(expected: &Expected, seen: Result<Observation, CloudError>) -> Check {
-    let what = format!("name {}", expected.name);
-    match seen {
-        Ok(seen) if seen.phase == Phase::Gone => check(&what, CheckResult::Ok, "no DB instance has it"),
-        Ok(seen) => {
-            let detail = format!("a DB instance in status `{}` has it; the restore would fail", seen.status);
-            check(&what, CheckResult::Failed, &detail)
-        }
-        Err(error) => unchecked(&what, "rds:DescribeDBInstances", &error),
-    }
-}
-
-/// The check of a subnet group, and its VPC.
 async fn subnet_group(rds: &aws_sdk_rds::Client, name: &str) -> (Check, Option<String>) {
     const OPERATION: &str = "rds:DescribeDBSubnetGroups";
     let what = format!("subnet group {name}");
@@ -111,66 +97,11 @@ fn judge_subnet_group(what: &str, group: &DbSubnetGroup) -> Check {
     check(what, CheckResult::Ok, &detail)
 }
 
-async fn security_group_check(ground: &dyn Ground, wanted: &[String], vpc: Option<&str>) -> Check {
-    if wanted.is_empty() {
-        let detail = "`security_groups` is not set: RDS takes the VPC's default group, which may let the restored \
-                      database reach production and be reached from it";
-        return check("security groups", CheckResult::Warning, detail);
-    }
-    let what = format!("security groups {}", wanted.join(", "));
-    let found = match ground.security_groups(wanted).await {
-        Ok(found) => found,
-        Err(error) => return unchecked(&what, "ec2:DescribeSecurityGroups", &error),
-    };
-    let missing: Vec<&str> =
-        wanted.iter().filter(|id| found.iter().all(|group| &group.id != *id)).map(String::as_str).collect();
-    if !missing.is_empty() {
-        let detail = format!("{} not found in the destination's region and account", missing.join(", "));
-        return check(&what, CheckResult::Failed, &detail);
-    }
-    let Some(vpc) = vpc else {
-        let detail = "they exist; whether they are in the subnet group's VPC is not known";
-        return check(&what, CheckResult::Warning, detail);
-    };
-    match found.iter().find(|group| group.vpc.as_deref() != Some(vpc)) {
-        Some(other) => {
-            let theirs = other.vpc.as_deref().unwrap_or("no VPC");
-            let detail = format!("{} is in {theirs}, the subnet group is in {vpc}", other.id);
-            check(&what, CheckResult::Failed, &detail)
-        }
-        None => check(&what, CheckResult::Ok, &format!("they exist, in {vpc}")),
-    }
-}
-
-/// The check of something that either exists or does not.
-fn existence(what: &str, permission: &str, found: Result<String, CloudError>) -> Check {
-    match found {
-        Ok(detail) => check(what, CheckResult::Ok, &detail),
-        Err(error) if error.kind == ErrorKind::NotFound => {
-            check(what, CheckResult::Failed, "it does not exist in the destination's region and account")
-        }
-        Err(error) => unchecked(what, permission, &error),
-    }
-}
-
-fn unchecked(what: &str, permission: &str, error: &CloudError) -> Check {
-    let detail = match error.kind {
-        ErrorKind::Denied => format!("permission `{permission}` is missing: {error}"),
-        _ => error.to_string(),
-    };
-    check(what, CheckResult::NotChecked, &detail)
-}
-
-fn check(what: &str, result: CheckResult, detail: &str) -> Check {
-    Check { what: what.to_owned(), result, detail: detail.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use aws_sdk_rds::types::{AvailabilityZone, DbSubnetGroup, Subnet};
 
-    use super::{existence, judge_subnet_group};
-    use crate::cloud::error::{CloudError, ErrorKind};
+    use super::judge_subnet_group;
     use crate::cloud::resource::CheckResult;
 
     fn group(zones: &[&str]) -> DbSubnetGroup {
@@ -187,17 +118,5 @@ mod tests {
         assert_eq!(judged(&["eu-west-1a", "eu-west-1b"]), CheckResult::Ok);
         assert_eq!(judged(&["eu-west-1a", "eu-west-1a"]), CheckResult::Failed);
         assert_eq!(judged(&[]), CheckResult::Failed);
-    }
-
-    #[test]
-    fn a_missing_permission_is_named_and_is_never_ok() {
-        let failed = |kind| Err(CloudError::new("rds:DescribeOptionGroups", kind, "code", "no", None));
-        let denied = existence("option group x", "rds:DescribeOptionGroups", failed(ErrorKind::Denied));
-        assert_eq!(denied.result, CheckResult::NotChecked);
-        assert!(denied.detail.contains("permission `rds:DescribeOptionGroups` is missing"));
-        let absent = existence("option group x", "rds:DescribeOptionGroups", failed(ErrorKind::NotFound));
-        assert_eq!(absent.result, CheckResult::Failed);
-        let slow = existence("option group x", "rds:DescribeOptionGroups", failed(ErrorKind::Throttled));
-        assert_eq!(slow.result, CheckResult::NotChecked);
     }
 }

@@ -1,10 +1,6 @@
-//! The keys of `with:` for an RDS DB instance, and how they are read again.
-//!
-//! Invariant: `definition` checks a value by [`fields`] before anything here reads it; another shape reads as absent.
+//! The keys of `with:` for an RDS DB instance.
 
-use serde_json::Value;
-
-use crate::cloud::resource::Settings;
+use crate::aws::resource::shared::setting::security_groups_field;
 use crate::yaml::shape::{Field, Shape};
 
 /// The keys, with types, ranges and documentation.
@@ -26,16 +22,7 @@ fn network() -> Vec<Field> {
             },
             "DB subnet group in the destination. Without it RDS takes the default VPC, which many accounts lack.",
         ),
-        Field::optional(
-            "security_groups",
-            Shape::List {
-                of: Box::new(Shape::Parsed {
-                    what: "a security group's id",
-                    format: Some("^sg-[0-9a-f]{8,17}$"),
-                    parse: check_security_group,
-                }),
-                min: 1,
-            },
+        security_groups_field(
             "Security groups in the subnet group's VPC. Without them RDS takes the VPC's default group. Isolate the \
              restored database: it holds production data.",
         ),
@@ -100,27 +87,6 @@ fn machine() -> Vec<Field> {
     ]
 }
 
-/// A text setting.
-pub(crate) fn text<'a>(with: &'a Settings, key: &str) -> Option<&'a str> {
-    with.get(key).and_then(Value::as_str)
-}
-
-/// A whole-number setting.
-pub(crate) fn integer(with: &Settings, key: &str) -> Option<i64> {
-    with.get(key).and_then(Value::as_i64)
-}
-
-/// A yes-or-no setting.
-pub(crate) fn flag(with: &Settings, key: &str) -> Option<bool> {
-    with.get(key).and_then(Value::as_bool)
-}
-
-/// The security groups, none if the key is absent.
-pub(crate) fn security_groups(with: &Settings) -> Vec<String> {
-    let listed = with.get("security_groups").and_then(Value::as_array);
-    listed.into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
-}
-
 fn check_group(text: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-');
     if !text.is_empty() && text.len() <= 255 && text.chars().all(plain) {
@@ -143,16 +109,6 @@ fn check_identifier(text: &str) -> Result<(), String> {
     }
 }
 
-fn check_security_group(text: &str) -> Result<(), String> {
-    let digits = text.strip_prefix("sg-").unwrap_or_default();
-    let hexadecimal = digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
-    if (8..=17).contains(&digits.len()) && hexadecimal {
-        Ok(())
-    } else {
-        Err("it must be a security group's id, such as sg-0a1b2c3d4e5f60718".to_owned())
-    }
-}
-
 fn check_class(text: &str) -> Result<(), String> {
     let parts: Vec<&str> = text.split('.').collect();
     let plain = |part: &&str| {
@@ -167,27 +123,15 @@ fn check_class(text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::{check_class, check_group, check_option_group, check_security_group, security_groups};
+    use super::{check_class, check_group, check_option_group};
 
     #[test]
     fn values_of_the_wrong_form_are_told_apart() {
         assert!(check_class("db.t4g.medium").is_ok());
         assert!(check_class("t4g.medium").is_err());
         assert!(check_class("db.").is_err());
-        assert!(check_security_group("sg-0a1b2c3d4e5f60718").is_ok());
-        assert!(check_security_group("sg-XYZ").is_err());
-        assert!(check_security_group("default").is_err());
         assert!(check_group("drill-isolated").is_ok());
         assert!(check_group("a\"b").is_err());
         assert!(check_option_group("default:postgres-16").is_ok());
-    }
-
-    #[test]
-    fn absent_security_groups_are_none() {
-        let with = json!({ "security_groups": ["sg-1", "sg-2"] });
-        assert_eq!(security_groups(with.as_object().unwrap()), ["sg-1", "sg-2"]);
-        assert!(security_groups(&serde_json::Map::new()).is_empty());
     }
 }

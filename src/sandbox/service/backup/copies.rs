@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
-use crate::sandbox::service::backup::{RESOURCE_TYPE, differs, listed, page, put, put_instant, within};
+use crate::sandbox::service::backup::{differs, listed, page, put, put_instant, within};
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::{CopyJob, World};
 
@@ -14,7 +14,7 @@ pub(crate) fn list(world: &mut World, place: &Place, ask: &Ask) -> Result<Value,
     for job in &world.site(place).copy_jobs {
         let hidden = differs(ask, "resourceArn", job.source.arn.as_str())
             || differs(ask, "state", job.state)
-            || differs(ask, "resourceType", RESOURCE_TYPE)
+            || differs(ask, "resourceType", job.source.backup_type())
             || differs(ask, "destinationVaultArn", &job.destination_vault)
             || differs(ask, "accountId", place.account.as_str())
             || differs(ask, "sourceRecoveryPointArn", &job.source_point)
@@ -41,10 +41,10 @@ fn show(place: &Place, job: &CopyJob) -> Value {
         "DestinationBackupVaultArn": job.destination_vault,
         "ResourceArn": job.source.arn,
         "ResourceName": job.source.arn.name(),
-        "ResourceType": RESOURCE_TYPE,
+        "ResourceType": job.source.backup_type(),
         "CreationDate": instant(job.created),
         "State": job.state,
-        "BackupSizeInBytes": u64::from(job.source.size_gib) * 1024 * 1024 * 1024,
+        "BackupSizeInBytes": job.source.point_bytes(),
         "IamRoleArn": format!("arn:aws:iam::{}:role/service-role/AWSBackupDefaultServiceRole", place.account),
         "IsParent": false,
     });

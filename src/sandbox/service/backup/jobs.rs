@@ -10,7 +10,7 @@ use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
 use crate::sandbox::restore::RestoreJob;
-use crate::sandbox::service::backup::{RESOURCE_TYPE, differs, listed, page, put, put_instant, within};
+use crate::sandbox::service::backup::{differs, listed, page, put, put_instant, within};
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::{Point, World};
 use crate::words::arn::Arn;
@@ -26,12 +26,12 @@ pub(crate) fn start(world: &mut World, place: &Place, ask: &Ask) -> Result<Value
         return Ok(json!({ "RestoreJobId": id }));
     }
     let point = find_point(world, place, &point_arn)?;
-    if ask.text("ResourceType").is_some_and(|kind| kind != RESOURCE_TYPE) {
+    if ask.text("ResourceType").is_some_and(|kind| !fits(kind, point.source.backup_type())) {
         return Err(Failure::invalid("ResourceType does not fit the recovery point"));
     }
     let role = ask.text("IamRoleArn").ok_or_else(|| missing("IamRoleArn"))?.to_owned();
-    if metadata.get("DBInstanceIdentifier").is_none_or(String::is_empty) {
-        return Err(missing("Restore metadata DBInstanceIdentifier"));
+    if let Some(key) = point.source.physics().missing(&point.source, &metadata) {
+        return Err(missing(&format!("Restore metadata {key}")));
     }
     if !matches!(point.status, "COMPLETED" | "AVAILABLE" | "STOPPED") {
         return Err(Failure::bad(
@@ -42,6 +42,11 @@ pub(crate) fn start(world: &mut World, place: &Place, ask: &Ask) -> Result<Value
     let vault_arn = world.site(place).vaults.get(&point.vault).map(|vault| vault.arn.clone()).unwrap_or_default();
     let id = world.start_restore(place, Order { point, vault_arn, metadata, role, token });
     Ok(json!({ "RestoreJobId": id }))
+}
+
+/// A recovery point of a Storage Gateway volume may be restored as an EBS volume (facts 2.12).
+fn fits(asked: &str, point: &str) -> bool {
+    asked == point || (point == "Storage Gateway" && asked == "EBS")
 }
 
 fn read_metadata(value: &Value) -> Result<BTreeMap<String, String>, Failure> {
@@ -87,7 +92,7 @@ pub(crate) fn list(world: &mut World, place: &Place, ask: &Ask) -> Result<Value,
     let mut found = Vec::new();
     for job in world.site(place).restore_jobs.iter().filter(|job| job.timetable.visible <= now) {
         let hidden = differs(ask, "accountId", place.account.as_str())
-            || differs(ask, "resourceType", RESOURCE_TYPE)
+            || differs(ask, "resourceType", job.source.backup_type())
             || differs(ask, "status", job.status)
             || ask.param("restoreTestingPlanArn").is_some()
             || ask.param("parentJobId").is_some();
@@ -120,9 +125,9 @@ fn show(place: &Place, job: &RestoreJob) -> Value {
         "Status": job.status,
         // AWS may show 0 % at the end too (facts 1.7): of no use as progress.
         "PercentDone": "0.00%",
-        "BackupSizeInBytes": u64::from(job.source.size_gib) * 1024 * 1024 * 1024,
+        "BackupSizeInBytes": job.source.point_bytes(),
         "IamRoleArn": job.role,
-        "ResourceType": RESOURCE_TYPE,
+        "ResourceType": job.source.backup_type(),
         "RecoveryPointCreationDate": instant(job.point_created),
         "IsParent": false,
     });

@@ -3,6 +3,7 @@
 mod copies;
 mod jobs;
 mod points;
+mod routes;
 mod vaults;
 
 use jiff::Timestamp;
@@ -10,16 +11,39 @@ use serde_json::{Map, Value};
 
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
-use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::protocol::scope::Caller;
+use crate::sandbox::protocol::{Answer, Ask, Protocol, Route, Target};
+use crate::sandbox::service::ServiceCalls;
 use crate::sandbox::service::page::{Page, cut};
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::World;
 
-/// The one type of resource in a world, in AWS Backup's word.
-pub(crate) const RESOURCE_TYPE: &str = "RDS";
+/// AWS Backup.
+pub(crate) struct Backup;
 
-/// Performs an operation.
-pub(crate) fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
+impl ServiceCalls for Backup {
+    fn signing_name(&self) -> &'static str {
+        "backup"
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::RestJson
+    }
+
+    fn route(&self, target: &Target) -> Option<Route> {
+        routes::route(target)
+    }
+
+    fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
+        call(world, &caller.place(), ask)
+    }
+
+    fn changed(&self, ask: &Ask) -> Option<String> {
+        (ask.operation == "StartRestoreJob").then(|| ask.text("RecoveryPointArn").unwrap_or_default().to_owned())
+    }
+}
+
+fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
     let value = match ask.operation.as_str() {
         "ListBackupVaults" => vaults::list(world, place, ask),
         "DescribeBackupVault" => vaults::describe(world, place, ask.label(0)),

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::sandbox::network::{SOURCE_OPTION_GROUP, SOURCE_PARAMETER_GROUP, SOURCE_SUBNET_GROUP};
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
-use crate::sandbox::seed::Seed;
 use crate::sandbox::service::backup::vaults::find as find_vault;
-use crate::sandbox::service::backup::{RESOURCE_TYPE, differs, listed, page, put, put_instant, within};
+use crate::sandbox::service::backup::{differs, listed, page, put, put_instant, within};
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::{Point, Site, World};
 
@@ -21,7 +19,8 @@ pub(crate) fn by_vault(world: &mut World, place: &Place, ask: &Ask) -> Result<Va
     let mut found = Vec::new();
     for point in site.points.iter().filter(|point| point.vault == ask.label(0)) {
         let hidden = differs(ask, "resourceArn", point.source.arn.as_str())
-            || differs(ask, "resourceType", RESOURCE_TYPE)
+            || differs(ask, "resourceType", point.source.backup_type())
+            || differs(ask, "backupPlanId", point.source.plan.as_deref().unwrap_or_default())
             || ask.param("backupPlanId").is_some()
             || ask.param("parentRecoveryPointArn").is_some();
         if !hidden && within(ask, "created", Some(point.created))? {
@@ -32,11 +31,14 @@ pub(crate) fn by_vault(world: &mut World, place: &Place, ask: &Ask) -> Result<Va
 }
 
 pub(crate) fn by_resource(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
-    if ask.param("maxResults").and_then(|text| text.parse::<u32>().ok()).is_some_and(|size| size < 20) {
-        return Err(Failure::invalid("For RDS, MaxResults must be at least 20"));
-    }
     let site = world.site(place);
     let of_resource = site.points.iter().filter(|point| point.source.arn.as_str() == ask.label(0));
+    if let Some(point) = of_resource.clone().next() {
+        let (least, kind) = (point.source.physics().smallest_page(), point.source.backup_type());
+        if ask.param("maxResults").and_then(|text| text.parse::<u32>().ok()).is_some_and(|size| size < least) {
+            return Err(Failure::invalid(format!("For {kind}, MaxResults must be at least {least}")));
+        }
+    }
     let found: Vec<Value> = of_resource
         .map(|point| {
             let mut shown = json!({
@@ -44,7 +46,7 @@ pub(crate) fn by_resource(world: &mut World, place: &Place, ask: &Ask) -> Result
                 "CreationDate": instant(point.created),
                 "Status": point.status,
                 "EncryptionKeyArn": point.key,
-                "BackupSizeBytes": point.size_bytes(),
+                "BackupSizeBytes": point.source.point_bytes(),
                 "BackupVaultName": point.vault,
                 "IsParent": false,
                 "ResourceName": point.source.arn.name(),
@@ -87,13 +89,13 @@ fn show(site: &Site, point: &Point) -> Value {
         "BackupVaultName": point.vault,
         "BackupVaultArn": site.vaults.get(&point.vault).map(|vault| vault.arn.clone()),
         "ResourceArn": point.source.arn,
-        "ResourceType": RESOURCE_TYPE,
+        "ResourceType": point.source.backup_type(),
         "ResourceName": point.source.arn.name(),
         "Status": point.status,
         "CreationDate": instant(point.created),
         "InitiationDate": instant(point.created),
         "CompletionDate": instant(point.completed),
-        "BackupSizeInBytes": point.size_bytes(),
+        "BackupSizeInBytes": point.source.point_bytes(),
         "Lifecycle": lifecycle,
         "CalculatedLifecycle": calculated,
         "EncryptionKeyArn": point.key,
@@ -106,7 +108,13 @@ fn show(site: &Site, point: &Point) -> Value {
     put(&mut shown, "SourceBackupVaultArn", point.source_vault.clone());
     put(&mut shown, "StatusMessage", point.status_message);
     put_instant(&mut shown, "LastRestoreTime", point.last_restored);
+    put(&mut shown, "CreatedBy", point.source.plan.as_ref().map(created_by));
     shown
+}
+
+/// Which plan and rule made it.
+fn created_by(plan: &String) -> Value {
+    json!({ "BackupPlanId": plan, "BackupPlanVersion": "1", "BackupRuleId": format!("{plan}-rule") })
 }
 
 /// The role that backup jobs and copy jobs run as.
@@ -114,76 +122,17 @@ fn backup_role(point: &Point) -> String {
     format!("arn:aws:iam::{}:role/service-role/AWSBackupDefaultServiceRole", point.source.source.account)
 }
 
-/// Everything about the source, in the source's region: echoing it into a restore elsewhere fails (trap 8). Values may be
-/// null or empty, as AWS's are (facts 2.0).
+/// What the source's kind says of the source (trap 8).
 pub(crate) fn metadata(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
-    let seed = world.seed;
-    let source_place = find(world.site(place), ask)?.source.source.clone();
-    let network = source_network(world.site(&source_place));
     let site = world.site(place);
-    let point = find(site, ask)?;
-    let source = &point.source;
-    let snapshot = point.arn.split_once(":snapshot:").map_or("", |(_, name)| name);
+    let point = find(site, ask)?.clone();
     let vault_arn = site.vaults.get(&point.vault).map(|vault| vault.arn.clone());
-    let groups = json!(network.security_groups).to_string();
     Ok(json!({
         "BackupVaultArn": vault_arn,
         "RecoveryPointArn": point.arn,
-        "ResourceType": RESOURCE_TYPE,
-        "RestoreMetadata": {
-            "DBInstanceIdentifier": source.arn.name(),
-            "DBSnapshotIdentifier": snapshot,
-            "DBInstanceClass": source.instance_class,
-            "Engine": "postgres",
-            "EngineVersion": source.engine_version,
-            "LicenseModel": "postgresql-license",
-            "DBName": null,
-            "AllocatedStorage": source.size_gib.to_string(),
-            "StorageType": "gp3",
-            "Iops": "3000",
-            "StorageThroughput": "125",
-            "Port": "5432",
-            "MultiAZ": "true",
-            "AvailabilityZone": format!("{}a", source.source.region),
-            "DBSubnetGroupName": SOURCE_SUBNET_GROUP,
-            "VpcId": network.vpc,
-            "VpcSecurityGroupIds": groups,
-            "DBParameterGroupName": SOURCE_PARAMETER_GROUP,
-            "OptionGroupName": SOURCE_OPTION_GROUP,
-            "PubliclyAccessible": "false",
-            "AutoMinorVersionUpgrade": "true",
-            "CopyTagsToSnapshot": "true",
-            "DeletionProtection": source.deletion_protection.to_string(),
-            "BackupRetentionPeriod": "7",
-            "EnableIAMDatabaseAuthentication": "false",
-            "EnableCloudwatchLogsExports": "[\"postgresql\"]",
-            "CACertificateIdentifier": "rds-ca-rsa2048-g1",
-            "ProcessorFeatures": "[]",
-            "Domain": null,
-            "TdeCredentialArn": "",
-            "KmsKeyId": network.key,
-            "InformationalOnly:StorageEncrypted": "true",
-            "InformationalOnly:MasterUsername": "postgres",
-            "aws:backup:request-id": request_id(seed, &point.arn),
-        },
+        "ResourceType": point.source.backup_type(),
+        "RestoreMetadata": point.source.physics().returned_metadata(world, &point),
     }))
-}
-
-struct SourceNetwork {
-    vpc: String,
-    security_groups: Vec<String>,
-    key: String,
-}
-
-fn source_network(site: &Site) -> SourceNetwork {
-    let vpc = site.default_vpc().map(|vpc| vpc.id.clone()).unwrap_or_default();
-    let groups = site.security_groups.iter().filter(|group| group.vpc == vpc).map(|group| group.id.clone()).collect();
-    let key = site.keys.first().map(|key| key.arn.clone()).unwrap_or_default();
-    SourceNetwork { vpc, security_groups: groups, key }
-}
-
-fn request_id(seed: Seed, point: &str) -> String {
-    seed.stream(&format!("metadata {point}")).uuid()
 }
 
 pub(crate) fn protected(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
@@ -217,7 +166,7 @@ pub(crate) fn describe_protected(world: &mut World, place: &Place, arn: &str) ->
 fn show_protected(site: &Site, point: &Point) -> Value {
     json!({
         "ResourceArn": point.source.arn,
-        "ResourceType": RESOURCE_TYPE,
+        "ResourceType": point.source.backup_type(),
         "ResourceName": point.source.arn.name(),
         "LastBackupTime": instant(point.created),
         "LastBackupVaultArn": site.vaults.get(&point.vault).map(|vault| vault.arn.clone()),

@@ -1,12 +1,13 @@
 //! Vaults and what belongs to account and region: plans, types, settings, tags.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
-use crate::sandbox::service::backup::{RESOURCE_TYPE, listed, page};
+use crate::sandbox::service::backup::{listed, page};
 use crate::sandbox::spec::Place;
+use crate::sandbox::thing::{Physics, every};
 use crate::sandbox::world::{Site, Vault, World};
 
 pub(crate) fn list(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
@@ -64,12 +65,10 @@ pub(crate) fn plans() -> Value {
 }
 
 pub(crate) fn types() -> Value {
-    json!({ "ResourceTypes": [RESOURCE_TYPE] })
+    json!({ "ResourceTypes": every().map(Physics::backup_type).collect::<Vec<_>>() })
 }
 
 pub(crate) fn settings() -> Value {
-    json!({
-        "ResourceTypeOptInPreference": { RESOURCE_TYPE: true },
-        "ResourceTypeManagementPreference": {},
-    })
+    let opted_in: Map<String, Value> = every().map(|kind| (kind.backup_type().to_owned(), true.into())).collect();
+    json!({ "ResourceTypeOptInPreference": opted_in, "ResourceTypeManagementPreference": {} })
 }

@@ -3,9 +3,9 @@
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::xml::{Element, list, node, text};
-use crate::sandbox::restore::CLASSES;
 use crate::sandbox::service::rds::{paged, required};
 use crate::sandbox::spec::Place;
+use crate::sandbox::thing::rds::CLASSES;
 use crate::sandbox::world::{Site, World};
 
 pub(crate) fn subnet_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
@@ -49,7 +49,8 @@ fn members(site: &Site, name: &str) -> Option<Vec<Element>> {
 pub(crate) fn parameter_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let asked = ask.param("DBParameterGroupName").map(str::to_owned);
     let site = world.site(place);
-    let wanted = site.parameter_groups.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
+    let wanted =
+        site.shelves.rds.parameter_groups.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
     let shown: Vec<Vec<Element>> = wanted
         .map(|name| {
             let family = name.strip_prefix("default.").unwrap_or("postgres16");
@@ -72,7 +73,7 @@ pub(crate) fn parameter_groups(world: &mut World, place: &Place, ask: &Ask) -> R
 pub(crate) fn option_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let asked = ask.param("OptionGroupName").map(str::to_owned);
     let site = world.site(place);
-    let wanted = site.option_groups.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
+    let wanted = site.shelves.rds.option_groups.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
     let shown: Vec<Vec<Element>> = wanted
         .map(|name| {
             let version = name.strip_prefix("default:postgres-").unwrap_or("16");

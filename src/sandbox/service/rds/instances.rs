@@ -1,7 +1,6 @@
 //! DB instances: describe, modify, delete, by RDS's rules.
 
 use crate::sandbox::clock::earlier;
-use crate::sandbox::physics::{Deletion, begin_deletion, begin_modification};
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::query::filters;
@@ -9,7 +8,8 @@ use crate::sandbox::protocol::xml::{Element, instant, list, node, text};
 use crate::sandbox::service::rds::groups::subnet_group;
 use crate::sandbox::service::rds::{paged, required, tags};
 use crate::sandbox::spec::Place;
-use crate::sandbox::world::{Instance, Site, World};
+use crate::sandbox::thing::rds::{Deletion, Instance, begin_deletion, begin_modification};
+use crate::sandbox::world::{Site, World};
 
 pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let (now, mute_port) = (world.now, world.databases.mute_port);
@@ -27,7 +27,8 @@ pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Ve
             _ => false,
         })
     };
-    let shown = site.instances.values().filter(fits).map(|instance| show(site, instance, now, mute_port)).collect();
+    let shown =
+        site.shelves.rds.instances.values().filter(fits).map(|instance| show(site, instance, now, mute_port)).collect();
     paged(ask, "DBInstances", "DBInstance", shown)
 }
 
@@ -38,7 +39,7 @@ pub(crate) fn delete(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
     let site = world.site(place);
     let id = find(site, asked)?.id.clone();
     let wish = read_deletion(site, &id, ask)?;
-    begin_deletion(site, &id, &wish, now, &mut stream);
+    begin_deletion(&mut site.shelves.rds, &id, &wish, now, &mut stream);
     let instance = find(site, asked)?;
     Ok(vec![node("DBInstance", show(site, instance, now, mute_port))])
 }
@@ -75,7 +76,7 @@ fn read_deletion(site: &Site, id: &str, ask: &Ask) -> Result<Deletion, Failure> 
         return Err(Failure::bad("InvalidDBInstanceState", message));
     }
     if let Some(name) = final_snapshot
-        && site.snapshots.iter().any(|snapshot| snapshot.id == name)
+        && site.shelves.rds.snapshots.iter().any(|snapshot| snapshot.id == name)
     {
         return Err(Failure::bad(
             "DBSnapshotAlreadyExists",
@@ -92,7 +93,7 @@ pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
     let mut stream = world.stream("modification");
     let site = world.site(place);
     let id = find(site, &asked)?.id.clone();
-    let Some(instance) = site.instances.get_mut(&id) else { return Err(not_found(&asked)) };
+    let Some(instance) = site.shelves.rds.instances.get_mut(&id) else { return Err(not_found(&asked)) };
     if !matches!(instance.status, "available" | "backing-up" | "storage-optimization" | "failed") {
         let message = format!("Database instance {id} is not in available state.");
         return Err(Failure::bad("InvalidDBInstanceState", message));
@@ -116,7 +117,12 @@ pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
 /// By identifier, in any case, or by ARN.
 pub(crate) fn find<'a>(site: &'a Site, asked: &str) -> Result<&'a Instance, Failure> {
     let id = asked.to_lowercase();
-    let found = site.instances.get(&id).or_else(|| site.instances.values().find(|instance| instance.arn == asked));
+    let found = site
+        .shelves
+        .rds
+        .instances
+        .get(&id)
+        .or_else(|| site.shelves.rds.instances.values().find(|instance| instance.arn == asked));
     found.ok_or_else(|| not_found(asked))
 }
 

@@ -1,13 +1,14 @@
 //! What is kept of instances: automated backups and snapshots.
 
-use crate::sandbox::physics::automated_backup_arn;
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::query::filters;
 use crate::sandbox::protocol::xml::{Element, instant, list, node, text};
 use crate::sandbox::service::rds::paged;
 use crate::sandbox::spec::Place;
-use crate::sandbox::world::{AutomatedBackup, Instance, InstanceSettings, Point, Snapshot, World};
+use crate::sandbox::thing::rds::{AutomatedBackup, Instance, InstanceSettings, Snapshot, automated_backup_arn};
+use crate::sandbox::world::{Point, World};
+use crate::words::kind::ResourceKind;
 
 /// Of living instances (`active`) and of gone ones (`retained`).
 pub(crate) fn automated_backups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
@@ -20,14 +21,14 @@ pub(crate) fn automated_backups(world: &mut World, place: &Place, ask: &Ask) -> 
     let statuses = filters(ask).remove("status");
     let has_status = |status: &str| statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|known| known == status));
     let mut shown = Vec::new();
-    for instance in site.instances.values() {
+    for instance in site.shelves.rds.instances.values() {
         let arn = automated_backup_arn(instance);
         let lives = instance.settings.retention_days > 0 && instance.status != "creating";
         if lives && has_status("active") && wanted(&instance.id, &instance.resource_id, &arn) {
             shown.push(of_instance(instance, &arn, region));
         }
     }
-    for backup in &site.automated_backups {
+    for backup in &site.shelves.rds.automated_backups {
         if has_status("retained") && wanted(&backup.instance, &backup.resource_id, &backup.arn) {
             shown.push(of_gone(backup, region));
         }
@@ -75,7 +76,7 @@ pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<V
     let site = world.site(place);
     let is = |name: &str, actual: &str| ask.param(name).is_none_or(|asked| asked.eq_ignore_ascii_case(actual));
     let mut shown = Vec::new();
-    for snapshot in &site.snapshots {
+    for snapshot in &site.shelves.rds.snapshots {
         if is("DBInstanceIdentifier", &snapshot.instance)
             && is("DBSnapshotIdentifier", &snapshot.id)
             && is("SnapshotType", "manual")
@@ -83,7 +84,7 @@ pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<V
             shown.push(of_snapshot(snapshot));
         }
     }
-    for point in &site.points {
+    for point in site.points.iter().filter(|point| point.source.kind == ResourceKind::Rds) {
         let id = snapshot_id(point);
         // AWS leaves its own backups out unless they are asked for by type or name.
         let asked = ask.param("SnapshotType").is_some() || ask.param("DBSnapshotIdentifier").is_some();

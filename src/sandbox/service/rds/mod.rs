@@ -6,14 +6,41 @@ mod kept;
 mod tags;
 
 use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::scope::Caller;
 use crate::sandbox::protocol::xml::{Element, list, text};
-use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::protocol::{Answer, Ask, Protocol};
+use crate::sandbox::service::ServiceCalls;
 use crate::sandbox::service::page::cut;
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::World;
 
-/// Performs an operation.
-pub(crate) fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
+/// RDS.
+pub(crate) struct Rds;
+
+impl ServiceCalls for Rds {
+    fn signing_name(&self) -> &'static str {
+        "rds"
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::Query { namespace: "http://rds.amazonaws.com/doc/2014-10-31/" }
+    }
+
+    fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
+        call(world, &caller.place(), ask)
+    }
+
+    fn changed(&self, ask: &Ask) -> Option<String> {
+        let named = match ask.operation.as_str() {
+            "DeleteDBInstance" | "ModifyDBInstance" => "DBInstanceIdentifier",
+            "AddTagsToResource" | "RemoveTagsFromResource" => "ResourceName",
+            _ => return None,
+        };
+        Some(ask.param(named).unwrap_or_default().to_owned())
+    }
+}
+
+fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
     let elements = match ask.operation.as_str() {
         "DescribeDBInstances" => instances::describe(world, place, ask),
         "DeleteDBInstance" => instances::delete(world, place, ask),

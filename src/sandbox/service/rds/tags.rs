@@ -8,7 +8,8 @@ use crate::sandbox::protocol::query::{members, texts};
 use crate::sandbox::protocol::xml::{Element, list, text};
 use crate::sandbox::service::rds::{instances, required};
 use crate::sandbox::spec::Place;
-use crate::sandbox::world::{Instance, World};
+use crate::sandbox::thing::rds::Instance;
+use crate::sandbox::world::World;
 
 /// No resource carries more.
 const MOST_TAGS: usize = 50;
@@ -49,5 +50,5 @@ fn find<'a>(world: &'a mut World, place: &Place, ask: &Ask) -> Result<&'a mut In
     let site = world.site(place);
     let id = instances::find(site, arn)?.id.clone();
     let gone = || Failure::new(404, "DBInstanceNotFound", format!("DBInstance {arn} not found."));
-    site.instances.get_mut(&id).ok_or_else(gone)
+    site.shelves.rds.instances.get_mut(&id).ok_or_else(gone)
 }

@@ -1,28 +1,13 @@
-//! EC2: networks and regions, as far as restores meet them.
+//! VPCs, subnets, security groups, regions, zones.
 
-use std::collections::BTreeMap;
-
+use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
-use crate::sandbox::protocol::query::{filters, texts};
 use crate::sandbox::protocol::xml::{Element, list, node, text};
-use crate::sandbox::protocol::{Answer, Ask};
+use crate::sandbox::service::ec2::choice::Choice;
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::{SecurityGroup, Subnet, Vpc, World};
 
-/// Performs an operation.
-pub(crate) fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
-    let elements = match ask.operation.as_str() {
-        "DescribeVpcs" => vpcs(world, place, ask),
-        "DescribeSubnets" => subnets(world, place, ask),
-        "DescribeSecurityGroups" => security_groups(world, place, ask),
-        "DescribeRegions" => Ok(regions(world)),
-        "DescribeAvailabilityZones" => Ok(zones(place)),
-        other => Err(Failure::unknown(other)),
-    };
-    elements.map(Answer::Xml)
-}
-
-fn vpcs(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+pub(super) fn vpcs(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let choice = Choice::read(ask, "VpcId");
     let all = &world.site(place).vpcs;
     choice.known(all.iter().map(|vpc| vpc.id.as_str()), ("InvalidVpcID.NotFound", "vpc ID"))?;
@@ -48,7 +33,7 @@ fn vpcs(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Fai
     Ok(vec![list("vpcSet", "item", shown)])
 }
 
-fn subnets(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+pub(super) fn subnets(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let choice = Choice::read(ask, "SubnetId");
     let all = &world.site(place).subnets;
     choice.known(all.iter().map(|subnet| subnet.id.as_str()), ("InvalidSubnetID.NotFound", "subnet ID"))?;
@@ -77,7 +62,7 @@ fn subnets(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, 
     Ok(vec![list("subnetSet", "item", shown)])
 }
 
-fn security_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
+pub(super) fn security_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let choice = Choice::read(ask, "GroupId");
     let all = &world.site(place).security_groups;
     choice.known(all.iter().map(|group| group.id.as_str()), ("InvalidGroup.NotFound", "security group"))?;
@@ -100,7 +85,7 @@ fn security_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<El
     Ok(vec![list("securityGroupInfo", "item", shown)])
 }
 
-fn regions(world: &World) -> Vec<Element> {
+pub(super) fn regions(world: &World) -> Vec<Element> {
     let mut names: Vec<&str> = world.sites.keys().map(|place| place.region.as_str()).collect();
     names.extend(["us-east-1", "eu-west-1", "eu-central-1"]);
     names.sort_unstable();
@@ -115,10 +100,23 @@ fn regions(world: &World) -> Vec<Element> {
     vec![list("regionInfo", "item", shown)]
 }
 
-fn zones(place: &Place) -> Vec<Element> {
-    let shown = ["a", "b"].into_iter().map(|letter| {
+pub(super) fn zones(world: &mut World, place: &Place, ask: &Ask) -> Vec<Element> {
+    let choice = Choice::read(ask, "ZoneName");
+    let site = world.site(place);
+    let names = site.shelves.ec2.zones(site, place);
+    let fits = |name: &&String| {
+        let values = [
+            ("zone-name", (*name).clone()),
+            ("region-name", place.region.to_string()),
+            ("state", "available".to_owned()),
+            ("zone-type", "availability-zone".to_owned()),
+            ("opt-in-status", "opt-in-not-required".to_owned()),
+        ];
+        choice.fits(name, &values)
+    };
+    let shown = names.iter().filter(fits).map(|name| {
         vec![
-            text("zoneName", format!("{}{letter}", place.region)),
+            text("zoneName", name),
             text("zoneState", "available"),
             text("regionName", &place.region),
             text("zoneType", "availability-zone"),
@@ -126,34 +124,4 @@ fn zones(place: &Place) -> Vec<Element> {
         ]
     });
     vec![list("availabilityZoneInfo", "item", shown)]
-}
-
-/// Ids and filters of a Describe request.
-struct Choice {
-    ids: Vec<String>,
-    filters: BTreeMap<String, Vec<String>>,
-}
-
-impl Choice {
-    fn read(ask: &Ask, ids: &str) -> Self {
-        Self { ids: texts(ask, ids), filters: filters(ask) }
-    }
-
-    /// EC2 refuses a request that names an id it does not know.
-    fn known<'a>(&self, all: impl Iterator<Item = &'a str> + Clone, (code, what): (&str, &str)) -> Result<(), Failure> {
-        let unknown = self.ids.iter().find(|id| !all.clone().any(|known| known == id.as_str()));
-        match unknown {
-            Some(id) => Err(Failure::bad(code, format!("The {what} '{id}' does not exist"))),
-            None => Ok(()),
-        }
-    }
-
-    fn fits(&self, id: &str, values: &[(&str, String)]) -> bool {
-        let named = self.ids.is_empty() || self.ids.iter().any(|known| known == id);
-        named
-            && self
-                .filters
-                .iter()
-                .all(|(name, wanted)| values.iter().any(|(known, value)| known == name && wanted.contains(value)))
-    }
 }

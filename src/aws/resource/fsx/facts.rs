@@ -1,0 +1,165 @@
+//! What is known of FSx without asking anybody.
+
+use crate::aws::resource::fsx::flavour::{file_system_id, volume_id};
+use crate::aws::resource::fsx::ontap::volume_name;
+use crate::aws::resource::fsx::{metadata, settings};
+use crate::aws::resource::shared::name::{expected_unnamed, named, quoted};
+use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
+use crate::cloud::vault::Metadata;
+use crate::words::arn::Arn;
+use crate::words::id::{AccountId, Name, Region, RunId};
+use crate::words::kind::ResourceKind;
+use crate::yaml::shape::Field;
+
+/// The IAM actions that drill's own identity needs for this type, besides AWS Backup's.
+pub const PERMISSIONS: &[&str] = &[
+    "ec2:DescribeSubnets",
+    "fsx:DeleteFileSystem",
+    "fsx:DeleteVolume",
+    "fsx:DescribeBackups",
+    "fsx:DescribeFileSystems",
+    "fsx:DescribeStorageVirtualMachines",
+    "fsx:DescribeVolumes",
+    "fsx:ListTagsForResource",
+    "fsx:TagResource",
+    "fsx:UntagResource",
+];
+
+/// [`ResourceFacts`] of FSx file systems and ONTAP volumes.
+#[derive(Debug, Clone, Copy)]
+pub struct Fsx;
+
+impl ResourceFacts for Fsx {
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::Fsx
+    }
+
+    fn backup_type(&self, _with: &Settings) -> String {
+        "FSx".to_owned()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        settings::fields()
+    }
+
+    fn check_arn(&self, arn: &Arn) -> Result<(), String> {
+        const WANTED: &str = "it must look like arn:aws:fsx:eu-west-2:123456789012:file-system/fs-0a1b2c3d4e5f60718, \
+                              or for ONTAP like arn:aws:fsx:eu-west-2:123456789012:volume/fs-0a1b2c3d/fsvol-0a1b2c3d";
+        if arn.service() != "fsx" || (file_system_id(arn).is_none() && volume_id(arn).is_none()) {
+            return Err(format!("`{arn}` is not the ARN of an FSx file system or ONTAP volume: {WANTED}"));
+        }
+        if arn.region().is_none() || arn.account().is_none() {
+            return Err(format!("`{arn}` lacks its region or its account: {WANTED}"));
+        }
+        Ok(())
+    }
+
+    /// AWS assigns the id. The name is in the ledger only; an ONTAP volume has it with underscores.
+    fn expected(
+        &self,
+        run: &RunId,
+        restore: &Name,
+        attempt: u32,
+        region: &Region,
+        account: &AccountId,
+        _partition: &str,
+    ) -> Expected {
+        expected_unnamed(named(run, restore, attempt, 63), region, account)
+    }
+
+    fn metadata(
+        &self,
+        returned: &Metadata,
+        with: &Settings,
+        raw: &Metadata,
+        expected: &Expected,
+    ) -> Result<Metadata, String> {
+        metadata::build(returned, with, raw, expected)
+    }
+
+    /// None for ONTAP too: a job is marked by the expected name itself, and the volume's name has underscores in it.
+    fn naming_key(&self, _with: &Settings) -> Option<String> {
+        None
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        PERMISSIONS
+    }
+
+    /// Which of the two it is follows from the id; without one, the commands for both stand there. FSx has no waiters.
+    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand {
+        let region = format!("--region {}", quoted(expected.region.as_str()));
+        let quoted_id = quoted(id);
+        let (mut ready, mut remove) = (Vec::new(), Vec::new());
+        if !id.starts_with("fsvol-") {
+            ready.push(format!(
+                "aws fsx describe-file-systems {region} --file-system-ids {quoted_id} \
+                 --query 'FileSystems[0].[Lifecycle,DNSName]' --output text"
+            ));
+            let no_backup = "SkipFinalBackup=true";
+            remove.push(format!(
+                "aws fsx delete-file-system {region} --file-system-id {quoted_id} --windows-configuration {no_backup}"
+            ));
+            remove.push(format!(
+                "aws fsx delete-file-system {region} --file-system-id {quoted_id} --lustre-configuration {no_backup}"
+            ));
+            remove.push(format!(
+                "aws fsx delete-file-system {region} --file-system-id {quoted_id} --open-zfs-configuration \
+                 {no_backup},Options=DELETE_CHILD_VOLUMES_AND_SNAPSHOTS"
+            ));
+        }
+        if !id.starts_with("fs-") {
+            ready.push(format!(
+                "aws fsx describe-volumes {region} \
+                 --query \"Volumes[?Name=='{}'].[VolumeId,Lifecycle,OntapConfiguration.JunctionPath]\" --output text",
+                volume_name(&expected.name)
+            ));
+            remove.push(format!(
+                "aws fsx delete-volume {region} --volume-id {quoted_id} --ontap-configuration SkipFinalBackup=true"
+            ));
+        }
+        ByHand { ready, remove }
+    }
+
+    fn usual_minutes(&self) -> i64 {
+        60
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fsx, PERMISSIONS};
+    use crate::cloud::resource::ResourceFacts;
+    use crate::words::id::RunId;
+
+    #[test]
+    fn only_the_arn_of_a_file_system_or_a_volume_is_taken() {
+        let check = |text: &str| Fsx.check_arn(&text.parse().unwrap());
+        assert!(check("arn:aws:fsx:eu-west-2:123456789012:file-system/fs-0a1b").is_ok());
+        assert!(check("arn:aws:fsx:eu-west-2:123456789012:volume/fs-0a1b/fsvol-0c2d").is_ok());
+        for text in [
+            "arn:aws:fsx:eu-west-2:123456789012:storage-virtual-machine/fs-0a1b/svm-0c2d",
+            "arn:aws:fsx:eu-west-2:123456789012:volume/fsvol-0c2d",
+            "arn:aws:fsx::123456789012:file-system/fs-0a1b",
+            "arn:aws:elasticfilesystem:eu-west-2:123456789012:file-system/fs-0a1b",
+        ] {
+            assert!(check(text).is_err(), "{text}");
+        }
+        assert!(PERMISSIONS.is_sorted());
+    }
+
+    #[test]
+    fn nobody_is_told_to_delete_an_ontap_file_system() {
+        let run = RunId::new(1_767_225_600_000, [7; 10]);
+        let (region, account) = ("eu-west-1".parse().unwrap(), "123456789012".parse().unwrap());
+        let expected = Fsx.expected(&run, &"shares".parse().unwrap(), 1, &region, &account, "aws");
+        let volume = Fsx.by_hand(&expected, "fsvol-0c2d");
+        assert_eq!(
+            volume.remove,
+            ["aws fsx delete-volume --region eu-west-1 --volume-id fsvol-0c2d \
+              --ontap-configuration SkipFinalBackup=true"]
+        );
+        assert!(volume.ready.iter().all(|line| line.contains("drill_07070707_shares")));
+        assert!(Fsx.by_hand(&expected, "fs-0a1b").remove.iter().all(|line| !line.contains("volume-id")));
+    }
+}

@@ -1,0 +1,160 @@
+//! What is known of S3 buckets without asking anybody.
+
+use crate::aws::resource::s3::{message, metadata};
+use crate::aws::resource::shared::name::{named, quoted};
+use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
+use crate::cloud::vault::Metadata;
+use crate::words::arn::Arn;
+use crate::words::id::{AccountId, Name, Region, RunId};
+use crate::words::kind::ResourceKind;
+use crate::yaml::shape::Field;
+
+/// The IAM actions that drill's own identity needs for this type, besides AWS Backup's. `HeadBucket` asks for
+/// `s3:ListBucket`.
+const PERMISSIONS: &[&str] = &[
+    "s3:AbortMultipartUpload",
+    "s3:CreateBucket",
+    "s3:DeleteBucket",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:GetBucketOwnershipControls",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketTagging",
+    "s3:GetBucketVersioning",
+    "s3:ListBucket",
+    "s3:ListBucketMultipartUploads",
+    "s3:ListBucketVersions",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketTagging",
+    "s3:PutBucketVersioning",
+    "s3:PutEncryptionConfiguration",
+];
+
+/// [`ResourceFacts`] of S3 buckets.
+#[derive(Debug, Clone, Copy)]
+pub struct S3;
+
+impl ResourceFacts for S3 {
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::S3
+    }
+
+    fn backup_type(&self, _with: &Settings) -> String {
+        "S3".to_owned()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        metadata::fields()
+    }
+
+    /// A bucket's ARN has neither region nor account.
+    fn check_arn(&self, arn: &Arn) -> Result<(), String> {
+        const WANTED: &str = "it must look like arn:aws:s3:::orders-documents";
+        let bucket = !arn.resource().contains(['/', ':', '*']);
+        if arn.service() != "s3" || !bucket || arn.region().is_some() || arn.account().is_some() {
+            return Err(format!("`{arn}` is not the ARN of an S3 bucket: {WANTED}"));
+        }
+        Ok(())
+    }
+
+    /// A bucket's name has at most 63 lower-case letters, digits and hyphens, and is unique in the whole world: the
+    /// run's digits are in it. The ARN has neither region nor account, which are known all the same.
+    fn expected(
+        &self,
+        run: &RunId,
+        restore: &Name,
+        attempt: u32,
+        region: &Region,
+        account: &AccountId,
+        partition: &str,
+    ) -> Expected {
+        let name = named(run, restore, attempt, 63);
+        let arn = format!("arn:{partition}:s3:::{name}");
+        let arn = Some(arn.parse().expect("partition and name are valid parts of an ARN"));
+        Expected { name, arn, region: region.clone(), account: account.clone() }
+    }
+
+    fn metadata(
+        &self,
+        returned: &Metadata,
+        with: &Settings,
+        raw: &Metadata,
+        expected: &Expected,
+    ) -> Result<Metadata, String> {
+        metadata::build(returned, with, raw, expected)
+    }
+
+    fn naming_key(&self, _with: &Settings) -> Option<String> {
+        Some(metadata::NAME.to_owned())
+    }
+
+    /// The bucket that is restored into.
+    fn lays_ground(&self, _with: &Settings) -> bool {
+        true
+    }
+
+    fn doubt(&self, message: &str) -> Option<String> {
+        message::doubt(message)
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        PERMISSIONS
+    }
+
+    fn by_hand(&self, expected: &Expected, _id: &str) -> ByHand {
+        let at = format!("--region {} --bucket {}", quoted(expected.region.as_str()), quoted(&expected.name));
+        let delete = |what: &str| {
+            format!(
+                "aws s3api delete-objects {at} --delete \"$(aws s3api list-object-versions {at} --max-items 1000 \
+                 --output json --query '{{Objects: {what}[].{{Key: Key, VersionId: VersionId}}}}')\"  \
+                 # again while it finds any"
+            )
+        };
+        ByHand {
+            ready: vec![
+                format!("aws s3api wait bucket-exists {at}"),
+                format!("aws s3api list-objects-v2 {at} --max-items 10"),
+            ],
+            remove: vec![delete("Versions"), delete("DeleteMarkers"), format!("aws s3api delete-bucket {at}")],
+        }
+    }
+
+    fn usual_minutes(&self) -> i64 {
+        60
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::S3;
+    use crate::cloud::resource::ResourceFacts;
+    use crate::words::id::RunId;
+
+    #[test]
+    fn only_the_arn_of_a_bucket_is_taken() {
+        let check = |text: &str| S3.check_arn(&text.parse().unwrap());
+        assert!(check("arn:aws:s3:::orders-documents").is_ok());
+        assert!(check("arn:aws-cn:s3:::orders.documents").is_ok());
+        for text in [
+            "arn:aws:s3:::orders/a.txt",
+            "arn:aws:s3:eu-west-2:123456789012:accesspoint/orders",
+            "arn:aws:s3:::*",
+            "arn:aws:rds:eu-west-2:123456789012:db:orders",
+        ] {
+            assert!(check(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_longest_name_is_still_a_buckets() {
+        let run = RunId::new(1_767_225_600_000, [7; 10]);
+        let (region, account) = ("eu-west-1".parse().unwrap(), "123456789012".parse().unwrap());
+        let named = |restore: &str, attempt| {
+            S3.expected(&run, &restore.parse().unwrap(), attempt, &region, &account, "aws").arn.unwrap()
+        };
+        assert_eq!(named("documents", 1).as_str(), "arn:aws:s3:::drill-07070707-documents");
+        let longest = named(&"a".repeat(40), u32::MAX);
+        assert!(longest.resource().len() <= 63);
+    }
+}

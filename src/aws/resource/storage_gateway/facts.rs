@@ -1,0 +1,182 @@
+//! What is known of Storage Gateway volumes without asking anybody.
+
+use crate::aws::resource::ebs::Ebs;
+use crate::aws::resource::shared::name::{expected_unnamed, named, quoted};
+use crate::aws::resource::storage_gateway::settings::{Route, route};
+use crate::aws::resource::storage_gateway::{metadata, settings};
+use crate::cloud::resource::{ByHand, Expected, Part, ResourceFacts, Settings};
+use crate::cloud::vault::Metadata;
+use crate::words::arn::Arn;
+use crate::words::id::{AccountId, Name, Region, RunId};
+use crate::words::kind::ResourceKind;
+use crate::yaml::shape::Field;
+
+/// The IAM actions that drill's own identity needs for this type, besides AWS Backup's.
+const PERMISSIONS: &[&str] = &[
+    "ec2:AttachVolume",
+    "ec2:CreateTags",
+    "ec2:DeleteTags",
+    "ec2:DeleteVolume",
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeInstances",
+    "ec2:DescribeVolumes",
+    "ec2:DetachVolume",
+    "rbin:ListRules",
+    "ssm:GetCommandInvocation",
+    "ssm:SendCommand",
+    "storagegateway:AddTagsToResource",
+    "storagegateway:DeleteVolume",
+    "storagegateway:DescribeCachediSCSIVolumes",
+    "storagegateway:DescribeGatewayInformation",
+    "storagegateway:DescribeStorediSCSIVolumes",
+    "storagegateway:ListTagsForResource",
+    "storagegateway:ListVolumes",
+    "storagegateway:RemoveTagsFromResource",
+];
+
+/// [`ResourceFacts`] of Storage Gateway volumes.
+#[derive(Debug, Clone, Copy)]
+pub struct StorageGateway;
+
+impl ResourceFacts for StorageGateway {
+    fn kind(&self) -> ResourceKind {
+        ResourceKind::StorageGateway
+    }
+
+    fn backup_type(&self, _with: &Settings) -> String {
+        "Storage Gateway".to_owned()
+    }
+
+    /// The recovery point is an EBS snapshot: the word decides what becomes of it. Storage Gateway's own has a space,
+    /// and is left out.
+    fn start_type(&self, with: &Settings) -> Option<String> {
+        match route(with) {
+            Route::Ebs => Some("EBS".to_owned()),
+            Route::Gateway(_) => None,
+        }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        settings::fields()
+    }
+
+    fn check_arn(&self, arn: &Arn) -> Result<(), String> {
+        const WANTED: &str = "it must look like \
+                              arn:aws:storagegateway:eu-west-2:123456789012:gateway/sgw-12A3456B/volume/vol-1122AABB";
+        let parts: Vec<&str> = arn.resource().split('/').collect();
+        let volume = matches!(parts.as_slice(), ["gateway", gateway, "volume", volume]
+            if gateway.starts_with("sgw-") && volume.starts_with("vol-"));
+        if arn.service() != "storagegateway" || !volume {
+            return Err(format!("`{arn}` is not the ARN of a Storage Gateway volume: {WANTED}"));
+        }
+        if arn.region().is_none() || arn.account().is_none() {
+            return Err(format!("`{arn}` lacks its region or its account: {WANTED}"));
+        }
+        Ok(())
+    }
+
+    /// AWS assigns a volume's id; on the way through a gateway its iSCSI target carries the name.
+    fn expected(
+        &self,
+        run: &RunId,
+        restore: &Name,
+        attempt: u32,
+        region: &Region,
+        account: &AccountId,
+        _partition: &str,
+    ) -> Expected {
+        expected_unnamed(named(run, restore, attempt, 63), region, account)
+    }
+
+    fn metadata(
+        &self,
+        returned: &Metadata,
+        with: &Settings,
+        raw: &Metadata,
+        expected: &Expected,
+    ) -> Result<Metadata, String> {
+        metadata::build(returned, with, raw, expected)
+    }
+
+    fn naming_key(&self, with: &Settings) -> Option<String> {
+        match route(with) {
+            Route::Ebs => None,
+            Route::Gateway(_) => Some(metadata::NAME.to_owned()),
+        }
+    }
+
+    fn finish(&self, with: &Settings, expected: &Expected) -> Vec<Part> {
+        match route(with) {
+            Route::Ebs => Ebs.finish(with, expected),
+            Route::Gateway(_) => Vec::new(),
+        }
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        PERMISSIONS
+    }
+
+    /// Only the id says which way it was restored. A gateway's volume is asked for by its ARN, which the list knows.
+    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand {
+        if !is_gateways(id) {
+            return Ebs.by_hand(expected, id);
+        }
+        let region = quoted(expected.region.as_str());
+        let query = quoted(&format!("VolumeInfos[?VolumeId=='{id}'].VolumeARN"));
+        ByHand {
+            ready: vec![format!("aws storagegateway list-volumes --region {region} --query {query} --output text")],
+            remove: vec![format!(
+                "aws storagegateway delete-volume --region {region} --volume-arn \
+                 \"$(aws storagegateway list-volumes --region {region} --query {query} --output text)\""
+            )],
+        }
+    }
+
+    fn usual_minutes(&self) -> i64 {
+        10
+    }
+}
+
+/// Storage Gateway writes the digits of its volumes' ids in capitals, EC2 does not.
+fn is_gateways(id: &str) -> bool {
+    id.strip_prefix("vol-").is_some_and(|digits| digits.chars().any(|c| c.is_ascii_uppercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{StorageGateway, is_gateways};
+    use crate::cloud::resource::{ResourceFacts, Settings};
+
+    #[test]
+    fn only_the_arn_of_a_gateways_volume_is_taken() {
+        let check = |text: &str| StorageGateway.check_arn(&text.parse().unwrap());
+        let volume = "arn:aws:storagegateway:eu-west-2:123456789012:gateway/sgw-12A3456B/volume/vol-1122AABB";
+        assert!(check(volume).is_ok());
+        for text in [
+            "arn:aws:storagegateway:eu-west-2:123456789012:gateway/sgw-12A3456B",
+            "arn:aws:storagegateway:eu-west-2::gateway/sgw-12A3456B/volume/vol-1122AABB",
+            "arn:aws:ec2:eu-west-2:123456789012:volume/vol-0a1b2c3d",
+        ] {
+            assert!(check(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_says_whose_volume_it_is() {
+        assert!(is_gateways("vol-1122AABB"));
+        assert!(!is_gateways("vol-0a1b2c3d4e5f60718"));
+        assert!(!is_gateways(crate::cloud::resource::UNKNOWN_ID));
+    }
+
+    #[test]
+    fn the_start_says_what_becomes_of_the_snapshot() {
+        let gateway = json!({ "as": "gateway" });
+        let gateway = gateway.as_object().unwrap();
+        assert_eq!(StorageGateway.start_type(&Settings::new()).as_deref(), Some("EBS"));
+        assert_eq!(StorageGateway.start_type(gateway), None);
+        assert_eq!(StorageGateway.naming_key(&Settings::new()), None);
+        assert_eq!(StorageGateway.naming_key(gateway).as_deref(), Some("targetName"));
+    }
+}

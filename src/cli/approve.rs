@@ -1,0 +1,74 @@
+//! `drill approve`.
+
+use serde_json::json;
+
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::place::Place;
+use crate::cli::run::started_by;
+use crate::cli::ui::Ui;
+use crate::journal::event::GateAnswer;
+use crate::plan::step::Work;
+use crate::words::id::Name;
+use crate::words::text::tame;
+
+/// Answers a gate of a run: go on, or (with --deny) not. What waits for a gate that was denied is skipped.
+///
+/// The first answer counts. It may be given before the run reaches the gate.
+///
+/// Exit code: 0 when the answer was left, 2 when there is no such run or gate, or it was answered already.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's id, or at least four of its last digits
+    run: String,
+
+    /// The gate's name
+    gate: String,
+
+    /// Who answers, for the report
+    #[arg(long, value_name = "NAME")]
+    by: String,
+
+    /// Why
+    #[arg(long, default_value = "")]
+    note: String,
+
+    /// Say no: what waits for the gate is skipped, and the run cannot pass
+    #[arg(long)]
+    deny: bool,
+}
+
+/// See [`Args`].
+///
+/// # Errors
+/// When there is no such run or gate, or somebody answered already.
+pub fn approve(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let found = place.run(&args.run)?;
+    let (row, store) = (&found.row, &found.store);
+    let state = store.state(&row.run)?;
+    let gates = &state.started.plan.definition.gates;
+    let Some(gate) = args.gate.parse::<Name>().ok().filter(|gate| gates.contains_key(gate)) else {
+        let known: Vec<&str> = gates.keys().map(Name::as_str).collect();
+        let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+        return Err(CliError::usage(format!("run {} has no gate `{}`: {known}", row.run, tame(&args.gate))));
+    };
+    if let Some(end) = state.step(&Work::Gate(gate.clone())).end() {
+        let how = if matches!(end, crate::journal::event::StepEnd::Passed) { "passed" } else { "over" };
+        return Err(CliError::usage(format!("gate `{gate}` of run {} is {how} already", row.run)));
+    }
+    let by = tame(args.by.trim());
+    if by.is_empty() {
+        return Err(CliError::usage("`--by` needs a name: whoever reads the report asks who it was".to_owned()));
+    }
+    let answer = GateAnswer { approved: !args.deny, by, at: started_by(), note: tame(args.note.trim()) };
+    if !store.answer(&row.run, &gate, &answer)? {
+        return Err(CliError::usage(format!("gate `{gate}` of run {} was answered already", row.run)));
+    }
+    if ui.is_json() {
+        ui.json(&json!({ "version": 1, "run": row.run, "gate": gate, "approved": answer.approved, "by": answer.by }));
+    } else {
+        let said = if answer.approved { "approved" } else { "denied: what waits for it is skipped" };
+        ui.print(&format!("gate {gate}: {said}"));
+    }
+    Ok(Exit::Passed)
+}

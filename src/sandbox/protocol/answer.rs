@@ -1,0 +1,123 @@
+//! An answer before it is written in a protocol, and how each protocol writes it.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::Value;
+
+use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::xml::Element;
+use crate::sandbox::protocol::{Protocol, json, query, rest_json, rest_xml};
+
+/// What an operation answers.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// JSON, with status 200.
+    Json(Value),
+    /// XML, with status 200: the members of the operation's result, or the whole document in `RestXml`.
+    Xml(Vec<Element>),
+    /// Anything else, in REST protocols.
+    Raw { status: u16, headers: Vec<(HeaderName, String)>, body: Vec<u8> },
+}
+
+impl Answer {
+    /// No body, such as 204.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self::Raw { status, headers: Vec::new(), body: Vec::new() }
+    }
+}
+
+/// Writes what came of an operation.
+pub(crate) fn write(
+    protocol: Protocol,
+    operation: &str,
+    result: &Result<Answer, Failure>,
+    request_id: &str,
+) -> Response<Body> {
+    let mut response = match result {
+        Ok(Answer::Raw { status, headers, body }) => raw(*status, headers, body),
+        Ok(answer) => text(200, protocol, good(protocol, operation, answer, request_id)),
+        Err(failure) => text(failure.status, protocol, bad(protocol, failure, request_id)),
+    };
+    let headers = response.headers_mut();
+    let id = if matches!(protocol, Protocol::RestXml) { "x-amz-request-id" } else { "x-amzn-requestid" };
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(id, value);
+    }
+    if let Err(failure) = result
+        && matches!(protocol, Protocol::RestJson | Protocol::Json { .. })
+        && let Ok(code) = HeaderValue::from_str(&failure.code)
+    {
+        headers.insert("x-amzn-errortype", code);
+    }
+    response
+}
+
+fn good(protocol: Protocol, operation: &str, answer: &Answer, request_id: &str) -> String {
+    match (protocol, answer) {
+        (Protocol::RestJson | Protocol::Json { .. }, Answer::Json(value)) => value.to_string(),
+        (Protocol::Query { .. } | Protocol::Ec2Query, Answer::Xml(elements)) => {
+            query::answer(protocol, operation, elements, request_id)
+        }
+        (Protocol::RestXml, Answer::Xml(elements)) => rest_xml::answer(elements),
+        (Protocol::RestJson | Protocol::Json { .. }, _) => "{}".to_owned(),
+        (Protocol::Query { .. } | Protocol::Ec2Query, _) => query::answer(protocol, operation, &[], request_id),
+        (Protocol::RestXml, _) => String::new(),
+    }
+}
+
+fn bad(protocol: Protocol, failure: &Failure, request_id: &str) -> String {
+    match protocol {
+        Protocol::RestJson => rest_json::error(failure),
+        Protocol::Json { .. } => json::error(failure),
+        Protocol::Query { .. } | Protocol::Ec2Query => query::error(protocol, failure, request_id),
+        Protocol::RestXml => rest_xml::error(failure, request_id),
+    }
+}
+
+fn text(status: u16, protocol: Protocol, text: String) -> Response<Body> {
+    let content_type = match protocol {
+        Protocol::RestJson => "application/json",
+        Protocol::Json { version: "1.0" } => "application/x-amz-json-1.0",
+        Protocol::Json { .. } => "application/x-amz-json-1.1",
+        Protocol::Query { .. } | Protocol::Ec2Query => "text/xml;charset=UTF-8",
+        Protocol::RestXml => "application/xml",
+    };
+    raw(status, &[(header::CONTENT_TYPE, content_type.to_owned())], text.as_bytes())
+}
+
+fn raw(status: u16, headers: &[(HeaderName, String)], body: &[u8]) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_vec()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name.clone(), value);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, write};
+    use crate::sandbox::protocol::Protocol;
+    use crate::sandbox::protocol::failure::Failure;
+
+    #[test]
+    fn an_answer_has_its_own_status_and_no_more_body_than_it_says() {
+        let made = Answer::Raw { status: 201, headers: Vec::new(), body: b"made".to_vec() };
+        let made = write(Protocol::RestXml, "X", &Ok(made), "r");
+        assert_eq!((made.status().as_u16(), made.headers()["content-length"].to_str().unwrap()), (201, "4"));
+        let gone = write(Protocol::RestXml, "X", &Ok(Answer::empty(204)), "r");
+        assert_eq!((gone.status().as_u16(), gone.headers().contains_key("content-type")), (204, false));
+    }
+
+    #[test]
+    fn an_error_is_named_in_the_header_where_the_protocol_has_one() {
+        let failure = || Err(Failure::new(409, "Conflict", "no"));
+        let json = write(Protocol::Json { version: "1.0" }, "X", &failure(), "r");
+        assert_eq!(json.headers()["x-amzn-errortype"], "Conflict");
+        assert_eq!(json.headers()["content-type"], "application/x-amz-json-1.0");
+        let xml = write(Protocol::RestXml, "X", &failure(), "r");
+        assert_eq!((xml.status().as_u16(), xml.headers().contains_key("x-amzn-errortype")), (409, false));
+    }
+}
