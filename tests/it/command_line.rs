@@ -181,6 +181,8 @@ fn assert_run_shape(run: &Value) {
         "measures",
         "steps",
         "created",
+        "gates",
+        "actions",
         "failure",
         "failures",
         "restores",

@@ -19,7 +19,7 @@ use crate::harness::worlds;
 const MOST_EVENTS: u64 = 200;
 
 /// A run, and how it ends if nobody disturbs it.
-struct Scenario {
+pub(crate) struct Scenario {
     name: &'static str,
     bench: Bench,
     cancels: Cancels,
@@ -31,7 +31,7 @@ struct Scenario {
 }
 
 impl Scenario {
-    async fn new(name: &'static str, definition: &str, cancels: Cancels, verdict: Verdict) -> Self {
+    pub(crate) async fn new(name: &'static str, definition: &str, cancels: Cancels, verdict: Verdict) -> Self {
         let bench = Bench::new(definition).await;
         let (journal, state) = bench.begin();
         let mut pen = Pen::new(journal, Fate::Lives);
@@ -85,7 +85,7 @@ impl Scenario {
         self.bench.assert_reported(case, state.run);
     }
 
-    async fn dies_everywhere(&self, linger: bool) {
+    pub(crate) async fn dies_everywhere(&self, linger: bool) {
         for n in 2..=self.events {
             let what = self.name;
             self.crashes_and_goes_on(&format!("{what}: dies before event {n}"), Fate::DiesBefore(n), linger).await;

@@ -10,9 +10,10 @@ use restore_drill::aws::permissions::{ACCESS_ROLE, COMMON, NEVER, SECRETS};
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::{check_text, load, names};
 use restore_drill::definition::shape::definition;
+use restore_drill::probe::kind;
 use restore_drill::sandbox::WorldFile;
-use restore_drill::words::kind::ResourceKind;
-use restore_drill::yaml::shape::{Field, Shape};
+use restore_drill::words::kind::{ProbeKind, ResourceKind};
+use restore_drill::yaml::shape::{Field, Need, Shape};
 use serde_json::Value;
 
 use crate::shell::Repository;
@@ -328,7 +329,7 @@ fn keys(fields: &[Field], found: &mut BTreeSet<&'static str>) {
 fn keys_of(shape: &Shape, found: &mut BTreeSet<&'static str>) {
     match shape {
         Shape::Map(fields) | Shape::OneOf(fields) | Shape::Tagged { fields, .. } => keys(fields, found),
-        Shape::List { of, .. } | Shape::Dictionary { of, .. } => keys_of(of, found),
+        Shape::List { of, .. } | Shape::Dictionary { of, .. } | Shape::OneOrMore(of) => keys_of(of, found),
         Shape::Either { text, map } => {
             keys_of(text, found);
             keys_of(map, found);
@@ -345,12 +346,84 @@ fn keys_of(shape: &Shape, found: &mut BTreeSet<&'static str>) {
 
 #[test]
 fn every_key_of_a_definition_is_explained() {
-    let text = read("docs/definition.md");
+    let text = read("docs/definition.md") + &read("docs/types.md") + &read("docs/probes.md");
     let mut wanted = BTreeSet::new();
     keys(&definition(facts), &mut wanted);
     assert!(wanted.len() > 60, "the shapes were not walked");
-    let missing: Vec<&str> = wanted.into_iter().filter(|key| !text.contains(&format!("`{key}`"))).collect();
-    assert!(missing.is_empty(), "docs/definition.md does not explain {missing:?}");
+    let explained = |key: &&str| text.contains(&format!("`{key}`")) || text.contains(&format!(".{key}`"));
+    let missing: Vec<&str> = wanted.into_iter().filter(|key| !explained(key)).collect();
+    assert!(missing.is_empty(), "docs/definition.md, types.md and probes.md do not explain {missing:?}");
+}
+
+/// The keys of a shape as rows: the key with its parents, whether it must be there, what it means.
+fn rows(prefix: &str, fields: &[Field], out: &mut String) {
+    for field in fields.iter().filter(|field| field.need != Need::NotYet) {
+        let key = format!("{prefix}{}", field.key);
+        let must = if field.need == Need::Required { "yes" } else { "" };
+        out.push_str(&format!("| `{key}` | {must} | {} |\n", field.doc.replace('|', "\\|")));
+        let mut shape = &field.shape;
+        while let Shape::List { of, .. } | Shape::OneOrMore(of) = shape {
+            shape = of;
+        }
+        match shape {
+            Shape::Map(fields) | Shape::OneOf(fields) => rows(&format!("{key}."), fields, out),
+            Shape::Either { map, .. } => {
+                if let Shape::Map(fields) | Shape::OneOf(fields) = map.as_ref() {
+                    rows(&format!("{key}."), fields, out);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn table(fields: &[Field]) -> String {
+    let mut out = "| key | must | meaning |\n|---|---|---|\n".to_owned();
+    rows("", fields, &mut out);
+    if fields.is_empty() { "No keys.\n".to_owned() } else { out }
+}
+
+/// What stands between two marks of a document, as the code says it.
+fn generated(name: &str) -> String {
+    let (what, word) = name.split_once(' ').unwrap_or_else(|| panic!("`{name}` is no mark"));
+    match what {
+        "keys" => table(&facts(ResourceKind::from_word(word).expect("a type")).fields()),
+        "permissions" => {
+            let actions = facts(ResourceKind::from_word(word).expect("a type")).permissions();
+            let actions: Vec<String> = actions.iter().map(|action| format!("`{action}`")).collect();
+            if actions.is_empty() { "None of its own.\n".to_owned() } else { format!("{}.\n", actions.join(", ")) }
+        }
+        "probe" => table(&kind(ProbeKind::from_word(word).expect("a kind")).fields()),
+        _ => panic!("`{name}` is no mark"),
+    }
+}
+
+/// `UPDATE_EXPECTED=1 cargo test docs` writes the tables anew.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "whoever changes a key on purpose says so by a variable")]
+fn tables_of_types_and_kinds_say_what_the_code_takes() {
+    for (name, wanted) in [
+        (
+            "docs/types.md",
+            ResourceKind::WORDS
+                .iter()
+                .flat_map(|word| [format!("keys {word}"), format!("permissions {word}")])
+                .collect(),
+        ),
+        ("docs/probes.md", ProbeKind::WORDS.iter().map(|word| format!("probe {word}")).collect::<Vec<String>>()),
+    ] {
+        let mut text = read(name);
+        for mark in wanted {
+            let (open, close) = (format!("<!-- {mark} -->\n"), "<!-- end -->");
+            let at = text.find(&open).unwrap_or_else(|| panic!("{name} has no `{open}`")) + open.len();
+            let end = at + text[at..].find(close).unwrap_or_else(|| panic!("{name}: `{open}` is not closed"));
+            text.replace_range(at..end, &generated(&mark));
+        }
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::write(root().join(name), &text).expect("the document can be written");
+        }
+        assert_eq!(text, read(name), "{name} is old: UPDATE_EXPECTED=1 cargo test docs");
+    }
 }
 
 #[test]
@@ -378,7 +451,8 @@ fn the_policy_in_the_readme_is_what_the_code_needs() {
     };
     let set = |lists: &[&[&str]]| -> BTreeSet<String> { lists.concat().into_iter().map(str::to_owned).collect() };
     let mut lists = vec![COMMON, SECRETS, ACCESS_ROLE];
-    lists.extend(ResourceKind::ALL.iter().map(|kind| facts(*kind).permissions()));
+    // What the other types need stands in docs/types.md, and `drill plan` lists what a drill needs.
+    lists.push(facts(ResourceKind::Rds).permissions());
     assert_eq!(of("Allow"), set(&lists), "src/aws/permissions.rs and the types say what is needed");
     assert_eq!(of("Deny"), set(&[NEVER]));
 }

@@ -1,5 +1,6 @@
 //! Things go wrong in the world, one at a time: the verdict is right, and nothing is left or everything is said.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use restore_drill::cloud::error::CloudError;
 use restore_drill::cloud::vault::{
-    JobStatus, Metadata, PointDetail, RecoveryPoint, RestoreJob, StartRestore, Vault, VaultState,
+    FoundJob, JobStatus, Metadata, PointDetail, RecoveryPoint, RestoreJob, StartRestore, Vault, VaultState,
 };
 use restore_drill::journal::event::{CancelBy, Event};
 use restore_drill::journal::state::State;
@@ -17,7 +18,7 @@ use restore_drill::sandbox::file::Span;
 use restore_drill::sandbox::{Fault, Hold, What, When};
 use restore_drill::words::arn::Arn;
 use restore_drill::words::id::{JobId, VaultName};
-use restore_drill::words::kind::{ResourceKind, Verdict};
+use restore_drill::words::kind::Verdict;
 
 use crate::harness::check::{
     assert_clean, assert_harmless, assert_one_restore, assert_only_own_touched, assert_untouched,
@@ -119,7 +120,7 @@ async fn a_job_that_is_stuck_for_ever_is_named() {
     }
     assert_eq!(job.status, "RUNNING");
     assert_one_restore(case, &after);
-    assert_only_own_touched(case, &after);
+    assert_only_own_touched(case, &bench.before, &after);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -369,12 +370,20 @@ impl Vault for NewWords {
 
     async fn find_restore_job(
         &self,
-        kind: ResourceKind,
+        resource_type: Option<&str>,
         point: &Arn,
-        name: &str,
+        mark: (&str, &str),
         since: Timestamp,
-    ) -> Result<Option<RestoreJob>, CloudError> {
-        self.0.find_restore_job(kind, point, name, since).await
+    ) -> Result<FoundJob, CloudError> {
+        self.0.find_restore_job(resource_type, point, mark, since).await
+    }
+
+    async fn points_of_type(&self, vault: &VaultName, resource_type: &str) -> Result<Vec<RecoveryPoint>, CloudError> {
+        self.0.points_of_type(vault, resource_type).await
+    }
+
+    async fn point_tags(&self, point: &Arn) -> Result<BTreeMap<String, String>, CloudError> {
+        self.0.point_tags(point).await
     }
 }
 

@@ -14,7 +14,7 @@ use restore_drill::run::guard::{RUN_TAG, Refusal, may_delete};
 use restore_drill::run::pace::Looked;
 use restore_drill::run::step::teardown;
 use restore_drill::words::id::{Name, RunId};
-use restore_drill::words::kind::{ResourceKind, Verdict};
+use restore_drill::words::kind::Verdict;
 
 use crate::harness::check::assert_only_own_touched;
 use crate::harness::life::{Bench, End, Fate, Pen, conclusion, over};
@@ -38,7 +38,7 @@ fn honest() -> Asker {
     let at = "2026-11-21T12:00:00Z".parse().expect("an instant");
     let mut entry = Entry::new(intended(&run), at);
     entry.job = Some(job_id());
-    let made = entry.intended.expected.arn.clone();
+    let made = entry.intended.expected.arn.clone().unwrap();
     entry.job_seen = Some((at, job(JobStatus::Completed, Some(made))));
     entry.seen = Some((at, seen(Phase::Ready)));
     Asker { run, restore: name("orders"), entry, definition: worlds::definition(worlds::ORDERS), tags: None }
@@ -60,7 +60,7 @@ impl Asker {
     fn is_called(&mut self, made: &str) {
         let expected = &mut self.entry.intended.expected;
         made.clone_into(&mut expected.name);
-        expected.arn = arn(&format!("arn:aws:rds:eu-west-1:123456789012:db:{made}"));
+        expected.arn = Some(arn(&format!("arn:aws:rds:eu-west-1:123456789012:db:{made}")));
         self.entry.job_seen = None;
     }
 }
@@ -104,7 +104,7 @@ fn what_the_definition_names_is_never_deleted() {
     assert!(matches!(asker.asks(), Err(Refusal::Named(_))));
     // A definition that names a thing as if a drill had made it.
     let mut asker = honest();
-    let named = asker.entry.intended.expected.arn.clone();
+    let named = asker.entry.intended.expected.arn.clone().unwrap();
     asker.definition.restore.get_mut(&name("orders")).expect("it is there").resource = named;
     assert!(matches!(asker.asks(), Err(Refusal::Named(_))));
 }
@@ -118,7 +118,7 @@ fn another_account_or_region_is_out_of_reach() {
     ] {
         let mut asker = honest();
         let expected = &mut asker.entry.intended.expected;
-        expected.arn = arn(&format!("{place}{}", expected.name));
+        expected.arn = Some(arn(&format!("{place}{}", expected.name)));
         expected.region = recorded.parse().expect("a region");
         assert!(matches!(asker.asks(), Err(Refusal::Elsewhere { .. })), "{place} {recorded}");
     }
@@ -190,10 +190,10 @@ async fn taken_name(bench: &Bench, case: &str) -> RunId {
         role: entry.intended.role.clone(),
         metadata: entry.intended.metadata.clone(),
         token: format!("drill-{}", "f".repeat(48)).parse().expect("a token"),
-        kind: ResourceKind::Rds,
+        resource_type: Some("RDS".to_owned()),
     };
     bench.services.cloud.vault.start_restore(&ask).await.expect("somebody else's restore is accepted");
-    appeared(bench, entry.intended.expected.arn.as_str()).await;
+    appeared(bench, entry.intended.expected.arn.as_ref().unwrap().as_str()).await;
     run
 }
 
@@ -224,7 +224,7 @@ async fn a_stranger_under_the_expected_name_is_never_deleted() {
     assert_eq!(after.restored().filter(|thing| thing.kind == "rds:db").count(), 1, "the stranger is still there");
     let deleted = after.calls.iter().any(|call| call.operation == "rds:DeleteDBInstance");
     assert!(!deleted, "a deletion was asked for");
-    assert_only_own_touched(case, &after);
+    assert_only_own_touched(case, &bench.before, &after);
 }
 
 /// The same, and the run goes on: its own job fails because the name is taken. That job is no proof either.

@@ -30,6 +30,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("quick_xml", &["sandbox/"]),
     ("rcgen", &["sandbox/"]),
     ("tokio_postgres", &["probe/sql/", "sandbox/sql/"]),
+    ("tokio_rustls", &["probe/"]),
+    ("hyper", &["probe/http/"]),
     ("clap", &["cli/"]),
     ("anstream", &["cli/ui.rs"]),
     ("comfy_table", &["cli/ui.rs"]),

@@ -1,9 +1,11 @@
 //! Which recovery point: the rules one by one, and what only a look at the vault itself can tell.
 
 use jiff::{SignedDuration, Timestamp};
+use restore_drill::aws::resource::facts;
 use restore_drill::cloud::vault::{Picked, RecoveryPoint};
 use restore_drill::definition::model::{Pick, Restore};
 use restore_drill::run::step::pick::{Window, choose, shortlist};
+use restore_drill::words::kind::ResourceKind;
 
 use crate::harness::life::Bench;
 use crate::harness::paper::{arn, name, point};
@@ -26,7 +28,7 @@ fn restore() -> Restore {
 
 /// Why this one is not eligible; nothing if it is.
 fn why_not(point: RecoveryPoint, restore: &Restore) -> Option<String> {
-    let (eligible, rejected) = shortlist(vec![point], restore, "RDS", window());
+    let (eligible, rejected) = shortlist(vec![point], restore, facts(ResourceKind::Rds), window());
     assert_eq!(eligible.len() + rejected.len(), 1, "a recovery point is eligible or rejected");
     rejected.first().map(|one| one.reason.clone())
 }
@@ -77,7 +79,7 @@ fn a_stopped_one_is_eligible_where_the_definition_admits_it() {
     let stopped = || RecoveryPoint { status: "STOPPED".to_owned(), ..good() };
     restore.recovery_point.allow_stopped = true;
     let reason = why_not(stopped(), &restore).expect("a continuous one needs a moment to restore to");
-    assert!(reason.contains("UseLatestRestorableTime"), "{reason}");
+    assert!(reason.contains("names the moment"), "{reason}");
     restore.metadata.insert("UseLatestRestorableTime".to_owned(), "true".to_owned());
     assert_eq!(why_not(stopped(), &restore), None);
 }
@@ -102,7 +104,7 @@ fn before_takes_the_newest_up_to_that_moment() {
         point("older", "2026-11-19T05:00:00Z"),
         point("exactly", "2026-11-20T05:00:00Z"),
     ];
-    let (eligible, rejected) = shortlist(points, &restore, "RDS", window());
+    let (eligible, rejected) = shortlist(points, &restore, facts(ResourceKind::Rds), window());
     let names: Vec<&str> = eligible.iter().map(|point| point.arn.name()).collect();
     assert_eq!(names, ["awsbackup:exactly", "awsbackup:older"]);
     assert!(rejected.first().is_some_and(|one| one.reason.contains("newer than")), "{rejected:?}");
@@ -113,7 +115,7 @@ fn one_that_is_named_is_the_only_one() {
     let mut restore = restore();
     let wanted = point("second", "2026-11-19T05:00:00Z");
     restore.recovery_point.pick = Pick::Arn(wanted.arn.clone());
-    let (eligible, rejected) = shortlist(vec![good(), wanted.clone()], &restore, "RDS", window());
+    let (eligible, rejected) = shortlist(vec![good(), wanted.clone()], &restore, facts(ResourceKind::Rds), window());
     assert_eq!(eligible, [wanted]);
     assert_eq!(rejected.len(), 1);
     // Naming it does not make it restorable.
@@ -132,7 +134,7 @@ fn newest_first_and_ties_by_arn_whatever_the_order_of_the_list() {
     for turn in 0..points.len() {
         let mut points = points.to_vec();
         points.rotate_left(turn);
-        let (eligible, _) = shortlist(points, &restore(), "RDS", window());
+        let (eligible, _) = shortlist(points, &restore(), facts(ResourceKind::Rds), window());
         let names: Vec<&str> = eligible.iter().map(|point| point.arn.name()).collect();
         assert_eq!(names, ["awsbackup:newest", "awsbackup:a", "awsbackup:b", "awsbackup:old"], "turned by {turn}");
     }
@@ -144,7 +146,7 @@ async fn chosen(bench: &Bench, change: impl FnOnce(&mut Restore)) -> Picked {
     change(&mut restore);
     let now = bench.services.clock.now();
     let window = Window { now, ends_by: now + SignedDuration::from_hours(8), patient: false };
-    let answer = choose(&bench.services.cloud, definition, &restore, "RDS", window).await;
+    let answer = choose(&bench.services.cloud, definition, &restore, facts(ResourceKind::Rds), window).await;
     answer.unwrap_or_else(|error| panic!("the vault cannot be read: {error}")).0
 }
 

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use restore_drill::cloud::data::{Buckets, Item, Items, KeyValue, Objects, Table, Tables};
 use restore_drill::cloud::error::{CloudError, ErrorKind};
 use restore_drill::cloud::ground::Secrets;
+use restore_drill::cloud::remote::{Invoked, Remote, ScriptState};
 use restore_drill::cloud::resource::{Endpoint, Settings};
 use restore_drill::definition::model::ProbeReason;
 use restore_drill::probe::target::Target;
@@ -42,11 +44,64 @@ impl Secrets for Safe {
     }
 }
 
+/// Scripts, functions, tables and buckets of nobody.
+struct Nowhere;
+
+fn nobody<T>(operation: &str) -> Result<T, CloudError> {
+    Err(CloudError::new(operation, ErrorKind::Unreachable, "connect", "there is nobody here", None))
+}
+
+#[async_trait]
+impl Remote for Nowhere {
+    async fn send_script(&self, _: &str, _: &str, _: Duration) -> Result<String, CloudError> {
+        nobody("ssm:SendCommand")
+    }
+
+    async fn script_state(&self, _: &str, _: &str) -> Result<ScriptState, CloudError> {
+        nobody("ssm:GetCommandInvocation")
+    }
+
+    async fn invoke(&self, _: &str, _: &Value) -> Result<Invoked, CloudError> {
+        nobody("lambda:Invoke")
+    }
+}
+
+#[async_trait]
+impl Tables for Nowhere {
+    async fn table(&self, _: &str) -> Result<Table, CloudError> {
+        nobody("dynamodb:DescribeTable")
+    }
+
+    async fn scan(&self, _: &str, _: u32, _: Option<&str>) -> Result<Items, CloudError> {
+        nobody("dynamodb:Scan")
+    }
+
+    async fn item(&self, _: &str, _: &BTreeMap<String, KeyValue>) -> Result<Option<Item>, CloudError> {
+        nobody("dynamodb:GetItem")
+    }
+}
+
+#[async_trait]
+impl Buckets for Nowhere {
+    async fn list(&self, _: &str, _: Option<&str>, _: Option<&str>) -> Result<Objects, CloudError> {
+        nobody("s3:ListObjectsV2")
+    }
+
+    async fn read(&self, _: &str, _: &str, _: u64) -> Result<Option<Vec<u8>>, CloudError> {
+        nobody("s3:GetObject")
+    }
+}
+
 fn target(endpoint: Option<(&str, u16)>, folder: &Path) -> Target {
     Target {
-        endpoint: endpoint.map(|(host, port)| Endpoint { host: host.to_owned(), port }),
+        endpoint: endpoint.map(|(host, port)| Endpoint { host: host.to_owned(), port: Some(port) }),
+        identifier: None,
+        look: None,
         values: BTreeMap::new(),
         secrets: Arc::new(Safe),
+        remote: Arc::new(Nowhere),
+        tables: Arc::new(Nowhere),
+        buckets: Arc::new(Nowhere),
         folder: folder.to_owned(),
         ca_bundle: None,
         sandbox_ca: None,

@@ -54,7 +54,7 @@ impl Journal {
             version: "0.1.0".to_owned(),
             drill: definition.name.clone(),
             mode,
-            plan: compile(&definition).unwrap(),
+            plan: compile(&definition, restore_drill::aws::resource::facts).unwrap(),
             definition: "version: 1".to_owned(),
             definition_sha256: "d".repeat(64),
             folder: "drills".to_owned(),
@@ -177,6 +177,8 @@ impl Journal {
             rpo: measure(12),
             copy_lag: measure(13),
             data_age: Measure { value: None, target: None, how: said.clone() },
+            waited: SignedDuration::ZERO,
+            skew: None,
             rto_phases: vec![("restore".to_owned(), SignedDuration::from_mins(10))],
             restores: BTreeMap::new(),
         };
@@ -285,6 +287,7 @@ fn point(said: &str) -> RecoveryPoint {
         is_parent: false,
         encryption_key: None,
         malware: false,
+        plan: None,
     }
 }
 
@@ -293,7 +296,7 @@ fn intended(run: &RunId, said: &str) -> Intended {
     Intended {
         attempt: 1,
         expected: Expected {
-            arn: arn(&format!("arn:aws:rds:eu-west-1:123456789012:db:{made}")),
+            arn: Some(arn(&format!("arn:aws:rds:eu-west-1:123456789012:db:{made}"))),
             name: made.clone(),
             region: "eu-west-1".parse().unwrap(),
             account: "123456789012".parse().unwrap(),
@@ -326,8 +329,9 @@ fn observation(said: &str) -> Observation {
     Observation {
         phase: Phase::Ready,
         status: said.to_owned(),
-        endpoint: Some(Endpoint { host: said.to_owned(), port: 5432 }),
+        endpoint: Some(Endpoint { host: said.to_owned(), port: Some(5432) }),
         protected: false,
+        parts: Vec::new(),
         facts: BTreeMap::from([(said.to_owned(), said.to_owned())]),
     }
 }
@@ -488,6 +492,8 @@ fn the_summary_is_the_documented_object() {
             "measures",
             "steps",
             "created",
+            "gates",
+            "actions",
             "failure",
             "failures",
             "restores"
@@ -526,7 +532,7 @@ fn a_template_that_asks_for_too_much_is_pointed_at() {
 #[test]
 fn a_plan_is_shown_in_every_form() {
     let definition = definition(HOSTILE);
-    let plan = compile(&definition).unwrap();
+    let plan = compile(&definition, restore_drill::aws::resource::facts).unwrap();
     let copy = CopyEvidence::NotMeasured { because: HOSTILE.to_owned() };
     let picked = Picked { chosen: Some(point(HOSTILE)), rejected: Vec::new(), older: 0, copy };
     let points = BTreeMap::from([(name("orders"), picked)]);

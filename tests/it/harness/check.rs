@@ -20,24 +20,36 @@ pub(crate) fn assert_clean(case: &str, before: &Inventory, after: &Inventory) {
 pub(crate) fn assert_one_restore(case: &str, after: &Inventory) {
     let mut jobs: BTreeMap<&str, u32> = BTreeMap::new();
     for job in &after.restore_jobs {
-        let name = job.metadata.get("DBInstanceIdentifier").map_or("without a name", String::as_str);
-        *jobs.entry(name).or_default() += 1;
+        let named = job.metadata.iter().find(|(key, _)| MARKS.iter().any(|mark| mark.eq_ignore_ascii_case(key)));
+        *jobs.entry(named.map_or("without a name", |(_, name)| name.as_str())).or_default() += 1;
     }
     let twice: Vec<&str> = jobs.iter().filter(|(_, count)| **count > 1).map(|(name, _)| *name).collect();
     assert!(twice.is_empty(), "{case}: restored more than once: {twice:?}");
 }
 
+/// What tells one restore from another in the metadata of its job.
+const MARKS: [&str; 7] = [
+    "DBInstanceIdentifier",
+    "dbClusterIdentifier",
+    "targetTableName",
+    "DestinationBucketName",
+    "CreationToken",
+    "targetName",
+    "aws:backup:request-id",
+];
+
 /// Whatever changed the world was a restore, or a change of what a restore of the drill made, where it restores.
 #[track_caller]
-pub(crate) fn assert_only_own_touched(case: &str, after: &Inventory) {
+pub(crate) fn assert_only_own_touched(case: &str, before: &Inventory, after: &Inventory) {
     for call in after.effects() {
         let resource = call.resource.as_deref().unwrap_or_default();
+        let was_there =
+            |id: &str| before.things.iter().any(|thing| thing.arn == id || thing.arn.ends_with(&format!("/{id}")));
         let own = match call.operation.as_str() {
-            "backup:StartRestoreJob" => true,
-            operation if operation.starts_with("rds:") => {
-                resource.starts_with("drill-") || resource.contains(":db:drill-")
-            }
-            _ => false,
+            // What they change is the drill's own to ask for; what came of it is seen in the inventory.
+            "backup:StartRestoreJob" | "ssm:SendCommand" | "lambda:InvokeFunction" => true,
+            operation if operation.starts_with("rds:") => resource.contains("drill-"),
+            _ => !resource.is_empty() && !resource.split(',').any(was_there),
         };
         let at_home = call.region == THERE && call.account == ACCOUNT;
         assert!(own && at_home, "{case}: touched what is not its own: {call:?}");
@@ -49,7 +61,7 @@ pub(crate) fn assert_only_own_touched(case: &str, after: &Inventory) {
 pub(crate) fn assert_harmless(case: &str, before: &Inventory, after: &Inventory) {
     assert_clean(case, before, after);
     assert_one_restore(case, after);
-    assert_only_own_touched(case, after);
+    assert_only_own_touched(case, before, after);
 }
 
 /// Nothing was changed at all, and nothing was even tried.

@@ -53,6 +53,13 @@ impl Drill {
         self
     }
 
+    /// Journals and reports in its own folder, wherever the definitions are.
+    #[must_use]
+    pub(crate) fn in_its_own_folder(self) -> Self {
+        let (state, reports) = (self.path().join("state"), self.path().join("reports"));
+        self.arg("--state").arg(state.display().to_string()).arg("--reports").arg(reports.display().to_string())
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -19,7 +19,7 @@ use restore_drill::aws::resource::facts;
 use restore_drill::aws::session::{Override, Side, connect};
 use restore_drill::cloud::Cloud;
 use restore_drill::journal::chain::sha256_hex;
-use restore_drill::journal::event::{CancelBy, Event, FORMAT, Recorded, RunStarted, World};
+use restore_drill::journal::event::{CancelBy, Event, FORMAT, GateAnswer, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Append, RunJournal, Store, StoreError};
 use restore_drill::journal::verdict::Conclusion;
@@ -30,7 +30,7 @@ use restore_drill::run::drive::{DriveError, Ended, Observer, Signal, drive};
 use restore_drill::run::services::Services;
 use restore_drill::run::step::report::rendered;
 use restore_drill::sandbox::{Inventory, Sandbox, access_key};
-use restore_drill::words::id::{AccountId, Region, RunId};
+use restore_drill::words::id::{AccountId, Name, Region, RunId};
 use restore_drill::words::kind::{Mode, Verdict};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -99,7 +99,7 @@ impl Bench {
     pub(crate) async fn at_speed(definition: &str, world: &str, speed: f64) -> Self {
         let definition = worlds::definition(definition);
         let sandbox = Arc::new(worlds::start(&definition, world, speed).await);
-        let plan = compile(&definition).expect("the plan has no cycle");
+        let plan = compile(&definition, facts).expect("the plan has no cycle");
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("state")).expect("a folder of journals");
         let services = Services {
@@ -161,6 +161,19 @@ impl Bench {
             None => End::Died,
             Some(Ok(Ended::Concluded(state) | Ended::Stopped(state))) => End::Over(state),
             Some(Err(error)) => End::Lost(error),
+        }
+    }
+
+    /// Drives until the end, with a person who answers the first gate that opens.
+    pub(crate) async fn live_answering(&self, case: &str, pen: &mut Pen, state: State, answer: Option<Signal>) -> End {
+        let (sender, mut signals) = mpsc::channel(4);
+        let mut person = Person { sender, answer };
+        let services = Arc::new(self.services.clone());
+        let life = drive(services, state, pen, &mut signals, &mut person);
+        let ended = tokio::time::timeout(LONGEST, life).await;
+        match ended.unwrap_or_else(|_| panic!("{case}: not over within {LONGEST:?}")) {
+            Ok(Ended::Concluded(state) | Ended::Stopped(state)) => End::Over(state),
+            Err(error) => End::Lost(error),
         }
     }
 
@@ -269,6 +282,23 @@ fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
     }
 }
 
+/// Somebody who sees a gate open and answers.
+struct Person {
+    sender: mpsc::Sender<Signal>,
+    answer: Option<Signal>,
+}
+
+impl Observer for Person {
+    fn recorded(&mut self, records: &[Recorded], _: &State) {
+        let opens = |record: &Recorded| matches!(&record.event, Event::StepStarted { step } if step.as_str().starts_with("gate."));
+        if records.iter().any(opens)
+            && let Some(answer) = self.answer.take()
+        {
+            self.sender.try_send(answer).expect("the driver listens");
+        }
+    }
+}
+
 /// The death of a process, thrown out of an append. Nothing catches it but [`until_death`].
 struct Death;
 
@@ -359,6 +389,10 @@ impl Append for Pen {
             }
             _ => self.write(events),
         }
+    }
+
+    fn answers(&self) -> Result<Vec<(Name, GateAnswer)>, StoreError> {
+        self.inner.answers()
     }
 
     fn records(&self) -> Result<Vec<Recorded>, StoreError> {

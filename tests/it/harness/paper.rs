@@ -40,7 +40,7 @@ impl Paper {
             version: "0.1.0".to_owned(),
             drill: definition.name.clone(),
             mode: Mode::Sandbox,
-            plan: compile(definition).expect("the plan has no cycle"),
+            plan: compile(definition, facts).expect("the plan has no cycle"),
             definition: String::new(),
             definition_sha256: "0".repeat(64),
             folder: String::new(),
@@ -85,7 +85,7 @@ impl Paper {
         self.starts(5, "restore.orders");
         self.intends();
         self.then(0, &Event::RestoreAccepted { restore: name(ORDERS), job: job_id(), found: false });
-        let made = expected(&self.state.run).arn;
+        let made = expected(&self.state.run).arn.expect("a name of its own");
         self.then(600, &Event::JobSeen { restore: name(ORDERS), job: job(JobStatus::Completed, Some(made)) });
         self.passes(0, "restore.orders");
         self.starts(0, "ready.orders");
@@ -168,7 +168,7 @@ pub(crate) fn failed(class: Class) -> StepEnd {
 pub(crate) fn expected(run: &RunId) -> Expected {
     let made = format!("drill-{}-{ORDERS}", run.short());
     Expected {
-        arn: arn(&format!("arn:aws:rds:eu-west-1:123456789012:db:{made}")),
+        arn: Some(arn(&format!("arn:aws:rds:eu-west-1:123456789012:db:{made}"))),
         name: made,
         region: "eu-west-1".parse().expect("a region"),
         account: "123456789012".parse().expect("an account"),
@@ -204,8 +204,9 @@ pub(crate) fn seen(phase: Phase) -> Observation {
     Observation {
         phase,
         status: "available".to_owned(),
-        endpoint: Some(Endpoint { host: "127.0.0.1".to_owned(), port: 5432 }),
+        endpoint: Some(Endpoint { host: "127.0.0.1".to_owned(), port: Some(5432) }),
         protected: false,
+        parts: Vec::new(),
         facts: BTreeMap::new(),
     }
 }
@@ -225,5 +226,6 @@ pub(crate) fn point(id: &str, created: &str) -> RecoveryPoint {
         is_parent: false,
         encryption_key: None,
         malware: false,
+        plan: None,
     }
 }
