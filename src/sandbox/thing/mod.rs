@@ -5,6 +5,7 @@
 //! line in [`physics`] and one in [`Shelves`].
 
 pub(crate) mod asked;
+pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod dynamodb;
 pub(crate) mod ebs;
@@ -190,12 +191,15 @@ pub(crate) struct Tagged {
 /// The physics of a kind. One line a kind.
 pub(crate) fn physics(kind: ResourceKind) -> &'static dyn Physics {
     match kind {
-        ResourceKind::Rds | ResourceKind::Aurora | ResourceKind::DocumentDb | ResourceKind::Neptune => &rds::Rds,
+        ResourceKind::Rds => &rds::Rds,
+        ResourceKind::Aurora => &cluster::Aurora,
+        ResourceKind::DocumentDb => &cluster::DocumentDb,
         ResourceKind::DynamoDb => &dynamodb::DynamoDb,
         ResourceKind::Ebs => &ebs::Ebs,
         ResourceKind::Ec2 => &ec2::Ec2,
         ResourceKind::Efs => &efs::Efs,
         ResourceKind::Fsx => &fsx::Fsx,
+        ResourceKind::Neptune => &cluster::Neptune,
         ResourceKind::S3 => &s3::S3,
         ResourceKind::StorageGateway => &storage_gateway::StorageGateway,
         ResourceKind::Other => &redshift::Redshift,
@@ -229,6 +233,7 @@ macro_rules! shelves {
 
 shelves! {
     rds: rds::RdsShelf,
+    clusters: cluster::ClusterShelf,
     dynamodb: dynamodb::DynamoDbShelf,
     ec2: ec2::Ec2Shelf,
     efs: efs::EfsShelf,

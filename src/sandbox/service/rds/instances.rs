@@ -6,7 +6,7 @@ use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::query::filters;
 use crate::sandbox::protocol::xml::{Element, instant, list, node, text};
 use crate::sandbox::service::rds::groups::subnet_group;
-use crate::sandbox::service::rds::{paged, required, tags};
+use crate::sandbox::service::rds::{members, paged, required, tags};
 use crate::sandbox::spec::Place;
 use crate::sandbox::thing::rds::{Deletion, Instance, begin_deletion, begin_modification};
 use crate::sandbox::world::{Site, World};
@@ -15,6 +15,9 @@ pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Ve
     let (now, mute_port) = (world.now, world.databases.mute_port);
     let site = world.site(place);
     if let Some(asked) = ask.param("DBInstanceIdentifier") {
+        if let Some(member) = members::find(site, asked) {
+            return paged(ask, "DBInstances", "DBInstance", vec![members::show(site, member, mute_port)]);
+        }
         let instance = find(site, asked)?;
         return paged(ask, "DBInstances", "DBInstance", vec![show(site, instance, now, mute_port)]);
     }
@@ -27,13 +30,17 @@ pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Ve
             _ => false,
         })
     };
-    let shown =
-        site.shelves.rds.instances.values().filter(fits).map(|instance| show(site, instance, now, mute_port)).collect();
+    let alone = site.shelves.rds.instances.values().filter(fits).map(|instance| show(site, instance, now, mute_port));
+    let shown = alone.chain(members::filtered(site, &filters, mute_port)).collect();
     paged(ask, "DBInstances", "DBInstance", shown)
 }
 
 pub(crate) fn delete(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let asked = required(ask, "DBInstanceIdentifier")?;
+    if let Some(member) = members::find(world.site(place), asked) {
+        let id = member.id.clone();
+        return members::delete(world, place, &id);
+    }
     let (now, mute_port) = (world.now, world.databases.mute_port);
     let mut stream = world.stream("deletion");
     let site = world.site(place);

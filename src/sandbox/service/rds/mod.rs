@@ -1,8 +1,10 @@
-//! RDS: DB instances and what surrounds them. Facts 2.1.
+//! RDS: DB instances, clusters and what surrounds them; DocumentDB and Neptune answer here too. Facts 2.1, 2.2.
 
+mod clusters;
 mod groups;
 mod instances;
 mod kept;
+mod members;
 mod tags;
 
 use crate::sandbox::protocol::failure::Failure;
@@ -32,7 +34,8 @@ impl ServiceCalls for Rds {
 
     fn changed(&self, ask: &Ask) -> Option<String> {
         let named = match ask.operation.as_str() {
-            "DeleteDBInstance" | "ModifyDBInstance" => "DBInstanceIdentifier",
+            "CreateDBInstance" | "DeleteDBInstance" | "ModifyDBInstance" => "DBInstanceIdentifier",
+            "DeleteDBCluster" | "ModifyDBCluster" => "DBClusterIdentifier",
             "AddTagsToResource" | "RemoveTagsFromResource" => "ResourceName",
             _ => return None,
         };
@@ -42,6 +45,13 @@ impl ServiceCalls for Rds {
 
 fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
     let elements = match ask.operation.as_str() {
+        "CreateDBInstance" => members::create(world, place, ask),
+        "DescribeDBClusters" => clusters::describe(world, place, ask),
+        "ModifyDBCluster" => clusters::modify(world, place, ask),
+        "DeleteDBCluster" => clusters::delete(world, place, ask),
+        "DescribeDBClusterSnapshots" => clusters::snapshots(world, place, ask),
+        "DescribeDBClusterAutomatedBackups" => clusters::automated_backups(world, place, ask),
+        "DescribeDBClusterParameterGroups" => clusters::parameter_groups(world, place, ask),
         "DescribeDBInstances" => instances::describe(world, place, ask),
         "DeleteDBInstance" => instances::delete(world, place, ask),
         "ModifyDBInstance" => instances::modify(world, place, ask),

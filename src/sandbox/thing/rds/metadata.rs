@@ -52,14 +52,16 @@ pub(crate) fn returned(world: &World, point: &Point) -> Map<String, Value> {
     metadata.as_object().cloned().unwrap_or_default()
 }
 
+/// Where the source's databases are.
 #[derive(Default)]
-struct SourceNetwork {
+pub(crate) struct SourceNetwork {
     vpc: String,
-    security_groups: Vec<String>,
-    key: String,
+    pub(crate) security_groups: Vec<String>,
+    pub(crate) key: String,
 }
 
-fn source_network(site: &Site) -> SourceNetwork {
+/// The source's default VPC with its groups, and the key of its databases.
+pub(crate) fn source_network(site: &Site) -> SourceNetwork {
     let vpc = site.default_vpc().map(|vpc| vpc.id.clone()).unwrap_or_default();
     let groups = site.security_groups.iter().filter(|group| group.vpc == vpc).map(|group| group.id.clone()).collect();
     let key = site.keys.first().map(|key| key.arn.clone()).unwrap_or_default();

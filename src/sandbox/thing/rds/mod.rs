@@ -17,11 +17,14 @@ use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::database::Database;
 use crate::sandbox::thing::rds::making::Restored;
+pub(crate) use crate::sandbox::thing::rds::metadata::source_network;
 pub(crate) use crate::sandbox::thing::rds::shelf::{
     AutomatedBackup, Deletion, Instance, InstanceSettings, RdsShelf, Snapshot, automated_backup_arn, begin_deletion,
     begin_modification,
 };
-pub(crate) use crate::sandbox::thing::rds::wish::CLASSES;
+pub(crate) use crate::sandbox::thing::rds::wish::{
+    CLASSES, check_identifier, rds_error, security_groups, subnet_group,
+};
 use crate::sandbox::thing::{Copied, Making, Physics};
 use crate::sandbox::world::{Point, World};
 

@@ -46,8 +46,9 @@ pub(crate) fn read(
             .to_owned());
     }
     let identifier = value("DBInstanceIdentifier").unwrap_or_default().to_lowercase();
-    check_identifier(&identifier)?;
-    if site.shelves.rds.instances.contains_key(&identifier) {
+    check_identifier("DBInstanceIdentifier", &identifier)?;
+    let members = &site.shelves.clusters.members;
+    if site.shelves.rds.instances.contains_key(&identifier) || members.contains_key(&identifier) {
         return Err(taken());
     }
     check_key(site, point)?;
@@ -91,7 +92,8 @@ fn flag(metadata: &BTreeMap<String, String>, key: &str, default: bool) -> bool {
     metadata.get(key).map_or(default, |text| text.eq_ignore_ascii_case("true"))
 }
 
-fn check_identifier(identifier: &str) -> Result<(), String> {
+/// The rules of names of instances and of clusters; `parameter` is what the request calls it.
+pub(crate) fn check_identifier(parameter: &str, identifier: &str) -> Result<(), String> {
     let fits = (1..=63).contains(&identifier.len())
         && identifier.starts_with(|c: char| c.is_ascii_lowercase())
         && identifier.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -102,8 +104,10 @@ fn check_identifier(identifier: &str) -> Result<(), String> {
     }
     Err(rds_error(
         "InvalidParameterValue",
-        "The parameter DBInstanceIdentifier is not a valid identifier. Identifiers must begin with a letter; must contain \
-         only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens",
+        &format!(
+            "The parameter {parameter} is not a valid identifier. Identifiers must begin with a letter; must contain only \
+             ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens"
+        ),
     ))
 }
 
@@ -134,7 +138,8 @@ fn check_class(class: &str, source: &ResourceSpec) -> Result<(), String> {
     ))
 }
 
-fn subnet_group(site: &Site, asked: Option<&str>) -> Result<(String, String), String> {
+/// The subnet group that is asked for, or the default one; and its VPC.
+pub(crate) fn subnet_group(site: &Site, asked: Option<&str>) -> Result<(String, String), String> {
     let name = asked.unwrap_or("default").to_lowercase();
     if let Some(group) = site.subnet_groups.get(&name) {
         return Ok((name, group.vpc.clone()));
@@ -169,7 +174,8 @@ fn zone(site: &Site, place: &Place, vpc: &str, asked: Option<&str>, multi_az: bo
     }
 }
 
-fn security_groups(site: &Site, vpc: &str, asked: Option<&str>) -> Result<Vec<String>, String> {
+/// The security groups that are asked for, all of them in the VPC; or its default one.
+pub(crate) fn security_groups(site: &Site, vpc: &str, asked: Option<&str>) -> Result<Vec<String>, String> {
     let Some(asked) = asked.filter(|text| *text != "[]") else {
         let default = site.security_groups.iter().find(|group| group.vpc == vpc && group.name == "default");
         return Ok(default.map(|group| group.id.clone()).into_iter().collect());
@@ -253,9 +259,9 @@ mod tests {
 
     #[test]
     fn identifiers_follow_rds_rules() {
-        assert!(check_identifier("drill-0a1b2c3d-orders").is_ok());
+        assert!(check_identifier("X", "drill-0a1b2c3d-orders").is_ok());
         for wrong in ["", "1a", "a-", "a--b", "a_b", &"a".repeat(64)] {
-            assert!(check_identifier(wrong).is_err(), "{wrong}");
+            assert!(check_identifier("X", wrong).is_err(), "{wrong}");
         }
     }
 

@@ -1,0 +1,69 @@
+//! What differs between the three kinds of clusters.
+
+use crate::sandbox::spec::ResourceSpec;
+
+/// One of the three services.
+#[derive(Debug)]
+pub(crate) struct Family {
+    /// AWS Backup's word.
+    pub(crate) backup_type: &'static str,
+    pub(crate) engine: &'static str,
+    /// The engine's version; none where it is the one of the world's database programs.
+    version: Option<&'static str>,
+    pub(crate) port: u16,
+    /// How the default parameter group begins.
+    group: &'static str,
+    /// How many parts of the version name the default parameter group.
+    group_parts: usize,
+    /// Whether a real database server stands behind it, where the machine has the programs.
+    pub(crate) serves: bool,
+    /// Whether automated backups can outlive it.
+    pub(crate) keeps_backups: bool,
+}
+
+pub(super) static AURORA: Family = Family {
+    backup_type: "Aurora",
+    engine: "aurora-postgresql",
+    version: None,
+    port: 5432,
+    group: "default.aurora-postgresql",
+    group_parts: 1,
+    serves: true,
+    keeps_backups: true,
+};
+
+pub(super) static DOCUMENT_DB: Family = Family {
+    backup_type: "DocumentDB",
+    engine: "docdb",
+    version: Some("5.0.0"),
+    port: 27_017,
+    group: "default.docdb",
+    group_parts: 2,
+    serves: false,
+    keeps_backups: false,
+};
+
+pub(super) static NEPTUNE: Family = Family {
+    backup_type: "Neptune",
+    engine: "neptune",
+    version: Some("1.3.2.1"),
+    port: 8_182,
+    group: "default.neptune",
+    group_parts: 2,
+    serves: false,
+    keeps_backups: false,
+};
+
+impl Family {
+    /// The version of a source's engine.
+    pub(super) fn version(&self, spec: &ResourceSpec) -> String {
+        self.version.map_or_else(|| spec.engine_version.clone(), str::to_owned)
+    }
+
+    /// `default.aurora-postgresql16`, `default.docdb5.0`: the default parameter group of a source's engine.
+    pub(super) fn default_group(&self, spec: &ResourceSpec) -> String {
+        let version = self.version(spec);
+        let parts: Vec<&str> = version.split('.').take(self.group_parts).collect();
+        format!("{}{}", self.group, parts.join("."))
+    }
+}
