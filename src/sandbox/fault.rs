@@ -380,7 +380,7 @@ mod tests {
     fn a_fault_of_no_service_is_a_mistake() {
         assert!(Fault::new(What::Throttle).on("rds:*").sense().is_ok());
         let error = Fault::new(What::Throttle).on("rsd:DeleteDBInstance").sense().unwrap_err();
-        assert!(error.contains("`rsd`") && error.contains("backup, ec2"), "{error}");
+        assert!(error.contains("`rsd`") && error.contains("backup, dynamodb, ec2"), "{error}");
         assert!(Fault::new(What::Throttle).on("DeleteDBInstance").sense().is_err());
     }
 

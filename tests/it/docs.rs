@@ -12,6 +12,7 @@ use restore_drill::definition::load::{check_text, load, names};
 use restore_drill::definition::shape::definition;
 use restore_drill::probe::kind;
 use restore_drill::sandbox::WorldFile;
+use restore_drill::sandbox::resource_file::KnownResource;
 use restore_drill::words::kind::{ProbeKind, ResourceKind};
 use restore_drill::yaml::shape::{Field, Need, Shape};
 use serde_json::Value;
@@ -130,6 +131,28 @@ fn definitions_and_world_files_in_documents_are_valid() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(tried >= 4, "only {tried} definitions and world files were found");
+}
+
+/// What a block of a world file may hold depends on the type, which the document names in a comment.
+#[test]
+fn blocks_of_world_files_fit_the_types_that_their_comments_name() {
+    let text = read("docs/world.md");
+    let named = |line: &str| {
+        let (name, kind) = line.strip_prefix("  ")?.split_once("# type: ")?;
+        Some(KnownResource {
+            name: name.trim().trim_end_matches(':').to_owned(),
+            kind: ResourceKind::from_word(kind.trim())?,
+        })
+    };
+    let known: Vec<KnownResource> = text.lines().filter_map(named).collect();
+    assert_eq!(known.len(), 4, "{known:?}");
+    let block = blocks(&["yaml"]).into_iter().find(|block| block.text.contains("# type: dynamodb"));
+    let block = block.expect("it holds the blocks");
+    let file = WorldFile::read(&block.place, &block.text).expect("it is a world file");
+    file.check(&block.place, &known).expect("its blocks fit their types");
+    let misfit: Vec<KnownResource> =
+        known.into_iter().map(|resource| KnownResource { kind: ResourceKind::Efs, ..resource }).collect();
+    assert!(file.check(&block.place, &misfit).is_err());
 }
 
 #[test]
