@@ -250,7 +250,12 @@ impl WorldSpec {
 fn resource(definition: &Definition, name: &Name, restore: &Restore) -> ResourceSpec {
     let text = |key: &str| restore.with.get(key).and_then(Value::as_str).map(str::to_owned);
     let groups = restore.with.get("security_groups").and_then(Value::as_array);
-    let raw = |key: &str| restore.metadata.get(key).cloned();
+    // Keys of raw metadata are compared without case (facts 2.0).
+    let raw = |key: &str| {
+        let found = restore.metadata.iter().find(|(known, _)| known.eq_ignore_ascii_case(key));
+        found.map(|(_, value)| value.clone())
+    };
+    let raw_groups = raw("VpcSecurityGroupIds").and_then(|text| serde_json::from_str::<Vec<String>>(&text).ok());
     let mut spec = ResourceSpec {
         drill: definition.name.to_string(),
         name: name.clone(),
@@ -270,8 +275,11 @@ fn resource(definition: &Definition, name: &Name, restore: &Restore) -> Resource
         subnet_group: text("subnet_group").or_else(|| raw("DBSubnetGroupName")),
         security_groups: groups
             .map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .or(raw_groups)
             .unwrap_or_default(),
-        parameter_group: text("parameter_group").or_else(|| raw("DBParameterGroupName")),
+        parameter_group: text("parameter_group")
+            .or_else(|| raw("DBParameterGroupName"))
+            .or_else(|| raw("DBClusterParameterGroupName")),
         option_group: text("option_group").or_else(|| raw("OptionGroupName")),
         database: database_name(restore.resource.name()),
         users: BTreeMap::new(),

@@ -16,6 +16,7 @@ mod pick;
 mod postgres;
 mod probes;
 mod report;
+mod select;
 mod shell;
 mod together;
 mod types;

@@ -246,6 +246,11 @@ fn banner(state: &State) -> Option<String> {
     }
 }
 
+const ONE_PASSED: &str = "The recovery point was restored, every required probe of the restored data held, every target was \
+                          met, and nothing was left behind.";
+const SEVERAL_PASSED: &str = "Every recovery point was restored, every required probe of the restored data held, every target \
+                              was met, and nothing was left behind.";
+
 fn verdict(state: &State) -> VerdictFacts {
     let Some((_, conclusion)) = &state.concluded else {
         return VerdictFacts {
@@ -258,11 +263,7 @@ fn verdict(state: &State) -> VerdictFacts {
         };
     };
     let (icon, sentence) = match conclusion.verdict {
-        Verdict::Passed => (
-            "✅",
-            "The recovery point was restored, every required probe of the restored data held, every target was met, \
-             and nothing was left behind.",
-        ),
+        Verdict::Passed => ("✅", if state.picked.len() > 1 { SEVERAL_PASSED } else { ONE_PASSED }),
         Verdict::Failed => ("❌", "The backup did not prove itself. The reasons are below."),
         Verdict::Inconclusive => {
             ("⚠️", "Something around the drill stood in the way, so the backup is neither proven nor disproven.")

@@ -272,9 +272,16 @@ fn job(entry: &Entry, name: &Name, events: &[Recorded]) -> Option<JobFacts> {
 
 fn looks(name: &Name, events: &[Recorded]) -> Vec<Look> {
     let mut looks: Vec<Look> = Vec::new();
+    let mut removed = false;
     for record in events {
+        let is_removal = matches!(&record.event, Event::RemovalIntended { restore, .. } if restore == name);
+        removed |= is_removal;
         let Event::ResourceSeen { restore, observation } = &record.event else { continue };
-        let note = meaning(observation.phase);
+        let note = match observation.phase {
+            Phase::Gone | Phase::Leaving => meaning(observation.phase),
+            _ if removed => "not gone yet",
+            phase => meaning(phase),
+        };
         if restore == name && looks.last().is_none_or(|last| last.status != observation.status || last.note != note) {
             let status = observation.status.clone();
             looks.push(Look { at: show_instant(record.at), status, note: note.to_owned() });

@@ -9,7 +9,7 @@ use crate::sandbox::protocol::query::filters;
 use crate::sandbox::protocol::xml::{Element, instant, list, node, text};
 use crate::sandbox::service::rds::{paged, required, tags};
 use crate::sandbox::spec::Place;
-use crate::sandbox::thing::cluster::{Capacity, Cluster, ClusterShelf};
+use crate::sandbox::thing::cluster::{Capacity, Cluster, ClusterShelf, family};
 use crate::sandbox::world::{Site, World};
 
 pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
@@ -59,9 +59,13 @@ pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
 
 fn capacity(ask: &Ask) -> Result<Option<Capacity>, Failure> {
     let units = |end: &str| ask.param(&format!("ServerlessV2ScalingConfiguration.{end}"));
-    let (Some(min), Some(max)) = (units("MinCapacity"), units("MaxCapacity")) else { return Ok(None) };
-    let range = min.parse().ok().zip(max.parse().ok()).map(|(min, max)| Capacity { min, max });
-    let range = range.filter(|range| range.min <= range.max && range.max >= 1.0);
+    let (min, max) = (units("MinCapacity"), units("MaxCapacity"));
+    if min.is_none() && max.is_none() {
+        return Ok(None);
+    }
+    let number = |text: Option<&str>| text?.parse::<f64>().ok();
+    let range = number(min).zip(number(max)).map(|(min, max)| Capacity { min, max });
+    let range = range.filter(|range| range.min <= range.max && (1.0..=256.0).contains(&range.max));
     range.map(Some).ok_or_else(|| {
         Failure::bad(
             "InvalidParameterValue",
@@ -201,15 +205,30 @@ pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<V
             && is("DBClusterSnapshotIdentifier", id)
             && is("SnapshotType", "manual")
         {
-            shown.push(snapshot(id, &kept.arn, &kept.cluster, "manual", kept.engine));
+            let mut one = snapshot(id, &kept.arn, &kept.cluster, "manual", kept.engine);
+            one.push(instant("SnapshotCreateTime", kept.created));
+            shown.push(one);
         }
     }
     let points = site.points.iter().filter_map(|point| Some((point, point.arn.split_once(":cluster-snapshot:")?.1)));
-    for (point, id) in points.filter(|_| ask.param("SnapshotType") == Some("awsbackup")) {
+    // AWS leaves its own backups out unless they are asked for by type or name.
+    let asked = ask.param("SnapshotType").is_some() || ask.param("DBClusterSnapshotIdentifier").is_some();
+    for (point, id) in points.filter(|_| asked && is("SnapshotType", "awsbackup")) {
         let cluster = point.source.arn.name();
-        if is("DBClusterIdentifier", cluster) && is("DBClusterSnapshotIdentifier", id) {
-            shown.push(snapshot(id, &point.arn, cluster, "awsbackup", "aurora-postgresql"));
+        if let Some(family) = family(point.source.kind)
+            && is("DBClusterIdentifier", cluster)
+            && is("DBClusterSnapshotIdentifier", id)
+        {
+            let mut one = snapshot(id, &point.arn, cluster, "awsbackup", family.engine);
+            one.push(instant("SnapshotCreateTime", point.completed));
+            shown.push(one);
         }
+    }
+    if let Some(asked) = ask.param("DBClusterSnapshotIdentifier")
+        && shown.is_empty()
+    {
+        let message = format!("DBClusterSnapshot {asked} not found.");
+        return Err(Failure::new(404, "DBClusterSnapshotNotFoundFault", message));
     }
     paged(ask, "DBClusterSnapshots", "DBClusterSnapshot", shown)
 }
@@ -240,7 +259,7 @@ pub(crate) fn automated_backups(world: &mut World, place: &Place, ask: &Ask) -> 
                 text("DbClusterResourceId", &kept.resource_id),
                 text("Status", "retained"),
                 text("Engine", kept.engine),
-                instant("ClusterCreateTime", kept.created),
+                instant("ClusterCreateTime", kept.cluster_created),
             ]
         })
         .collect();
@@ -250,12 +269,12 @@ pub(crate) fn automated_backups(world: &mut World, place: &Place, ask: &Ask) -> 
 pub(crate) fn parameter_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let asked = ask.param("DBClusterParameterGroupName").map(str::to_owned);
     let known = &world.site(place).shelves.clusters.parameter_groups;
-    let wanted = known.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
+    let wanted = known.iter().filter(|(name, _)| asked.as_ref().is_none_or(|asked| asked == *name));
     let shown: Vec<Vec<Element>> = wanted
-        .map(|name| {
+        .map(|(name, family)| {
             vec![
                 text("DBClusterParameterGroupName", name),
-                text("DBParameterGroupFamily", name.strip_prefix("default.").unwrap_or("aurora-postgresql16")),
+                text("DBParameterGroupFamily", family),
                 text("Description", "A parameter group of the simulated AWS"),
                 text(
                     "DBClusterParameterGroupArn",

@@ -66,4 +66,15 @@ impl Family {
         let parts: Vec<&str> = version.split('.').take(self.group_parts).collect();
         format!("{}{}", self.group, parts.join("."))
     }
+
+    /// `aurora-postgresql16`, `docdb5.0`: what a parameter group of the engine belongs to.
+    pub(super) fn group_family(&self, spec: &ResourceSpec) -> String {
+        let group = self.default_group(spec);
+        group.strip_prefix("default.").map_or_else(|| group.clone(), str::to_owned)
+    }
+
+    /// A group of the source's that the destination does not have.
+    pub(super) fn source_group(&self) -> String {
+        format!("prod-{}", self.engine)
+    }
 }

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use crate::sandbox::network::SOURCE_SUBNET_GROUP;
-use crate::sandbox::thing::cluster::SOURCE_PARAMETER_GROUP;
 use crate::sandbox::thing::cluster::family::Family;
 use crate::sandbox::thing::rds::source_network;
 use crate::sandbox::world::{Point, World};
@@ -16,7 +15,7 @@ pub(super) fn returned(world: &World, point: &Point, family: &Family) -> Map<Str
     let metadata = json!({
         "AvailabilityZones": json!([format!("{region}a"), format!("{region}b")]).to_string(),
         "CopyTagsToSnapshot": "true",
-        "DBClusterParameterGroupName": SOURCE_PARAMETER_GROUP,
+        "DBClusterParameterGroupName": family.source_group(),
         "DBSubnetGroupName": SOURCE_SUBNET_GROUP,
         "DatabaseName": source.database,
         "EnableCloudwatchLogsExports": "[]",

@@ -23,11 +23,10 @@ use crate::sandbox::thing::cluster::family::{AURORA, DOCUMENT_DB, NEPTUNE};
 use crate::sandbox::thing::cluster::making::Restored;
 pub(crate) use crate::sandbox::thing::cluster::shelf::{Capacity, Cluster, ClusterSettings, ClusterShelf, Member};
 use crate::sandbox::thing::database::Database;
+use crate::sandbox::thing::rds::source_network;
 use crate::sandbox::thing::{Copied, Making, Physics, keys};
 use crate::sandbox::world::{Point, World};
-
-/// What the source's cluster uses exists in the source alone.
-const SOURCE_PARAMETER_GROUP: &str = "prod-cluster";
+use crate::words::kind::ResourceKind;
 
 /// Aurora.
 pub(crate) struct Aurora;
@@ -56,7 +55,8 @@ macro_rules! physics {
                     Copied::Original => "job",
                     Copied::Copy => "copyjob",
                 };
-                format!("arn:aws:rds:{}:{}:cluster-snapshot:awsbackup:{how}-{}", place.region, place.account, stream.uuid())
+                let Place { account, region } = place;
+                format!("arn:aws:rds:{region}:{account}:cluster-snapshot:awsbackup:{how}-{}", stream.uuid())
             }
 
             fn add_source(&self, world: &mut World, spec: &Arc<ResourceSpec>) {
@@ -97,15 +97,28 @@ physics! {
     Neptune: NEPTUNE,
 }
 
+/// What is special about a kind, if it is one of the three.
+pub(crate) fn family(kind: ResourceKind) -> Option<&'static Family> {
+    match kind {
+        ResourceKind::Aurora => Some(&AURORA),
+        ResourceKind::DocumentDb => Some(&DOCUMENT_DB),
+        ResourceKind::Neptune => Some(&NEPTUNE),
+        _ => None,
+    }
+}
+
 fn add_source(world: &mut World, spec: &Arc<ResourceSpec>, family: &'static Family) {
     keys::add_named(world, spec);
+    let group_family = family.group_family(spec);
     for place in [&spec.source, &spec.destination] {
-        world.site(place).shelves.clusters.parameter_groups.insert(family.default_group(spec));
+        let groups = &mut world.site(place).shelves.clusters.parameter_groups;
+        groups.insert(family.default_group(spec), group_family.clone());
     }
     let site = world.site(&spec.source);
-    site.shelves.clusters.parameter_groups.insert(SOURCE_PARAMETER_GROUP.to_owned());
+    site.shelves.clusters.parameter_groups.insert(family.source_group(), group_family.clone());
     add_source_group(site, &spec.source);
-    world.site(&spec.destination).shelves.clusters.parameter_groups.extend(spec.parameter_group.clone());
+    let named = spec.parameter_group.clone().map(|name| (name, group_family));
+    world.site(&spec.destination).shelves.clusters.parameter_groups.extend(named);
     add_cluster(world, spec, family);
 }
 
@@ -118,6 +131,7 @@ fn add_cluster(world: &mut World, spec: &Arc<ResourceSpec>, family: &'static Fam
     let created = earlier(world.started, SignedDuration::from_hours(24 * 380));
     let host = format!("{id}.cluster-{}.{}.rds.amazonaws.com", stream.hex(12), spec.source.region);
     let site = world.site(&spec.source);
+    let groups = source_network(site).security_groups;
     let cluster = Cluster {
         arn: spec.arn.to_string(),
         resource_id: format!("cluster-{}", stream.word(26)),
@@ -131,8 +145,8 @@ fn add_cluster(world: &mut World, spec: &Arc<ResourceSpec>, family: &'static Fam
             engine_version: family.version(spec),
             port: family.port,
             subnet_group: SOURCE_SUBNET_GROUP.to_owned(),
-            security_groups: Vec::new(),
-            parameter_group: SOURCE_PARAMETER_GROUP.to_owned(),
+            security_groups: groups,
+            parameter_group: family.source_group(),
             database: spec.database.clone(),
             key: site.keys.first().map(|key| key.arn.clone()).unwrap_or_default(),
             iam_login: false,

@@ -1,6 +1,6 @@
 //! Clusters, their members and what outlives them, in one account and region, and how they change with time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,7 +17,8 @@ use crate::sandbox::thing::{Shelf, Tagged};
 pub(crate) struct ClusterShelf {
     pub(crate) clusters: BTreeMap<String, Cluster>,
     pub(crate) members: BTreeMap<String, Member>,
-    pub(crate) parameter_groups: BTreeSet<String>,
+    /// The family of each parameter group, by name.
+    pub(crate) parameter_groups: BTreeMap<String, String>,
     pub(crate) kept: Vec<Kept>,
 }
 
@@ -91,6 +92,7 @@ pub(crate) struct Kept {
     pub(crate) cluster: String,
     pub(crate) resource_id: String,
     pub(crate) engine: &'static str,
+    pub(crate) cluster_created: Timestamp,
     pub(crate) created: Timestamp,
     pub(crate) made_by: Option<String>,
 }
@@ -122,7 +124,9 @@ impl Cluster {
     pub(crate) fn kept(&self, snapshot: Option<String>, at: Timestamp) -> Kept {
         let name = match &snapshot {
             Some(id) => format!("cluster-snapshot:{id}"),
-            None => format!("cluster-auto-backup:ab-{}", self.resource_id),
+            None => {
+                format!("cluster-auto-backup:ab-{}", self.resource_id.trim_start_matches("cluster-").to_lowercase())
+            }
         };
         Kept {
             arn: format!("{}:{name}", self.place()),
@@ -130,6 +134,7 @@ impl Cluster {
             cluster: self.id.clone(),
             resource_id: self.resource_id.clone(),
             engine: self.settings.family.engine,
+            cluster_created: self.created,
             created: at,
             made_by: self.made_by.clone(),
         }

@@ -46,22 +46,31 @@ pub(super) fn read(
     };
     let (subnet_group, vpc) = subnet_group(site, asked.get("dbSubnetGroupName"))?;
     let zones = asked.list("availabilityZones")?;
-    if let Some(zone) = zones.iter().find(|zone| !site.subnets.iter().any(|subnet| subnet.zone == **zone)) {
+    let has_zone = |zone: &String| site.subnets.iter().any(|subnet| subnet.vpc == vpc && subnet.zone == *zone);
+    if let Some(zone) = zones.iter().find(|zone| !has_zone(zone)) {
         let message = format!("Availability zone '{zone}' is unavailable in this region");
         return Err(rds_error("InvalidVPCNetworkStateFault", &message));
     }
     let source = &point.source;
     let parameter_group =
         asked.get("dbClusterParameterGroupName").map_or_else(|| family.default_group(source), str::to_owned);
-    if !site.shelves.clusters.parameter_groups.contains(&parameter_group) {
-        let message = format!("DBClusterParameterGroup not found: {parameter_group}");
-        return Err(rds_error("DBClusterParameterGroupNotFound", &message));
+    let wanted = family.group_family(source);
+    match site.shelves.clusters.parameter_groups.get(&parameter_group) {
+        Some(known) if *known == wanted => {}
+        Some(known) => {
+            let message = format!("The parameter group {parameter_group} is of the family {known}, not of {wanted}");
+            return Err(rds_error("InvalidParameterCombination", &message));
+        }
+        None => {
+            let message = format!("DBClusterParameterGroup not found: {parameter_group}");
+            return Err(rds_error("DBClusterParameterGroupNotFound", &message));
+        }
     }
-    let port = asked.get("port").map_or(Ok(family.port), str::parse);
+    let port = asked.get("port").map_or(Some(family.port), |text| text.parse().ok().filter(|port| *port >= 1_150));
     let settings = ClusterSettings {
         family,
         engine_version: asked.get("engineVersion").map_or_else(|| family.version(source), str::to_owned),
-        port: port.map_err(|_| rds_error("InvalidParameterValue", "Invalid port"))?,
+        port: port.ok_or_else(|| rds_error("InvalidParameterValue", "Invalid endpoint port"))?,
         security_groups: security_groups(site, &vpc, asked.get("vpcSecurityGroupIds"))?,
         subnet_group,
         parameter_group,
