@@ -1,5 +1,5 @@
 //! Unmodified AWS clients against `drill sandbox`: boto3 (tests/clients/walk.py) and the `aws` command line
-//! (tests/clients/cli.sh), from the folder that `scripts/setup.sh` makes.
+//! (tests/clients/cli.sh, tests/clients/other.sh), from the folder that `scripts/setup.sh` makes.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -47,11 +47,12 @@ struct Served {
     home: TempDir,
 }
 
-async fn serve() -> Served {
+/// Serves the world of a drill in a folder.
+async fn serve(folder: &str, drill: &str) -> Served {
     let home = tempfile::tempdir().expect("a temporary folder can be made");
     let mut child = Command::new(env!("CARGO_BIN_EXE_drill"))
-        .args(["sandbox", "rds-prod", "--seed", "7", "--output", "json"])
-        .current_dir(root())
+        .args(["sandbox", drill, "--seed", "7", "--output", "json"])
+        .current_dir(root().join(folder))
         .env_clear()
         .envs(environment(home.path()))
         .env("DRILL_STATE", home.path().join("state"))
@@ -86,6 +87,7 @@ impl Served {
             .env_clear()
             .envs(environment(self.home.path()))
             .env("PATH", path)
+            .env("DRILL", env!("CARGO_BIN_EXE_drill"))
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();
@@ -111,7 +113,7 @@ async fn boto3_reads_every_answer_as_one_of_aws() {
         eprintln!("skipped: DRILL_WITHOUT_CLIENTS=1");
         return;
     };
-    let served = serve().await;
+    let served = serve("", "rds-prod").await;
     served.answers(&programs.join("python"), "tests/clients/walk.py", &programs).await;
     served.end().await;
 }
@@ -122,7 +124,18 @@ async fn the_aws_command_line_works() {
         eprintln!("skipped: DRILL_WITHOUT_CLIENTS=1");
         return;
     };
-    let served = serve().await;
+    let served = serve("", "rds-prod").await;
     served.answers(Path::new("/bin/sh"), "tests/clients/cli.sh", &programs).await;
+    served.end().await;
+}
+
+#[tokio::test]
+async fn the_example_of_another_type_restores_and_removes_a_cluster() {
+    let Some(programs) = programs() else {
+        eprintln!("skipped: DRILL_WITHOUT_CLIENTS=1");
+        return;
+    };
+    let served = serve("examples/redshift", "redshift").await;
+    served.answers(Path::new("/bin/sh"), "tests/clients/other.sh", &programs).await;
     served.end().await;
 }
