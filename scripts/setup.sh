@@ -2,7 +2,9 @@
 # Installs what is missing to try drill and to test it. Changes nothing, in well under a second, when all is there.
 #
 #   scripts/setup.sh                      what `scripts/try` needs: a PostgreSQL server for the sandbox to start
-#   DRILL_SETUP=tests scripts/setup.sh    and what `scripts/test` needs: boto3 and the AWS command line, in target/clients
+#   DRILL_SETUP=mariadb scripts/setup.sh  and what drills of MySQL and MariaDB need: a MariaDB server, likewise
+#   DRILL_SETUP=tests scripts/setup.sh    and what `scripts/test` needs: that, and boto3 and the AWS command line, in
+#                                         target/clients
 #
 # Installs with apt-get, dnf or brew, as root or through sudo. It never starts a server and never touches one.
 set -eu
@@ -87,6 +89,40 @@ setup_postgres() {
     has_postgres || fail "installed, but initdb and postgres are in none of the usual folders; put them on the PATH"
 }
 
+# As for PostgreSQL; the program that makes a data folder, and the one that it starts, may stand in a folder beside.
+has_mariadb() {
+    { has mariadbd && has mariadb-install-db && has my_print_defaults; } && return 0
+    for folder in /usr/sbin /usr/libexec /usr/local/sbin /opt/homebrew/opt/mariadb*/bin /usr/local/opt/mariadb*/bin \
+        /usr/local/mariadb*/bin /usr/local/mysql*/bin; do
+        [ -x "$folder/mariadbd" ] && has_near "$folder" mariadb-install-db && has_near "$folder" my_print_defaults &&
+            return 0
+    done
+    return 1
+}
+
+has_near() {
+    [ -x "$1/$2" ] || [ -x "$1/../bin/$2" ] || [ -x "$1/../scripts/$2" ]
+}
+
+# The name of a package of Debian or Ubuntu, whose older releases put the version into it.
+mariadb_package() {
+    name=mariadb-$1-core
+    if has apt-cache && ! apt-cache show "$name" >/dev/null 2>&1; then
+        found=$(apt-cache search --names-only "^mariadb-$1-core-[0-9.]+\$" | cut -d ' ' -f 1 | sort | tail -n 1)
+        name=${found:-$name}
+    fi
+    printf '%s\n' "$name"
+}
+
+# The packages with `core` in their names bring the programs and no service, so nothing is started.
+setup_mariadb() {
+    has_mariadb && return 0
+    say "installing a MariaDB server: the sandbox starts one for each MySQL or MariaDB database that it restores"
+    install "$(mariadb_package server)" mariadb-server mariadb
+    install "$(mariadb_package client)" '' ''
+    has_mariadb || fail "installed, but mariadbd and mariadb-install-db are in none of the usual folders; put them on the PATH"
+}
+
 setup_python() {
     wanted=tests/clients/requirements.txt
     [ -f "$wanted" ] || fail "$wanted is missing: run this in a complete checkout"
@@ -109,6 +145,10 @@ has cc || has gcc || has clang || fail "there is no C compiler: install one, suc
 setup_postgres
 case "${DRILL_SETUP:-}" in
 '') ;;
-tests) setup_python ;;
-*) fail "DRILL_SETUP is '$DRILL_SETUP'; it may be 'tests' or not be set" ;;
+mariadb) setup_mariadb ;;
+tests)
+    setup_mariadb
+    setup_python
+    ;;
+*) fail "DRILL_SETUP is '$DRILL_SETUP'; it may be 'mariadb' or 'tests', or not be set" ;;
 esac

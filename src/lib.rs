@@ -15,7 +15,7 @@
 //! | `cloud` | `words`, `yaml` |
 //! | `probe` | `words`, `yaml`, `cloud`, `definition::model` |
 //! | `definition` | `words`, `yaml`, `cloud`, `probe` |
-//! | `plan` | `words`, `cloud`, `definition::model` |
+//! | `plan` | `words`, `cloud`, `probe`, `definition::model` |
 //! | `journal` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan::step` |
 //! | `report` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan`, `journal` |
 //! | `run` | `words`, `cloud`, `probe`, `definition::model`, `plan`, `journal`, `report` |

@@ -18,6 +18,10 @@ pub mod error;
 #[cfg(feature = "aws")]
 pub mod ground;
 #[cfg(feature = "aws")]
+pub mod instances;
+#[cfg(feature = "aws")]
+pub mod metrics;
+#[cfg(feature = "aws")]
 mod nulls;
 #[cfg(feature = "aws")]
 mod paging;
@@ -31,6 +35,8 @@ pub mod session;
 pub mod tables;
 #[cfg(feature = "aws")]
 mod time;
+#[cfg(feature = "aws")]
+pub mod tunnel;
 #[cfg(feature = "aws")]
 pub mod vault;
 #[cfg(feature = "aws")]

@@ -29,9 +29,19 @@ pub const GROUND: &[&str] = &["ec2:DescribeSecurityGroups", "kms:DescribeKey", "
 /// Only where a probe names a secret (`aws/secrets.rs`).
 pub const SECRETS: &[&str] = &["secretsmanager:GetSecretValue"];
 
+/// Only where a secret is a parameter, `ssm` (`aws/secrets.rs`); with a key of the account's own, `kms:Decrypt` on it.
+pub const PARAMETERS: &[&str] = &["ssm:GetParameter"];
+
+/// Only where a probe logs in with `rds_iam` (`aws/secrets.rs`): on the database user.
+pub const DATABASE_TOKENS: &[&str] = &["rds-db:connect"];
+
 /// Only where something runs scripts on instances, `ssm` (`aws/remote.rs`): for the instances and for the document
 /// `AWS-RunShellScript`.
 pub const SCRIPTS: &[&str] = &["ssm:GetCommandInvocation", "ssm:SendCommand"];
+
+/// Only where a probe goes through an instance, `via: { ssm_tunnel: … }` (`aws/tunnel`): to start, on the instance and on
+/// the document `AWS-StartPortForwardingSessionToRemoteHost`; the others on the session.
+pub const TUNNELS: &[&str] = &["ssm:StartSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel"];
 
 /// Only where something invokes functions, `lambda` (`aws/remote.rs`).
 pub const FUNCTIONS: &[&str] = &["lambda:InvokeFunction"];
@@ -41,6 +51,12 @@ pub const TABLES: &[&str] = &["dynamodb:DescribeTable", "dynamodb:GetItem", "dyn
 
 /// Only where a probe reads a bucket, `s3` (`aws/buckets.rs`).
 pub const BUCKETS: &[&str] = &["s3:GetObject", "s3:ListBucket"];
+
+/// Only where a probe reads a metric, `cloudwatch` (`aws/metrics.rs`).
+pub const METRICS: &[&str] = &["cloudwatch:GetMetricStatistics"];
+
+/// Only where a probe looks at an instance, `ec2` (`aws/instances.rs`).
+pub const INSTANCES: &[&str] = &["ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:GetConsoleOutput"];
 
 /// Only where a restore selects by tags (`aws/vault.rs`): on the recovery points.
 pub const SELECTIONS: &[&str] = &["backup:ListTags"];
@@ -81,8 +97,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{
-        ACCESS_ROLE, BUCKETS, COMMON, COPIES, FUNCTIONS, GROUND, NEVER, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS,
-        TABLES, VAULT,
+        ACCESS_ROLE, BUCKETS, COMMON, COPIES, DATABASE_TOKENS, FUNCTIONS, GROUND, INSTANCES, METRICS, NEVER,
+        PARAMETERS, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS, TABLES, TUNNELS, VAULT,
     };
     use crate::aws::resource::facts;
     use crate::words::kind::ResourceKind;
@@ -97,9 +113,10 @@ mod tests {
     #[test]
     fn every_action_is_well_formed_and_none_is_both_needed_and_never_needed() {
         let mut needed: BTreeSet<&str> = BTreeSet::new();
-        for list in
-            [VAULT, RESTORE_ROLE, COPIES, GROUND, SECRETS, SCRIPTS, FUNCTIONS, TABLES, BUCKETS, SELECTIONS, ACCESS_ROLE]
-        {
+        let always = [VAULT, RESTORE_ROLE, COPIES, GROUND, ACCESS_ROLE, TUNNELS];
+        let where_asked_for =
+            [SECRETS, PARAMETERS, DATABASE_TOKENS, SCRIPTS, FUNCTIONS, TABLES, BUCKETS, SELECTIONS, METRICS, INSTANCES];
+        for list in always.into_iter().chain(where_asked_for) {
             needed.extend(list);
         }
         for kind in ResourceKind::ALL {
@@ -107,8 +124,10 @@ mod tests {
         }
         for action in needed.iter().chain(NEVER) {
             let (service, operation) = action.split_once(':').unwrap();
-            assert!(service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{action}");
-            assert!(operation.starts_with(|c: char| c.is_ascii_uppercase()), "{action}");
+            assert!(service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{action}");
+            // The one that is no operation of an API: a database asks for it.
+            let plain = operation.starts_with(|c: char| c.is_ascii_uppercase()) || *action == "rds-db:connect";
+            assert!(plain, "{action}");
         }
         assert!(NEVER.iter().all(|action| !needed.contains(action)));
     }

@@ -11,6 +11,7 @@ use aws_config::identity::IdentityCache;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -19,10 +20,13 @@ use aws_types::app_name::AppName;
 use crate::aws::buckets::AwsBuckets;
 use crate::aws::error::cloud_error;
 use crate::aws::ground::AwsGround;
+use crate::aws::instances::AwsInstances;
+use crate::aws::metrics::AwsMetrics;
 use crate::aws::remote::AwsRemote;
 use crate::aws::resource;
 use crate::aws::secrets::AwsSecrets;
 use crate::aws::tables::AwsTables;
+use crate::aws::tunnel::AwsTunnels;
 use crate::aws::vault::{AwsCopyHistory, AwsVault};
 use crate::aws::witness::{Capture, Guard, Place};
 use crate::cloud::Cloud;
@@ -103,6 +107,8 @@ pub struct Clients {
     pub region: Region,
     /// AWS Backup.
     pub backup: aws_sdk_backup::Client,
+    /// CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// DocumentDB: RDS's endpoint, an API of its own.
     pub docdb: aws_sdk_docdb::Client,
     /// DynamoDB.
@@ -166,18 +172,23 @@ pub async fn connect(
             endpoints.push(line);
         }
     }
-    Ok(Connected { cloud: cloud(clients, &copies), mode, endpoints })
+    Ok(Connected { cloud: cloud(clients, &destination_config, &copies, mode), mode, endpoints })
 }
 
-fn cloud(destination: Clients, source: &Clients) -> Cloud {
+fn cloud(destination: Clients, config: &SdkConfig, source: &Clients, mode: Mode) -> Cloud {
     Cloud {
         vault: Arc::new(AwsVault::new(destination.backup.clone())),
         copies: Arc::new(AwsCopyHistory::new(source.backup.clone())),
         ground: Arc::new(AwsGround::new(&destination)),
-        secrets: Arc::new(AwsSecrets::new(destination.secretsmanager.clone())),
+        secrets: Arc::new(AwsSecrets::new(&destination, config.clone())),
         remote: Arc::new(AwsRemote::new(&destination)),
         tables: Arc::new(AwsTables::new(destination.dynamodb.clone())),
         buckets: Arc::new(AwsBuckets::new(destination.s3.clone())),
+        metrics: Arc::new(AwsMetrics::new(destination.cloudwatch.clone())),
+        instances: Arc::new(AwsInstances::new(destination.ec2.clone())),
+        tunnels: Arc::new(AwsTunnels::new(&destination, config.clone(), mode)),
+        source_tables: Arc::new(AwsTables::new(source.dynamodb.clone())),
+        source_buckets: Arc::new(AwsBuckets::new(source.s3.clone())),
         resources: Arc::new(move |kind: ResourceKind| -> Option<Arc<dyn ResourceCalls>> {
             resource::calls(kind, &destination)
         }),
@@ -235,6 +246,7 @@ fn overridden(side: &Side, fixed: &Override) -> SdkConfig {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts())
+        .time_source(SystemTimeSource::new())
         .app_name(app_name())
         .build()
 }
@@ -273,6 +285,7 @@ impl Clients {
         Self {
             region: region.clone(),
             backup: client!(aws_sdk_backup, "backup"),
+            cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch"),
             docdb: client!(aws_sdk_docdb, "docdb"),
             dynamodb: client!(aws_sdk_dynamodb, "dynamodb"),
             ec2: client!(aws_sdk_ec2, "ec2"),
@@ -330,6 +343,7 @@ async fn destination_places(region: &Region, config: &SdkConfig) -> Result<Vec<P
     Ok(vec![
         place!(aws_sdk_backup, "backup", list_backup_vaults, region, config)?,
         place!(aws_sdk_rds, "rds", describe_db_instances, region, config)?,
+        place!(aws_sdk_cloudwatch, "cloudwatch", list_metrics, region, config)?,
         place!(aws_sdk_docdb, "docdb", describe_db_clusters, region, config)?,
         place!(aws_sdk_dynamodb, "dynamodb", list_tables, region, config)?,
         place!(aws_sdk_ec2, "ec2", describe_security_groups, region, config)?,
@@ -347,10 +361,13 @@ async fn destination_places(region: &Region, config: &SdkConfig) -> Result<Vec<P
     ])
 }
 
-/// Of the source only its copy jobs are read; STS is there for an assumed role.
+/// Of the source its copy jobs are read, and tables and buckets where a probe compares with them; STS is there for an
+/// assumed role.
 async fn source_places(region: &Region, config: &SdkConfig) -> Result<Vec<Place>, SessionError> {
     Ok(vec![
         place!(aws_sdk_backup, "backup", list_backup_vaults, region, config)?,
+        place!(aws_sdk_dynamodb, "dynamodb", list_tables, region, config)?,
+        place!(aws_sdk_s3, "s3", list_buckets, region, config)?,
         place!(aws_sdk_sts, "sts", get_caller_identity, region, config)?,
     ])
 }
@@ -377,7 +394,7 @@ mod tests {
         let connected = connect(&destination, &source, local(), true, "1a2b3c4d").await.unwrap();
         assert_eq!(connected.mode, Mode::Sandbox);
         assert_eq!(connected.endpoints.first().unwrap(), "backup http://127.0.0.1:1");
-        assert_eq!(connected.endpoints.len(), 16);
+        assert_eq!(connected.endpoints.len(), 17);
         let connected = connect(&destination, &source, local(), false, "1a2b3c4d").await.unwrap();
         assert_eq!(connected.mode, Mode::CustomEndpoint);
     }

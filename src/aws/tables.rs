@@ -1,6 +1,6 @@
 //! Reading restored tables. Permissions: `dynamodb:DescribeTable`, `dynamodb:GetItem`, `dynamodb:Scan`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{
@@ -113,14 +113,22 @@ fn plain(value: &AttributeValue) -> Value {
         AttributeValue::Bool(truth) => Value::from(*truth),
         AttributeValue::Null(_) => Value::Null,
         AttributeValue::B(bytes) => Value::from(base64::encode(bytes)),
-        AttributeValue::Ss(texts) => texts.iter().map(|text| Value::from(text.as_str())).collect(),
-        AttributeValue::Ns(numbers) => numbers.iter().map(|number| plain_number(number)).collect(),
-        AttributeValue::Bs(list) => list.iter().map(|bytes| Value::from(base64::encode(bytes))).collect(),
+        AttributeValue::Ss(texts) => sorted(texts).map(|text| Value::from(text.as_str())).collect(),
+        AttributeValue::Ns(numbers) => sorted(numbers).map(|number| plain_number(number)).collect(),
+        AttributeValue::Bs(list) => {
+            let texts: Vec<String> = list.iter().map(base64::encode).collect();
+            sorted(&texts).map(|text| Value::from(text.as_str())).collect()
+        }
         AttributeValue::L(list) => list.iter().map(plain).collect(),
         AttributeValue::M(members) => Value::Object(item(members)),
         // A kind that this version does not know is no `null`, which would be data.
         _ => Value::from("a value of an unknown type"),
     }
+}
+
+/// A set has no order: sorted, the same set is the same list each time.
+fn sorted(members: &[String]) -> impl Iterator<Item = &String> {
+    members.iter().collect::<BTreeSet<_>>().into_iter()
 }
 
 /// DynamoDB's numbers have 38 digits. One that a number of JSON cannot hold stays decimal text.
@@ -186,7 +194,7 @@ mod tests {
             ("paid".to_owned(), AttributeValue::Bool(true)),
             ("note".to_owned(), AttributeValue::Null(true)),
             ("raw".to_owned(), AttributeValue::B(Blob::new(b"hi".to_vec()))),
-            ("tags".to_owned(), AttributeValue::Ss(vec!["a".to_owned(), "b".to_owned()])),
+            ("tags".to_owned(), AttributeValue::Ss(vec!["b".to_owned(), "a".to_owned()])),
             ("to".to_owned(), AttributeValue::M(members)),
         ]);
         let wanted = json!({

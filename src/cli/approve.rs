@@ -8,11 +8,10 @@ use crate::cli::place::Place;
 use crate::cli::run::started_by;
 use crate::cli::ui::Ui;
 use crate::journal::event::GateAnswer;
-use crate::plan::step::Work;
 use crate::words::id::Name;
 use crate::words::text::tame;
 
-/// Answers a gate of a run: go on, or (with --deny) not. What waits for a gate that was denied is skipped.
+/// Answers a gate or a manual probe of a run: yes, or (with --deny) no. What waits for a no is skipped.
 ///
 /// The first answer counts. It may be given before the run reaches the gate.
 ///
@@ -22,7 +21,7 @@ pub struct Args {
     /// The run's id, or at least four of its last digits
     run: String,
 
-    /// The gate's name
+    /// The name of the gate or the manual probe
     gate: String,
 
     /// Who answers, for the report
@@ -46,13 +45,13 @@ pub fn approve(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let found = place.run(&args.run)?;
     let (row, store) = (&found.row, &found.store);
     let state = store.state(&row.run)?;
-    let gates = &state.started.plan.definition.gates;
-    let Some(gate) = args.gate.parse::<Name>().ok().filter(|gate| gates.contains_key(gate)) else {
-        let known: Vec<&str> = gates.keys().map(Name::as_str).collect();
+    let asked = args.gate.parse::<Name>().ok().and_then(|name| Some((state.asks(&name)?, name)));
+    let Some((work, gate)) = asked else {
+        let known: Vec<String> = state.questions().iter().map(Name::to_string).collect();
         let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
         return Err(CliError::usage(format!("run {} has no gate `{}`: {known}", row.run, tame(&args.gate))));
     };
-    if let Some(end) = state.step(&Work::Gate(gate.clone())).end() {
+    if let Some(end) = state.step(&work).end() {
         let how = if matches!(end, crate::journal::event::StepEnd::Passed) { "passed" } else { "over" };
         return Err(CliError::usage(format!("gate `{gate}` of run {} is {how} already", row.run)));
     }

@@ -15,7 +15,7 @@ use crate::words::id::Name;
 /// Whether somebody can answer here.
 #[must_use]
 pub fn can_ask(ui: &Ui, state: &State) -> bool {
-    !state.started.plan.definition.gates.is_empty() && ui.is_live() && std::io::stdin().is_terminal()
+    !state.questions().is_empty() && ui.is_live() && std::io::stdin().is_terminal()
 }
 
 /// Whom the person at the terminal answers now. One thread reads the terminal for all runs of a command, and ends with
@@ -83,7 +83,11 @@ fn said(line: &str) -> Option<bool> {
 impl Observer for Asking {
     fn recorded(&mut self, records: &[Recorded], state: &State) {
         for record in records {
-            let gate = |step: &crate::words::id::StepId| step.as_str().strip_prefix("gate.")?.parse::<Name>().ok();
+            let gate = |step: &crate::words::id::StepId| {
+                let (_, name) = step.as_str().split_once('.')?;
+                let name = name.parse::<Name>().ok()?;
+                state.asks(&name).filter(|work| work.id() == *step).map(|_| name)
+            };
             match &record.event {
                 Event::StepStarted { step } => change(|open| open.extend(gate(step))),
                 Event::StepEnded { step, .. } => {

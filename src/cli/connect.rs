@@ -5,19 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::aws::session::{Connected, Override, Side, connect as connect_session};
 use crate::cli::clock::MachineClock;
 use crate::cli::error::CliError;
 use crate::cli::place::Place;
 use crate::cloud::Cloud;
+use crate::cloud::resource::Settings;
 use crate::definition::model::Definition;
 use crate::journal::event::World;
 use crate::sandbox::file::WorldFile;
 use crate::sandbox::spec::WorldSpec;
-use crate::sandbox::{Options, Remote, Sandbox, access_key};
-use crate::words::id::AccountId;
-use crate::words::kind::{Mode, ProbeKind};
+use crate::sandbox::{Options, Remote, Sandbox, SqlMissing, access_key};
+use crate::words::id::{AccountId, Name};
+use crate::words::kind::Mode;
 use crate::words::time::Clock;
 
 /// World time passes so much faster than real time, unless `--speed` says otherwise: a drill of half an hour takes a
@@ -66,8 +68,8 @@ pub struct Connection {
     pub seed: Option<u64>,
     /// It was made from the definition alone.
     pub made: bool,
-    /// Kinds of probes that cannot be measured in it.
-    pub unmeasurable: BTreeMap<ProbeKind, String>,
+    /// What it lacks for databases that answer.
+    sql_missing: Option<SqlMissing>,
     /// Its databases' CA.
     pub sandbox_ca: Option<PathBuf>,
     /// Where requests go.
@@ -76,6 +78,12 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The probes of a plan's definition that cannot be measured over this cloud, and why.
+    #[must_use]
+    pub fn unmeasurable(&self, definition: &Definition) -> BTreeMap<Name, String> {
+        self.sql_missing.as_ref().map(|missing| unmeasurable(definition, missing)).unwrap_or_default()
+    }
+
     /// Ends the simulated AWS of this process, and its databases.
     pub async fn close(self) {
         if let Some(sandbox) = self.sandbox {
@@ -176,7 +184,7 @@ async fn connect_aws(definition: &Definition, args: &CloudArgs, run_tag: &str) -
         world: None,
         seed: None,
         made: false,
-        unmeasurable: BTreeMap::new(),
+        sql_missing: None,
         sandbox_ca: None,
         sandbox: None,
     })
@@ -218,7 +226,7 @@ async fn connect_world(
         world: Some(World::InProcess),
         seed: Some(sandbox.seed()),
         made: sandbox.made(),
-        unmeasurable: unmeasurable(sandbox.sql_missing()),
+        sql_missing: Some(sandbox.sql_missing()),
         sandbox_ca: sandbox.ca_bundle(),
         sandbox: Some(sandbox),
     })
@@ -235,7 +243,7 @@ async fn connect_server(definition: &Definition, url: &str, run_tag: &str) -> Re
         world: Some(World::Server { url: url.to_owned() }),
         seed: Some(remote.seed()),
         made: remote.made(),
-        unmeasurable: unmeasurable(remote.sql_missing()),
+        sql_missing: Some(remote.sql_missing()),
         sandbox_ca: remote.ca_bundle(),
         sandbox: None,
     })
@@ -256,14 +264,33 @@ pub async fn connect_nowhere(definition: &Definition) -> Result<Connection, CliE
         world: Some(World::InProcess),
         seed: None,
         made: false,
-        unmeasurable: BTreeMap::new(),
+        sql_missing: None,
         sandbox_ca: None,
         sandbox: None,
     })
 }
 
-fn unmeasurable(sql_missing: Option<String>) -> BTreeMap<ProbeKind, String> {
-    sql_missing.map(|because| (ProbeKind::Sql, because)).into_iter().collect()
+/// The probes that log in to a database which no server stands for, and why there is none.
+fn unmeasurable(definition: &Definition, missing: &SqlMissing) -> BTreeMap<Name, String> {
+    let probes = definition.probes.iter();
+    probes.filter_map(|(name, probe)| Some((name.clone(), unanswered(&probe.settings, missing)?))).collect()
+}
+
+/// Why a login that stands in these settings, or in a part of them, cannot be answered.
+fn unanswered(settings: &Settings, missing: &SqlMissing) -> Option<String> {
+    if !["database", "user", "password"].iter().all(|key| settings.contains_key(*key)) {
+        return settings.values().filter_map(Value::as_object).find_map(|part| unanswered(part, missing));
+    }
+    let by_token = settings.get("password").and_then(|password| password.get("rds_iam")).is_some();
+    match settings.get("engine").and_then(Value::as_str) {
+        Some("sqlserver") => Some("the simulated AWS has no SQL Server to restore".to_owned()),
+        Some("mysql") if by_token => {
+            let why = "the databases of the simulated AWS that speak MySQL do not know tokens of IAM (`rds_iam`)";
+            missing.mysql.clone().or_else(|| Some(why.to_owned()))
+        }
+        Some("mysql") => missing.mysql.clone(),
+        _ => missing.postgres.clone(),
+    }
 }
 
 /// What a simulated AWS is made from: the definition, and its world file if there is one.
@@ -287,4 +314,48 @@ pub fn world_spec(definition: &Definition, file: Option<PathBuf>, place: &Place)
 #[expect(clippy::disallowed_methods, reason = "the home of the environment for the command line")]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::unmeasurable;
+    use crate::aws::resource::facts;
+    use crate::definition::load::check_text;
+    use crate::sandbox::SqlMissing;
+
+    const DEFINITION: &str = r#"version: 1
+name: two
+title: Two databases
+owner: platform@example.com
+source: { region: eu-west-2, account: "123456789012" }
+destination:
+  region: eu-west-1
+  account: "123456789012"
+  vault: dr-vault
+  restore_role: arn:aws:iam::123456789012:role/drill-restore
+restore:
+  orders: { type: rds, resource: "arn:aws:rds:eu-west-2:123456789012:db:orders" }
+probes:
+  accepts: { on: orders, tcp: {} }
+  orders: { on: orders, sql: { database: a, user: u, password: { env: A }, query: SELECT 1 AS one } }
+  ledger: { on: orders, sql: { engine: mysql, database: b, user: u, password: { env: B }, query: SELECT 1 AS one } }
+  stock: { on: orders, sql: { engine: sqlserver, database: c, user: u, password: { env: C }, query: SELECT 1 AS one } }
+  token: { on: orders, sql: { engine: mysql, database: d, user: u, password: { rds_iam: true }, query: SELECT 1 AS one } }
+"#;
+
+    #[test]
+    fn only_probes_of_the_engine_that_is_missing_are_not_measured() {
+        let loaded = check_text("two.yaml", DEFINITION.as_bytes(), None, &BTreeMap::new(), facts);
+        let definition = loaded.expect("the definition is right").definition;
+        let names = |missing: &SqlMissing| {
+            let found = unmeasurable(&definition, missing);
+            found.iter().map(|(name, why)| format!("{name}: {}", &why[..7])).collect::<Vec<_>>()
+        };
+        let missing = SqlMissing { postgres: None, mysql: Some("install MariaDB".to_owned()) };
+        assert_eq!(names(&missing), ["ledger: install", "stock: the sim", "token: install"]);
+        let missing = SqlMissing { postgres: Some("install PostgreSQL".to_owned()), mysql: None };
+        assert_eq!(names(&missing), ["orders: install", "stock: the sim", "token: the dat"]);
+    }
 }

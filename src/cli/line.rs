@@ -42,6 +42,7 @@ fn subject(event: &Event) -> Option<String> {
             Some(format!("ready.{restore}"))
         }
         Event::FinishIntended { restore, .. } | Event::FinishAsked { restore } => Some(format!("finish.{restore}")),
+        Event::PasswordIntended { restore } | Event::PasswordSet { restore } => Some(format!("resource.{restore}")),
         Event::ActionIntended { action, .. } | Event::ActionTried { action, .. } => Some(format!("action.{action}")),
         Event::UndoIntended { action, .. } | Event::UndoTried { action, .. } => Some(format!("undo.{action}")),
         Event::GateAnswered { gate, .. } => Some(format!("gate.{gate}")),
@@ -122,6 +123,8 @@ fn resource_words(event: &Event) -> (&'static str, String) {
             let parts: Vec<String> = parts.iter().map(|part| format!("{} {}", part.kind, part.id)).collect();
             ("intends", format!("to add {}", parts.join(", ")))
         }
+        Event::PasswordIntended { .. } => ("intends", "to set a new master password, which nobody writes down".into()),
+        Event::PasswordSet { .. } => ("set", "a new master password".into()),
         Event::FinishAsked { .. } => ("asked for", "what is missing".into()),
         Event::RestoreAccepted { job, found, .. } => {
             (if *found { "found" } else { "accepted" }, format!("restore job {job}"))
@@ -193,6 +196,7 @@ fn ended(end: &StepEnd) -> (&'static str, String) {
             let id = failure.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
             ("failed", format!("{}{id}", failure.message))
         }
+        StepEnd::Unneeded { because } => ("not needed", because.clone()),
         StepEnd::Skipped { because } => ("skipped", because.clone()),
         StepEnd::NotMeasured { because } => ("not measured", because.clone()),
     }

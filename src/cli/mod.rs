@@ -10,11 +10,13 @@ pub mod clock;
 pub mod connect;
 pub mod error;
 pub mod exit;
+pub mod key;
 pub mod line;
 pub mod list;
 pub mod logs;
 pub mod place;
 pub mod plan;
+pub mod probes;
 pub mod progress;
 pub mod report;
 pub mod resume;
@@ -61,6 +63,7 @@ struct Cli {
 enum Verb {
     Validate(validate::Args),
     Plan(plan::Args),
+    Probes(probes::Args),
     Schema(schema::Args),
     Run(run::Args),
     Resume(resume::Args),
@@ -114,6 +117,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     match verb {
         Verb::Validate(args) => validate::validate(&args, place, ui),
         Verb::Plan(args) => plan::plan(&args, place, ui).await,
+        Verb::Probes(args) => probes::probes(&args, place, ui).await,
         Verb::Schema(args) => Ok(schema::schema(&args, ui)),
         Verb::Run(args) => run::run(&args, place, ui).await,
         Verb::Resume(args) => resume::resume(&args, place, ui).await,

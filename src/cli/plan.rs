@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
+use serde_json::Value;
 
-use crate::aws::permissions::{ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, SCRIPTS, SECRETS, SELECTIONS, TABLES};
+use crate::aws::permissions::{ACCESS_ROLE, COMMON, DATABASE_TOKENS, PARAMETERS, SECRETS, SELECTIONS};
 use crate::aws::resource::facts;
 use crate::cli::connect::{CloudArgs, Connection, connect};
 use crate::cli::error::CliError;
@@ -28,7 +29,6 @@ use crate::plan::step::Plan;
 use crate::run::step::consistency::{chosen, leader};
 use crate::run::step::pick::{Window, choose};
 use crate::words::id::Name;
-use crate::words::kind::{ProbeKind, ResourceKind};
 
 /// Shows what a run would do, step by step.
 ///
@@ -105,21 +105,12 @@ pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError>
     Ok(Exit::Passed)
 }
 
-/// What the definition needs whatever its types: what every drill needs, and what its secrets and roles need.
+/// What the definition needs whatever its types and kinds: what every drill needs, and what its secrets and roles need.
 fn needed(definition: &Definition) -> Vec<&'static str> {
     let mut actions = COMMON.to_vec();
-    let reads_secrets = |settings: &Settings| settings.values().any(|value| value.get("secretsmanager").is_some());
-    if definition.probes.values().any(|probe| reads_secrets(&probe.settings)) {
-        actions.extend(SECRETS);
-    }
-    let asks = |wanted: ProbeKind| kinds(definition).any(|kind| kind == wanted);
-    for (kind, needs) in [
-        (ProbeKind::Ssm, SCRIPTS),
-        (ProbeKind::Lambda, FUNCTIONS),
-        (ProbeKind::DynamoDb, TABLES),
-        (ProbeKind::S3, BUCKETS),
-    ] {
-        if asks(kind) {
+    let probes = || definition.probes.values().map(|probe| &probe.settings);
+    for (key, needs) in [("secretsmanager", SECRETS), ("ssm", PARAMETERS), ("rds_iam", DATABASE_TOKENS)] {
+        if probes().flat_map(Settings::values).any(|value| names_secret(value, key)) {
             actions.extend(needs);
         }
     }
@@ -129,18 +120,16 @@ fn needed(definition: &Definition) -> Vec<&'static str> {
     actions
 }
 
-type Points = BTreeMap<Name, Picked>;
-
-/// Every kind that a probe, an action, an undo or a question of `type: other` uses.
-fn kinds(definition: &Definition) -> impl Iterator<Item = ProbeKind> + '_ {
-    let probes = definition.probes.values().map(|probe| probe.kind);
-    let actions = definition.actions.values();
-    let done = actions.flat_map(|action| [Some(action.kind), action.undo.as_ref().map(|undo| undo.kind)]).flatten();
-    let others = definition.restore.values().filter(|restore| restore.kind == ResourceKind::Other);
-    let asked = others.flat_map(|restore| restore.with.values()).filter_map(|value| value.as_object());
-    let questions = asked.flat_map(|fields| fields.keys().filter_map(|word| ProbeKind::from_word(word)));
-    probes.chain(done).chain(questions)
+/// Whether a secret is named in this way anywhere in a setting.
+fn names_secret(value: &Value, key: &str) -> bool {
+    match value {
+        Value::Object(fields) => fields.contains_key(key) || fields.values().any(|value| names_secret(value, key)),
+        Value::Array(items) => items.iter().any(|item| names_secret(item, key)),
+        _ => false,
+    }
 }
+
+type Points = BTreeMap<Name, Picked>;
 
 /// The plan with its selections resolved, and what each restore would pick.
 async fn asked(

@@ -71,6 +71,7 @@ impl Live {
         let (sign, details) = match end {
             StepEnd::Passed => ("✓", String::new()),
             StepEnd::Failed(failure) => ("✗", failure.message.clone()),
+            StepEnd::Unneeded { because } => ("-", format!("not needed: {because}")),
             StepEnd::Skipped { because } => ("-", format!("skipped: {because}")),
             StepEnd::NotMeasured { because } => ("?", format!("not measured: {because}")),
         };

@@ -11,6 +11,7 @@ use crate::cli::ask::{Asking, can_ask};
 use crate::cli::connect::{CloudArgs, Connection, connect, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::key::key;
 use crate::cli::place::Place;
 use crate::cli::progress::observer;
 use crate::cli::resume::finish_owed;
@@ -21,10 +22,11 @@ use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
 use crate::definition::model::Definition;
 use crate::journal::chain::{Hash, link, sha256_hex};
-use crate::journal::event::{Event, FORMAT, Recorded, RunStarted};
+use crate::journal::event::{Event, FORMAT, LastPass, Recorded, RunStarted};
 use crate::journal::ledger::Entry;
+use crate::journal::recorded::recorded;
 use crate::journal::state::State;
-use crate::journal::store::{RunJournal, Store};
+use crate::journal::store::{RunJournal, RunRow, Store};
 use crate::plan::compile::compile;
 use crate::plan::step::Plan;
 use crate::report::{json, runbook, write};
@@ -32,7 +34,7 @@ use crate::run::drive::{Ended, drive};
 use crate::run::select::resolve;
 use crate::run::services::Services;
 use crate::run::step::report::rendered;
-use crate::words::id::RunId;
+use crate::words::id::{DrillName, RunId};
 use crate::words::kind::{Mode, Verdict};
 use crate::words::time::show_duration;
 
@@ -104,7 +106,8 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     // What an earlier run owed is not this run's time.
     let now = connection.clock.now();
     let run = RunId::new(u64::try_from(now.as_millisecond()).unwrap_or(0), first_ten(&random));
-    let started = started(&loaded, plan, &connection, templates, &path);
+    let last_pass = last_pass(&store, &loaded.definition.name, connection.mode)?;
+    let started = started(&loaded, plan, &connection, templates, &path, last_pass);
     let first = Event::RunStarted(Box::new(started));
     let evidence = place.evidence(connection.mode, &loaded.definition.name, &run);
     if let Err(error) = try_report(run, now, &first, &evidence) {
@@ -201,6 +204,7 @@ fn started(
     connection: &Connection,
     templates: BTreeMap<String, String>,
     path: &Path,
+    last_pass: Option<LastPass>,
 ) -> RunStarted {
     let folder = path.parent().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
     RunStarted {
@@ -208,6 +212,7 @@ fn started(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         drill: loaded.definition.name.clone(),
         mode: connection.mode,
+        unmeasurable: connection.unmeasurable(&plan.definition),
         plan,
         definition: loaded.text.clone(),
         definition_sha256: sha256_hex(loaded.text.as_bytes()),
@@ -217,9 +222,17 @@ fn started(
         templates,
         seed: connection.seed,
         world: connection.world.clone(),
-        unmeasurable: connection.unmeasurable.clone(),
         made_world: connection.made,
+        last_pass,
     }
+}
+
+/// What the drill's last passed run over the same kind of cloud recorded. A journal that cannot be read any more is no
+/// reason not to run; nothing is compared then.
+fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<LastPass>, CliError> {
+    let passed = |row: &RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed);
+    let row = store.runs(Some(drill))?.into_iter().find(passed);
+    Ok(row.and_then(|row| store.state(&row.run).ok()).map(|state| recorded(&state)))
 }
 
 /// user@host, as far as the environment says.
@@ -244,6 +257,7 @@ pub async fn drive_to_end(
     signals: &mut Signals,
 ) -> Result<Ended, CliError> {
     let services = Services {
+        region: state.started.plan.definition.destination.region.clone(),
         cloud: connection.cloud.clone(),
         clock: Arc::clone(&connection.clock),
         types: facts,
@@ -251,6 +265,7 @@ pub async fn drive_to_end(
         ca_bundle: args.ca_bundle.clone(),
         sandbox_ca: connection.sandbox_ca.clone(),
         environment,
+        key: key(&place.state(state.started.mode))?,
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
     };
     let mut view = observer(ui, Arc::clone(&connection.clock));

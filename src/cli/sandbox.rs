@@ -1,6 +1,6 @@
 //! `drill sandbox`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -13,6 +13,7 @@ use crate::cli::ui::Ui;
 use crate::cli::validate::load_or_explain;
 use crate::definition::load::names;
 use crate::sandbox::spec::WorldSpec;
+use crate::sandbox::sql::Engine;
 use crate::sandbox::{Options, Sandbox};
 
 /// Serves a simulated AWS on loopback, for any AWS client, until Ctrl-C.
@@ -51,6 +52,7 @@ pub async fn sandbox(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErr
         return Err(CliError::usage("`--world` needs exactly one drill's name"));
     }
     let spec = spec(args, place, ui)?;
+    let (runs_postgres, runs_mysql) = (spec.runs(Engine::Postgres), spec.runs(Engine::MariaDb));
     let options = Options {
         port: args.port,
         speed: speed_or_default(args.speed.or(spec.speed)),
@@ -66,7 +68,10 @@ pub async fn sandbox(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErr
         ui.print(&format!("  aws --endpoint-url {url} --region REGION backup list-backup-vaults"));
         ui.print(&format!("  drill run NAME --sandbox={url}"));
     }
-    if let Some(missing) = sandbox.sql_missing() {
+    let missing = sandbox.sql_missing();
+    let missing = [runs_postgres.then_some(missing.postgres), runs_mysql.then_some(missing.mysql)];
+    let missing: BTreeSet<String> = missing.into_iter().flatten().flatten().collect();
+    for missing in missing {
         ui.say(&format!("SQL probes cannot be measured: {missing}"));
     }
     until_told().await;

@@ -112,6 +112,7 @@ fn step_rows(state: &State) -> Vec<Vec<String>> {
                 StepState::Ended { end, .. } => match end {
                     StepEnd::Passed => ("passed", String::new()),
                     StepEnd::Failed(failure) => ("failed", failure.message.clone()),
+                    StepEnd::Unneeded { because } => ("not needed", because.clone()),
                     StepEnd::Skipped { because } => ("skipped", because.clone()),
                     StepEnd::NotMeasured { because } => ("not measured", because.clone()),
                 },

@@ -22,6 +22,10 @@ pub struct Args {
     /// The drills' names [default: all in drills/]
     names: Vec<String>,
 
+    /// Object to every required probe of the data that has no negative control
+    #[arg(long)]
+    strict: bool,
+
     #[command(flatten)]
     vars: VarArgs,
 }
@@ -36,7 +40,10 @@ pub fn validate(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let mut checked: Vec<(String, Sources, Vec<Diagnostic>)> = Vec::new();
     for path in &paths {
         let (diagnostics, sources) = match load(path, &vars, facts) {
-            Ok(loaded) => (loaded.warnings, loaded.sources),
+            Ok(loaded) => {
+                let strict = loaded.strict.into_iter().filter(|_| args.strict).map(Diagnostic::into_error);
+                (loaded.warnings.into_iter().chain(strict).collect(), loaded.sources)
+            }
             Err(problems) => (problems.diagnostics, problems.sources),
         };
         if !ui.is_json() {

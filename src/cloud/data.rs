@@ -1,4 +1,4 @@
-//! Reading the data in restored tables and buckets. Reads only.
+//! Reading what was restored: tables, buckets, metrics, instances. Reads only.
 //!
 //! Texts of items, keys and bytes of objects come as they are, for they are data and are compared: whoever shows them
 //! makes them harmless. Names and statuses that the services give are harmless already.
@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::cloud::error::CloudError;
@@ -31,7 +31,7 @@ pub struct Table {
 }
 
 /// An item as plain JSON: numbers as numbers where they fit and as decimal text where not, binary as Base64, sets as
-/// lists.
+/// sorted lists.
 pub type Item = Map<String, Value>;
 
 /// The value of a key attribute. DynamoDB tells text and number apart.
@@ -95,4 +95,62 @@ pub trait Buckets: Send + Sync {
 
     /// `s3:GetObject`, no more than `most` bytes of it. None: there is no such object.
     async fn read(&self, bucket: &str, key: &str, most: u64) -> Result<Option<Vec<u8>>, CloudError>;
+}
+
+/// A statistic of one metric over some time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricAsked {
+    /// `AWS/RDS`, …
+    pub namespace: String,
+    /// `FreeStorageSpace`, …
+    pub name: String,
+    /// Dimension → value. All of the metric's, or CloudWatch finds nothing.
+    pub dimensions: BTreeMap<String, String>,
+    /// `Average`, `Minimum`, `Maximum`, `Sum` or `SampleCount`.
+    pub statistic: String,
+    /// Length of one period; whole minutes.
+    pub period: SignedDuration,
+    /// From here, included.
+    pub from: Timestamp,
+    /// To here, excluded.
+    pub to: Timestamp,
+}
+
+/// One period's value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MetricPoint {
+    /// The period's start.
+    pub at: Timestamp,
+    /// The statistic.
+    pub value: f64,
+}
+
+/// Metrics.
+#[async_trait]
+pub trait Metrics: Send + Sync {
+    /// `cloudwatch:GetMetricStatistics`, oldest first. Empty: nothing was reported in that time.
+    async fn metric(&self, asked: &MetricAsked) -> Result<Vec<MetricPoint>, CloudError>;
+}
+
+/// `ec2:DescribeInstanceStatus`, with the launch time of `ec2:DescribeInstances`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceHealth {
+    /// `running`, …
+    pub state: String,
+    /// The system check: `ok`, `initializing`, `impaired`, `insufficient-data`, `not-applicable`.
+    pub system: String,
+    /// The instance check, likewise.
+    pub instance: String,
+    /// When it was launched.
+    pub launched: Option<Timestamp>,
+}
+
+/// Instances.
+#[async_trait]
+pub trait Instances: Send + Sync {
+    /// None: there is no such instance.
+    async fn health(&self, id: &str) -> Result<Option<InstanceHealth>, CloudError>;
+
+    /// `ec2:GetConsoleOutput`, the latest, decoded; 64 KiB at most. None: nothing was written yet.
+    async fn console(&self, id: &str) -> Result<Option<String>, CloudError>;
 }

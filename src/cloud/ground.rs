@@ -51,4 +51,11 @@ pub trait Ground: Send + Sync {
 pub trait Secrets: Send + Sync {
     /// `secretsmanager:GetSecretValue`. With `key`, the secret is a JSON object and this is one of its values.
     async fn secret(&self, id: &str, key: Option<&str>) -> Result<Secret, CloudError>;
+
+    /// `ssm:GetParameter`, decrypted.
+    async fn parameter(&self, name: &str) -> Result<Secret, CloudError>;
+
+    /// A password for RDS's IAM authentication: signed here, good for 15 minutes, for this server and this user.
+    /// Nothing is sent; the server asks for `rds-db:connect`.
+    async fn database_token(&self, host: &str, port: u16, user: &str) -> Result<Secret, CloudError>;
 }

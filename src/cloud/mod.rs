@@ -12,9 +12,9 @@ pub mod vault;
 
 use std::sync::Arc;
 
-use crate::cloud::data::{Buckets, Tables};
+use crate::cloud::data::{Buckets, Instances, Metrics, Tables};
 use crate::cloud::ground::{Ground, Secrets};
-use crate::cloud::remote::Remote;
+use crate::cloud::remote::{Remote, Tunnels};
 use crate::cloud::resource::ResourceCalls;
 use crate::cloud::vault::{CopyHistory, Vault};
 use crate::words::kind::ResourceKind;
@@ -24,7 +24,7 @@ use crate::words::kind::ResourceKind;
 pub struct Cloud {
     /// AWS Backup in the destination.
     pub vault: Arc<dyn Vault>,
-    /// Copy jobs, seen from the source: the one thing that a drill reads there.
+    /// Copy jobs, seen from the source: all that a drill reads there, unless a probe compares with the source.
     pub copies: Arc<dyn CopyHistory>,
     /// Identity, network, keys in the destination.
     pub ground: Arc<dyn Ground>,
@@ -36,6 +36,16 @@ pub struct Cloud {
     pub tables: Arc<dyn Tables>,
     /// Buckets in the destination.
     pub buckets: Arc<dyn Buckets>,
+    /// Metrics in the destination.
+    pub metrics: Arc<dyn Metrics>,
+    /// Instances in the destination.
+    pub instances: Arc<dyn Instances>,
+    /// Ways through instances in the destination.
+    pub tunnels: Arc<dyn Tunnels>,
+    /// Tables in the source: read only where a probe compares with them.
+    pub source_tables: Arc<dyn Tables>,
+    /// Buckets in the source, likewise.
+    pub source_buckets: Arc<dyn Buckets>,
     /// The calls of each resource type in the destination; none for the type whose calls the definition describes.
     pub resources: Arc<dyn Fn(ResourceKind) -> Option<Arc<dyn ResourceCalls>> + Send + Sync>,
 }

@@ -1,5 +1,8 @@
-//! Running things inside the destination: scripts on instances, functions.
+//! Running things inside the destination: scripts on instances, functions, and ways through instances.
 
+use std::any::Any;
+use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -49,4 +52,26 @@ pub trait Remote: Send + Sync {
 
     /// `lambda:Invoke`, synchronously. Not idempotent.
     async fn invoke(&self, function: &str, payload: &Value) -> Result<Invoked, CloudError>;
+}
+
+/// A way to one host and port, through an instance. It ends when this is dropped.
+pub struct Tunnel {
+    /// Where this machine listens for it: a loopback address. It takes one connection.
+    pub address: SocketAddr,
+    /// What keeps it open.
+    pub held: Box<dyn Any + Send + Sync>,
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnel").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Ways through instances in the destination.
+#[async_trait]
+pub trait Tunnels: Send + Sync {
+    /// `ssm:StartSession` with the document `AWS-StartPortForwardingSessionToRemoteHost`: to `host` and `port` as the
+    /// instance sees them.
+    async fn open(&self, instance: &str, host: &str, port: u16) -> Result<Tunnel, CloudError>;
 }

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::vault::{Metadata, RecoveryPoint};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
 use crate::words::kind::ResourceKind;
+use crate::words::secret::Secret;
 use crate::yaml::shape::Field;
 
 /// A type's typed settings (`with:`), checked against [`ResourceFacts::fields`]. Only the type's own file reads inside.
@@ -337,6 +338,12 @@ pub trait ResourceCalls: Send + Sync {
     /// Looks for what the restore may have made although no restore job names it. Only for types whose ids AWS assigns.
     async fn find(&self, _subject: &Subject) -> Result<Found, CloudError> {
         Ok(Found::Nothing)
+    }
+
+    /// Sets a new master password on the restored database. Idempotent: repeated after a crash, with the same password.
+    async fn set_master_password(&self, _subject: &Subject, _password: &Secret) -> Result<(), CloudError> {
+        let message = "what was restored has no master password";
+        Err(CloudError::new("master_password_reset", ErrorKind::Invalid, "none", message, None))
     }
 
     /// Makes what the restore job needs to find, such as its bucket. Idempotent: repeated after a crash.

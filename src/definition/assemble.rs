@@ -110,7 +110,7 @@ fn recovery_point(checked: &Json) -> Json {
 }
 
 fn probe(checked: &Json) -> Json {
-    let mut one = copied(checked, &["on", "needs", "expect", "measures", "severity"]);
+    let mut one = copied(checked, &["on", "needs", "expect", "measures", "severity", "hold", "when", "record", "via"]);
     if let Some(Json::Array(names)) = checked.get("on") {
         one.insert("on".to_owned(), names.first().cloned().unwrap_or_default());
         if names.len() > 1 {
@@ -139,7 +139,8 @@ fn retry_of(checked: &Json) -> Json {
     let within: Option<jiff::SignedDuration> = checked["for"].as_str().and_then(|text| text.parse().ok());
     let usual = jiff::SignedDuration::from_secs(15);
     let every = within.filter(|within| *within < usual).unwrap_or(usual);
-    json!({ "for": checked["for"], "every": or(&checked["every"], every.to_string()) })
+    let backoff = or(&checked["backoff"], 1.0);
+    json!({ "for": checked["for"], "every": or(&checked["every"], every.to_string()), "backoff": backoff })
 }
 
 #[cfg(test)]

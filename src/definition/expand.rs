@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::cloud::resource::Settings;
-use crate::definition::model::{Action, Definition, Probe};
+use crate::definition::model::{Action, Definition, Probe, Via};
 use crate::words::arn::Arn;
 use crate::words::id::Name;
 use crate::words::reference::{Reference, exchange};
@@ -104,6 +104,13 @@ impl Expansion {
         if let Some(control) = &mut probe.negative_control {
             control.settings = self.settings(&control.settings, Some(target));
         }
+        if let Some(when) = &mut probe.when {
+            when.value = self.text(&when.value, target);
+        }
+        probe.via = probe.via.map(|via| match via {
+            Via::SsmTunnel(instance) => Via::SsmTunnel(self.text(&instance, target)),
+            Via::Lambda(function) => Via::Lambda(self.text(&function, target)),
+        });
         probe
     }
 
@@ -129,6 +136,12 @@ impl Expansion {
             self.children.get(name).cloned().unwrap_or_else(|| vec![name.clone()])
         };
         needs.iter().flat_map(one).collect()
+    }
+
+    fn text(&self, text: &str, own: &Name) -> String {
+        let whole = Settings::from_iter([("text".to_owned(), Value::from(text))]);
+        let changed = self.settings(&whole, Some(own));
+        changed.get("text").and_then(Value::as_str).unwrap_or(text).to_owned()
     }
 
     fn settings(&self, settings: &Settings, own: Option<&Name>) -> Settings {

@@ -13,7 +13,7 @@ use crate::definition::model::Definition;
 use crate::definition::vars::Variables;
 use crate::words::id::DrillName;
 use crate::words::text::tame;
-use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, Severity, did_you_mean};
 use crate::yaml::node::{MAX_BYTES, Node, Sources, Value, read, too_large};
 
 /// A definition and what it came from.
@@ -27,6 +27,8 @@ pub struct Loaded {
     pub vars: BTreeMap<String, String>,
     /// What is worth a look.
     pub warnings: Vec<Diagnostic>,
+    /// What those object to who ask for strictness.
+    pub strict: Vec<Diagnostic>,
     /// The texts that warnings point into.
     pub sources: Sources,
 }
@@ -126,14 +128,22 @@ pub fn check_text(
         (super::check::check(&root, stem(file_name), types, &sources, &mut problems), variables)
     });
     match checked {
-        Some((Some(definition), variables)) => Ok(Loaded {
-            definition,
-            text: String::from_utf8_lossy(bytes).into_owned(),
-            vars: variables.texts(),
-            warnings: problems.into_vec(),
-            sources,
-        }),
-        _ => Err(Problems { diagnostics: problems.into_vec(), sources }),
+        Some((Some(definition), variables)) => {
+            let (strict, warnings) = problems.into_vec().into_iter().partition(|one| one.severity == Severity::Strict);
+            Ok(Loaded {
+                definition,
+                text: String::from_utf8_lossy(bytes).into_owned(),
+                vars: variables.texts(),
+                warnings,
+                strict,
+                sources,
+            })
+        }
+        _ => {
+            let mut diagnostics = problems.into_vec();
+            diagnostics.retain(|one| one.severity != Severity::Strict);
+            Err(Problems { diagnostics, sources })
+        }
     }
 }
 

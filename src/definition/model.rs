@@ -1,6 +1,7 @@
 //! What a definition means. No spans; nothing optional that has a default. Serialises into the journal.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -333,9 +334,52 @@ pub struct Probe {
     /// A variant that must fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negative_control: Option<NegativeControl>,
+    /// For so long it must stay green after its first green.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<SignedDuration>,
+    /// It is asked only where this holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// Observed values that later runs compare with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub record: Vec<String>,
+    /// How to reach the restored network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
     /// Whether the verdict depends on it.
     #[serde(default)]
     pub severity: Severity,
+}
+
+impl Probe {
+    /// The texts with references that stand beside the kind's own settings.
+    #[must_use]
+    pub fn beside(&self) -> Vec<&str> {
+        let via = self.via.as_ref().map(|via| match via {
+            Via::SsmTunnel(text) | Via::Lambda(text) => text.as_str(),
+        });
+        self.when.iter().map(|when| when.value.as_str()).chain(via).collect()
+    }
+}
+
+/// A condition on a value that is known before the probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct When {
+    /// Text with references.
+    pub value: String,
+    /// What it must satisfy.
+    #[serde(flatten)]
+    pub expect: Expectation,
+}
+
+/// How a probe reaches what cannot be reached from here. The texts may hold references.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// Through Session Manager's port forwarding on this instance.
+    SsmTunnel(String),
+    /// By this function, which asks in drill's place.
+    Lambda(String),
 }
 
 /// Whether a probe decides.
@@ -357,11 +401,24 @@ pub struct Retry {
     pub within: SignedDuration,
     /// Between attempts.
     pub every: SignedDuration,
+    /// Each pause is so many times the one before.
+    #[serde(default = "steady", skip_serializing_if = "is_steady")]
+    pub backoff: f64,
+}
+
+fn steady() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+#[expect(clippy::float_cmp, reason = "exactly one is what is left out")]
+fn is_steady(backoff: &f64) -> bool {
+    *backoff == 1.0
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { within: SignedDuration::ZERO, every: SignedDuration::from_secs(15) }
+        Self { within: SignedDuration::ZERO, every: SignedDuration::from_secs(15), backoff: 1.0 }
     }
 }
 
@@ -377,15 +434,70 @@ pub struct Expectation {
     /// A number between these two, both included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub between: Option<(f64, f64)>,
-    /// Exactly this.
+    /// Exactly this; a list is equal element by element.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub equals: Option<Value>,
+    /// One of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_of: Option<Vec<Value>>,
+    /// An instant that is not longer ago than this, at the time of the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_older_than: Option<SignedDuration>,
+    /// A number not below this share of the one that the last passed run recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_less_than_last_pass: Option<Share>,
+    /// A list of which every element satisfies this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Box<Expectation>>,
+    /// A list of which some element satisfies this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub any: Option<Box<Expectation>>,
+    /// A list whose length satisfies this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<Box<Expectation>>,
     /// A regular expression that the value as text matches somewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<String>,
     /// `true`: there is a value. `false`: there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_null: Option<bool>,
+}
+
+/// A share of something, such as `99%`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Share(f64);
+
+impl Share {
+    /// Of one: `99%` is 0.99.
+    #[must_use]
+    pub fn of_one(self) -> f64 {
+        self.0 / 100.0
+    }
+}
+
+impl FromStr for Share {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "a share is a number with a percent sign, such as 99%";
+        let number: f64 = text.strip_suffix('%').and_then(|digits| digits.trim().parse().ok()).ok_or(WRONG)?;
+        if number.is_finite() && (0.0..=1000.0).contains(&number) { Ok(Self(number)) } else { Err(WRONG) }
+    }
+}
+
+impl TryFrom<String> for Share {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Share> for String {
+    fn from(share: Share) -> Self {
+        format!("{}%", share.0)
+    }
 }
 
 /// Observed values that become measures of the run.
@@ -410,7 +522,10 @@ pub struct NegativeControl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeReason {
-    /// The target did not answer.
+    /// There is no way to the target from here: its name does not resolve, or nothing at all comes back. It says
+    /// nothing about what was restored.
+    Unreachable,
+    /// The target did not answer as it should: it refused, or hung up.
     Connection,
     /// The target is not who it should be: certificate or name.
     Tls,

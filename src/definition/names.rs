@@ -82,6 +82,7 @@ impl<'a> Names<'a, '_> {
             self.on(thing, node);
             self.needs(thing, node);
             self.settings(thing, node, "negative_control");
+            self.ways(thing, node);
         }
         for (name, node) in self.actions.clone() {
             let thing = Thing::Action(name);
@@ -104,6 +105,33 @@ impl<'a> Names<'a, '_> {
             if let Some(settings) = node.follow(&[second, kind]) {
                 self.references(thing, settings);
             }
+        }
+    }
+
+    /// `when` and `via` of a probe.
+    fn ways(&mut self, thing: Thing<'a>, node: &'a Node) {
+        if let Some(value) = node.follow(&["when", "value"]) {
+            self.references(thing, value);
+            self.known_beforehand(value);
+        }
+        for way in ["ssm_tunnel", "lambda"] {
+            if let Some(way) = node.follow(&["via", way]) {
+                self.references(thing, way);
+            }
+        }
+    }
+
+    /// A condition is decided from the journal alone, so that a resumed run decides alike.
+    fn known_beforehand(&mut self, node: &Node) {
+        let Some(template) = node.text().and_then(|text| Template::parse(text).ok()) else { return };
+        if template.references().next().is_none() {
+            let message = "this condition refers to nothing: it is always the same";
+            self.problems.push(Diagnostic::error(Code::Expectation, message).at(node.span));
+        }
+        if template.references().any(|reference| matches!(reference, Reference::Environment(_))) {
+            let message = "a condition cannot look at the environment, which may differ when a run is resumed";
+            let diagnostic = Diagnostic::error(Code::UnexpectedReference, message).at(node.span);
+            self.problems.push(diagnostic.help("use `${{ vars.NAME }}` and `--var`"));
         }
     }
 

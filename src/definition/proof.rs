@@ -18,6 +18,8 @@ pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
         settings_of(subject, name, kind, settings, problems);
         control(subject, name, kind, probe, problems);
         answer(subject, name, kind, probe, problems);
+        controlled(subject, name, kind, probe, problems);
+        compared(subject, name, kind, probe, problems);
     }
     for (name, action) in subject.entries(&["actions"]) {
         action_of(subject, name, action, problems);
@@ -80,6 +82,11 @@ fn length(json: Option<&Json>) -> Option<SignedDuration> {
 
 fn retry(subject: &Subject<'_>, name: &str, probe: &Json, problems: &mut Diagnostics) {
     let Some(retry) = probe.get("retry") else { return };
+    if let Some(backoff) = retry.get("backoff").and_then(Json::as_f64).filter(|factor| !(1.0..=10.0).contains(factor)) {
+        let message = format!("`backoff` is a factor from 1 to 10, not {backoff}");
+        let place = subject.value_span(&["probes", name, "retry", "backoff"]);
+        problems.push(Diagnostic::error(Code::Retry, message).at(place));
+    }
     let (Some(within), Some(every)) = (length(retry.get("for")), length(retry.get("every"))) else { return };
     if every > within {
         let place = subject.value_span(&["probes", name, "retry", "every"]);
@@ -126,12 +133,24 @@ fn contradictions(expectation: &Map<String, Json>) -> Vec<String> {
     if expectation.get("equals").is_some_and(Json::is_null) {
         found.push("`equals: null` never holds; write `not_null: false`".to_owned());
     }
-    let others =
-        ["at_least", "at_most", "between", "equals", "matches"].iter().any(|key| expectation.contains_key(*key));
+    let others = expectation.keys().any(|key| key != "not_null");
     if expectation.get("not_null").is_some_and(|value| value == false) && others {
         found.push("a value that is not there cannot satisfy anything else".to_owned());
     }
+    if let Some(wanted) = expectation.get("equals")
+        && !is_plain(wanted)
+    {
+        found.push("`equals` takes text, a number, true or false, or a list of them".to_owned());
+    }
     found
+}
+
+fn is_plain(wanted: &Json) -> bool {
+    match wanted {
+        Json::Object(_) => false,
+        Json::Array(elements) => elements.iter().all(|element| !element.is_array() && !element.is_object()),
+        _ => true,
+    }
 }
 
 /// The kind's own check, if the shapes had nothing to say: it is about settings that belong together.
@@ -194,7 +213,8 @@ fn control(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, pro
         problems.push(Diagnostic::error(Code::BadValue, message).at(subject.key_span(&inner)));
     }
     let predicted = control.get("fails_with").and_then(Json::as_str);
-    if predicted == Some("expectation") && subject.root.follow(&["probes", name, "expect"]).is_none() {
+    let judged = probe::kind(kind).judges() || subject.root.follow(&["probes", name, "expect"]).is_some();
+    if predicted == Some("expectation") && !judged {
         let message = "this control is predicted to miss an expectation, and the probe has none";
         let place = subject.value_span(&[route[0], route[1], route[2], "fails_with"]);
         problems.push(Diagnostic::error(Code::NegativeControl, message).at(place));
@@ -211,11 +231,53 @@ pub(crate) fn overlaid(settings: &Map<String, Json>, overlay: &Map<String, Json>
 }
 
 fn answer(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
-    let asks = !matches!(kind, ProbeKind::Tcp | ProbeKind::Http | ProbeKind::Ssm | ProbeKind::Lambda);
-    if asks && probe.get("expect").is_none() && probe.get("measures").is_none() {
+    if !probe::kind(kind).judges() && probe.get("expect").is_none() && probe.get("measures").is_none() {
         let message = format!("the probe `{name}` looks at no answer: any will do");
         let diagnostic = Diagnostic::warning(Code::NoExpectation, message).at(subject.key_span(&["probes", name]));
         problems.push(diagnostic.help("add `expect:` or `measures:`"));
+    }
+}
+
+/// Whether somebody made sure that a probe of the data can fail.
+fn controlled(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
+    let required = probe.get("severity").and_then(Json::as_str) != Some("advisory");
+    if required && probe::kind(kind).reads_data() && probe.get("negative_control").is_none() {
+        let message = format!("nothing shows that the probe `{name}` can fail: it has no negative control");
+        let place = subject.key_span(&["probes", name]);
+        let help = "add `negative_control:` with another query, target or credential and how it must fail";
+        problems.push(Diagnostic::strict(Code::NoControl, message).at(place).help(help));
+    }
+}
+
+/// What is compared with the last pass must have been recorded by it.
+fn compared(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
+    let recorded: Vec<&str> =
+        probe.get("record").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
+    for (value, expectation) in subject.entries(&["probes", name, "expect"]) {
+        let is_compared = expectation.get("not_less_than_last_pass").is_some();
+        if is_compared && !recorded.contains(&value.as_str()) {
+            let message = format!("`{value}` is compared with the last pass, and no run records it");
+            let place = subject.key_span(&["probes", name, "expect", value, "not_less_than_last_pass"]);
+            let help = format!("add `record: {value}` to the probe");
+            problems.push(Diagnostic::error(Code::Expectation, message).at(place).help(help));
+        }
+    }
+    let dials = matches!(
+        kind,
+        ProbeKind::Tcp | ProbeKind::Tls | ProbeKind::Http | ProbeKind::Sql | ProbeKind::SqlSchema | ProbeKind::Compare
+    );
+    if !dials && probe.pointer("/via/ssm_tunnel").is_some() {
+        let message =
+            format!("a probe of the kind `{kind}` connects to nothing by itself: a tunnel is of no use to it");
+        let place = subject.key_span(&["probes", name, "via", "ssm_tunnel"]);
+        problems.push(Diagnostic::error(Code::NoEffect, message).at(place).help("remove `via`"));
+    }
+    if kind == ProbeKind::Manual {
+        for key in ["retry", "hold", "timeout", "via"].into_iter().filter(|key| probe.get(key).is_some()) {
+            let message = format!("`{key}` means nothing for a probe that a person answers");
+            let place = subject.key_span(&["probes", name, key]);
+            problems.push(Diagnostic::error(Code::NoEffect, message).at(place).help("remove it"));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cloud::resource::Types;
+use crate::definition::model::Share;
 use crate::probe;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, DrillName, Name, Region, VaultName};
@@ -267,7 +268,7 @@ fn action_shape() -> Shape {
 fn doers() -> Vec<Field> {
     probe::DOERS
         .iter()
-        .map(|kind| Field::optional(kind.word(), Shape::Map(probe::kind(*kind).fields()), kind_doc(*kind)))
+        .map(|kind| Field::optional(kind.word(), Shape::Map(probe::kind(*kind).fields()), probe::kind(*kind).about()))
         .collect()
 }
 
@@ -344,46 +345,83 @@ fn probe_shape() -> Shape {
             "A variant that must fail, or the probe proves nothing.",
         ),
         Field::optional("severity", Shape::Choice(&["required", "advisory"]), "Whether the verdict depends on it."),
-        Field::not_yet("when", Shape::Scalar, "a probe always runs"),
-        Field::not_yet("hold", Shape::Scalar, "a probe passes when it holds once"),
-        Field::not_yet("record", Shape::Scalar, "use `measures` for the age of the data"),
+        Field::optional(
+            "hold",
+            Shape::Duration,
+            "Once green, it must stay green for so long, asked every `retry.every`.",
+        ),
+        Field::optional("when", Shape::Map(condition()), "It is asked only where this holds."),
+        Field::optional(
+            "record",
+            Shape::OneOrMore(Box::new(value_name())),
+            "Observed values that later runs compare with: `not_less_than_last_pass`.",
+        ),
+        Field::optional("via", Shape::OneOf(via()), "How to reach a network that cannot be reached from here."),
     ];
     for kind in ProbeKind::ALL {
-        fields.push(Field::optional(kind.word(), Shape::Map(probe::kind(*kind).fields()), kind_doc(*kind)));
+        fields.push(Field::optional(kind.word(), Shape::Map(probe::kind(*kind).fields()), probe::kind(*kind).about()));
     }
     Shape::Tagged { fields, exactly_one_of: ProbeKind::WORDS.to_vec() }
 }
 
-fn kind_doc(kind: ProbeKind) -> &'static str {
-    match kind {
-        ProbeKind::Tcp => "Connect to a port.",
-        ProbeKind::Sql => "Ask a database a question.",
-        ProbeKind::Command => "Run a program here.",
-        ProbeKind::Http => "Ask over HTTP.",
-        ProbeKind::Describe => "Look at what the service says of the restored resource.",
-        ProbeKind::DynamoDb => "Read a DynamoDB table.",
-        ProbeKind::S3 => "Read an S3 bucket.",
-        ProbeKind::Ssm => "Run a script on an instance, through SSM.",
-        ProbeKind::Lambda => "Invoke a Lambda function.",
-    }
+fn condition() -> Vec<Field> {
+    let mut fields = vec![Field::required(
+        "value",
+        Shape::Template,
+        "Text with references to what is known before, such as `${{ probes.x.values.version }}`.",
+    )];
+    fields.extend(expectation());
+    fields
+}
+
+fn via() -> Vec<Field> {
+    vec![
+        Field::optional(
+            "ssm_tunnel",
+            Shape::Template,
+            "An instance in that network: Session Manager forwards the port through it.",
+        ),
+        Field::optional("lambda", Shape::Template, "A function in that network, which asks in drill's place."),
+    ]
 }
 
 fn retry() -> Vec<Field> {
     vec![
         Field::required("for", Shape::Duration, "How long to try, from the first attempt."),
         Field::optional("every", Shape::Duration, "The pause between attempts. Default 15s."),
+        Field::optional(
+            "backoff",
+            Shape::Number,
+            "Each pause is so many times the one before, 1 (the default) to 10; no pause is longer than 10m.",
+        ),
     ]
 }
 
 fn expectation() -> Vec<Field> {
+    let mut fields = of_a_scalar();
+    let each = || Shape::Map(of_a_scalar());
+    fields.push(Field::optional("every", each(), "A list of which every element satisfies this."));
+    fields.push(Field::optional("any", each(), "A list of which some element satisfies this."));
+    fields.push(Field::optional("count", each(), "A list whose length satisfies this."));
+    fields
+}
+
+fn of_a_scalar() -> Vec<Field> {
     let regex = Shape::Parsed { what: "a regular expression", format: None, parse: check_regex };
     vec![
         Field::optional("at_least", Shape::Number, "A number not below this one."),
         Field::optional("at_most", Shape::Number, "A number not above this one."),
         Field::optional("between", list(Shape::Number, 2), "A number between these two, both included."),
-        Field::optional("equals", Shape::Scalar, "Exactly this."),
+        Field::optional("equals", Shape::Any, "Exactly this: text, a number, true or false, or a list of them."),
+        Field::optional("one_of", list(Shape::Scalar, 1), "One of these."),
         Field::optional("matches", regex, "A regular expression that the value as text matches somewhere."),
         Field::optional("not_null", Shape::Bool, "`true`: there is a value. `false`: there is none."),
+        Field::optional("not_older_than", Shape::Duration, "An instant that is not longer ago than this."),
+        Field::optional(
+            "not_less_than_last_pass",
+            Shape::Parsed { what: "a share such as `99%`", format: Some("^[0-9.]+ ?%$"), parse: parsed::<Share> },
+            "A number not below this share of what the last passed run recorded; name it in `record`.",
+        ),
     ]
 }
 
@@ -420,7 +458,8 @@ fn negative_control() -> Shape {
 }
 
 /// Reasons that a control may predict. `setup` is none: a probe that could not run proves nothing.
-const FAILS_WITH: &[&str] = &["connection", "tls", "authentication", "query", "exit_code", "expectation", "timeout"];
+const FAILS_WITH: &[&str] =
+    &["unreachable", "connection", "tls", "authentication", "query", "exit_code", "expectation", "timeout"];
 
 fn teardown() -> Vec<Field> {
     let when = Shape::Parsed { what: "`always`", format: Some("^always$"), parse: check_when };

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Identity;
@@ -18,7 +19,7 @@ use crate::plan::step::Plan;
 use crate::probe::{Miss, Observed};
 use crate::words::arn::Arn;
 use crate::words::id::{DrillName, JobId, Name, RunId, StepId, Token};
-use crate::words::kind::{Mode, ProbeKind};
+use crate::words::kind::Mode;
 
 /// Version of the journal's format.
 ///
@@ -109,6 +110,11 @@ pub enum Event {
     /// One attempt of a probe's negative control.
     ControlTried { probe: Name, attempt: u32, result: Tried },
 
+    /// INTENT. A new master password is set on the restored database. It is not written down anywhere.
+    PasswordIntended { restore: Name },
+    /// The service accepted that.
+    PasswordSet { restore: Name },
+
     /// INTENT. An action is about to be done: from here on its undo is owed.
     ActionIntended { action: Name, attempt: u32 },
     /// One attempt of an action.
@@ -174,12 +180,26 @@ pub struct RunStarted {
     /// Where the simulated AWS is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub world: Option<World>,
-    /// Kinds of probes that cannot be measured here, with the reason and what to install.
+    /// Probes that cannot be measured here, with the reason and what to install.
     #[serde(default)]
-    pub unmeasurable: BTreeMap<ProbeKind, String>,
+    pub unmeasurable: BTreeMap<Name, String>,
     /// The world was made from the definition alone: a table that is missing in it proves nothing.
     #[serde(default)]
     pub made_world: bool,
+    /// What the drill's last passed run of the same mode recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_pass: Option<LastPass>,
+}
+
+/// What an earlier run recorded, for comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LastPass {
+    /// The run.
+    pub run: RunId,
+    /// When it started.
+    pub at: Timestamp,
+    /// Probe → observed values by name.
+    pub recorded: BTreeMap<Name, BTreeMap<String, Value>>,
 }
 
 /// Where a simulated AWS is.
@@ -220,6 +240,8 @@ pub enum StepEnd {
     Failed(Failure),
     /// It never ran.
     Skipped { because: String },
+    /// A condition of the definition says that it is not asked.
+    Unneeded { because: String },
     /// It could not run here, which is no pass.
     NotMeasured { because: String },
 }

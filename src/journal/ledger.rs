@@ -51,6 +51,8 @@ pub struct Entry {
     pub parts: Vec<Part>,
     /// When what was missing was last asked for.
     pub finish_asked_at: Option<Timestamp>,
+    /// When a new master password was last set on it.
+    pub password_set_at: Option<Timestamp>,
     /// When it was first seen to be there, usable or not.
     pub there_at: Option<Timestamp>,
     /// When it was first seen to be usable.
@@ -120,6 +122,7 @@ impl Entry {
             endpoint: None,
             parts: Vec::new(),
             finish_asked_at: None,
+            password_set_at: None,
             there_at: None,
             ready_at: None,
             stamped: None,

@@ -143,11 +143,14 @@ fn last_green(state: &State, restore: &Name) -> Result<Timestamp, String> {
             continue;
         }
         let step = state.step(&Work::Probe(name.clone()));
+        if matches!(step.end(), Some(StepEnd::Unneeded { .. })) {
+            continue;
+        }
         if step.end() != Some(&StepEnd::Passed) {
             return Err(format!("not measured: probe `{name}` did not pass"));
         }
         let green = state.probes.get(name).and_then(|probe| {
-            probe.tried.iter().rev().find(|(_, _, tried)| matches!(tried, Tried::Held { .. })).map(|(_, at, _)| *at)
+            probe.tried.iter().find(|(_, _, tried)| matches!(tried, Tried::Held { .. })).map(|(_, at, _)| *at)
         });
         last = last.max(green);
     }
@@ -173,7 +176,8 @@ fn rto(state: &State, name: &Name) -> Found {
 
 type Span = (Timestamp, Timestamp);
 
-/// When everything waited for a person: a gate was open, and no other step but teardown was under way.
+/// When everything waited for a person: a gate was open or a manual probe unanswered, and no other step but teardown was
+/// under way.
 fn waits(state: &State) -> Vec<Span> {
     let mut gates = Vec::new();
     let mut busy = Vec::new();
@@ -182,6 +186,7 @@ fn waits(state: &State) -> Vec<Span> {
         let span = (since, of_step.ended_at().unwrap_or(state.last_at));
         match step.work {
             Work::Gate(_) => gates.push(span),
+            Work::Probe(ref name) if state.asks(name).is_some() => gates.push(span),
             Work::Teardown(_) | Work::Undo(_) | Work::Report => {}
             _ => busy.push(span),
         }

@@ -43,7 +43,7 @@ pub struct State {
     pub probes: BTreeMap<Name, ProbeState>,
     /// Attempts of actions and of their undoing.
     pub actions: BTreeMap<Name, ActionState>,
-    /// What people said at gates.
+    /// What people said at gates and to manual probes.
     pub gates: BTreeMap<Name, (Timestamp, GateAnswer)>,
     /// Who the caller was.
     pub identity: Option<Identity>,
@@ -233,6 +233,25 @@ impl State {
         self.steps.get(&work.id()).unwrap_or(&StepState::Waiting)
     }
 
+    /// The step that asks a person under this name: a gate, or a manual probe.
+    #[must_use]
+    pub fn asks(&self, name: &Name) -> Option<Work> {
+        let definition = &self.started.plan.definition;
+        if definition.gates.contains_key(name) {
+            return Some(Work::Gate(name.clone()));
+        }
+        let probe = definition.probes.get(name)?;
+        (probe.kind == ProbeKind::Manual).then(|| Work::Probe(name.clone()))
+    }
+
+    /// Everything that asks a person, in the order of names.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Name> {
+        let definition = &self.started.plan.definition;
+        let names = definition.gates.keys().chain(definition.probes.keys());
+        names.filter(|name| self.asks(name).is_some()).cloned().collect()
+    }
+
     /// The plan's steps with their states, in the order of the plan.
     pub fn in_order(&self) -> impl Iterator<Item = (&Step, &StepState)> {
         self.started.plan.steps.iter().filter_map(|step| self.steps.get(&step.id).map(|state| (step, state)))
@@ -301,8 +320,8 @@ impl State {
                 self.action(action)?.undone.push((*attempt, at, result.clone()));
             }
             Event::GateAnswered { gate, answer } => {
-                if !self.started.plan.definition.gates.contains_key(gate) {
-                    return Err(format!("the plan has no gate `{gate}`"));
+                if self.asks(gate).is_none() {
+                    return Err(format!("the plan asks nobody at `{gate}`"));
                 }
                 self.gates.entry(gate.clone()).or_insert((at, answer.clone()));
             }
@@ -391,6 +410,10 @@ impl State {
                 let text = format!("the drill's tags could not be set: {error}");
                 self.warnings.push(Warning { at, step, text });
             }
+            Event::PasswordIntended { restore } => {
+                self.entry(restore)?;
+            }
+            Event::PasswordSet { restore } => self.entry(restore)?.password_set_at = Some(at),
             Event::TagsSeen { restore, tags } => self.entry(restore)?.tags = Some(tags.clone()),
             Event::UnprotectIntended { restore } => {
                 self.entry(restore)?;

@@ -159,7 +159,7 @@ fn failed_steps(state: &State) -> Vec<Reason> {
                 text: format!("not measured: {because}"),
                 advice: None,
             }),
-            Some(StepEnd::Passed | StepEnd::Skipped { .. }) | None => {}
+            Some(StepEnd::Passed | StepEnd::Skipped { .. } | StepEnd::Unneeded { .. }) | None => {}
         }
     }
     reasons

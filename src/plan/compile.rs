@@ -300,7 +300,9 @@ impl Compiler<'_> {
 
 fn uses_of_probe(probe: &Probe) -> Vec<Reference> {
     let control = probe.negative_control.as_ref().map(|control| &control.settings);
-    references([Some(&probe.settings), control])
+    let mut uses = references([Some(&probe.settings), control]);
+    uses.extend(probe.beside().iter().flat_map(|text| references_in(&Value::from(*text))));
+    uses
 }
 
 fn uses_of_action(action: &Action) -> Vec<Reference> {

@@ -10,22 +10,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io;
-use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command as Process};
 
 use crate::cloud::resource::Settings;
 use crate::definition::model::ProbeReason;
-use crate::probe::input::{Given, SecretRef, environment, miss, shown, typed};
-use crate::probe::output::{last_words, printed};
+use crate::probe::input::{Given, SecretRef, miss, shown, typed};
+use crate::probe::output::printed;
+use crate::probe::process::{self, Ended, Program, absolute};
 use crate::probe::target::Target;
 use crate::probe::{Miss, Outcome, ProbeCalls};
 use crate::words::kind::ProbeKind;
@@ -33,15 +28,6 @@ use crate::words::reference::is_variable_name;
 use crate::words::secret::Secret;
 use crate::words::text::tame;
 use crate::yaml::shape::{Field, Shape};
-
-/// Standard output is read up to here; more is a miss.
-const MOST_OUTPUT_BYTES: usize = 1024 * 1024;
-
-/// The end of standard error that is kept.
-const KEPT_ERROR_BYTES: usize = 64 * 1024;
-
-/// Variables of drill's own environment that a program inherits.
-const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "TZ"];
 
 /// The kind.
 pub struct Command;
@@ -61,6 +47,18 @@ struct CommandSettings {
 impl ProbeCalls for Command {
     fn kind(&self) -> ProbeKind {
         ProbeKind::Command
+    }
+
+    fn about(&self) -> &'static str {
+        "Run a program here."
+    }
+
+    fn holds_when(&self) -> &'static str {
+        "the program ends with exit code 0"
+    }
+
+    fn page(&self) -> &'static str {
+        include_str!("pages/command.md")
     }
 
     fn fields(&self) -> Vec<Field> {
@@ -98,8 +96,9 @@ impl ProbeCalls for Command {
             check_variable(name)?;
             value.check(&format!("env.{name}"))?;
         }
-        for name in settings.secret_env.keys() {
+        for (name, secret) in &settings.secret_env {
             check_variable(name)?;
+            secret.check(&format!("secret_env.{name}"))?;
             if settings.env.contains_key(name) {
                 return Err(format!("`{name}` is in `env` and in `secret_env`"));
             }
@@ -127,23 +126,21 @@ fn check_variable(name: &str) -> Result<(), String> {
 
 async fn run(settings: &CommandSettings, target: &Target) -> Outcome {
     let mut secrets = Vec::new();
-    let (mut process, name) = prepare(settings, target)?;
+    let mut program = prepare(settings, target)?;
     for (variable, reference) in &settings.secret_env {
         let secret = reference.read(target).await?;
-        process.env(variable, secret.expose());
+        program.variables.push((variable.clone(), secret.expose().to_owned()));
         secrets.push(secret);
     }
     // The longest first: one secret may be a part of another.
     secrets.sort_by_key(|secret: &Secret| Reverse(secret.expose().len()));
     let input = settings.stdin.as_ref().map(|stdin| stdin.fill("stdin", target)).transpose()?;
-    process.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-    let child = process.spawn().map_err(|error| unstarted(&name, &error))?;
-    let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
-    let ended = finish(Running { group, child }, input).await?;
+    program.input = input.map(String::into_bytes);
+    let ended = process::run(program).await?;
     judge(&ended, &secrets)
 }
 
-fn prepare(settings: &CommandSettings, target: &Target) -> Result<(Process, String), Miss> {
+fn prepare(settings: &CommandSettings, target: &Target) -> Result<Program, Miss> {
     let mut argv = Vec::new();
     for (index, argument) in settings.argv.iter().enumerate() {
         argv.push(argument.fill(&format!("argv[{index}]"), target)?);
@@ -152,140 +149,25 @@ fn prepare(settings: &CommandSettings, target: &Target) -> Result<(Process, Stri
     let name = argv.next().ok_or_else(|| miss(ProbeReason::Setup, "`argv` names no program"))?;
     let folder = absolute(&target.folder)?;
     // Whether a relative program is looked for before or after the change of folder differs by platform.
-    let program = if name.contains('/') { folder.join(&name) } else { PathBuf::from(&name) };
-    let mut process = Process::new(program);
-    process.args(argv).current_dir(folder).env_clear().kill_on_drop(true).process_group(0);
-    process.stdout(Stdio::piped()).stderr(Stdio::piped());
-    for variable in INHERITED {
-        if let Some(value) = environment(variable) {
-            process.env(variable, value);
-        }
-    }
+    let path = if name.contains('/') { folder.join(&name) } else { PathBuf::from(&name) };
+    let mut variables = Vec::new();
     if let Some(endpoint) = &target.endpoint {
-        process.env("DRILL_ENDPOINT_HOST", &endpoint.host);
-        if let Some(port) = endpoint.port {
-            process.env("DRILL_ENDPOINT_PORT", port.to_string());
-        }
+        variables.push(("DRILL_ENDPOINT_HOST".to_owned(), endpoint.host.clone()));
+        variables.extend(endpoint.port.map(|port| ("DRILL_ENDPOINT_PORT".to_owned(), port.to_string())));
     }
     for (variable, value) in &settings.env {
-        process.env(variable, value.fill(&format!("env.{variable}"), target)?);
+        variables.push((variable.clone(), value.fill(&format!("env.{variable}"), target)?));
     }
-    Ok((process, name))
-}
-
-fn absolute(folder: &Path) -> Result<PathBuf, Miss> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    std::path::absolute(folder)
-        .map_err(|error| miss(ProbeReason::Setup, &format!("cannot find the definition's folder: {error}")))
-}
-
-fn unstarted(name: &str, error: &io::Error) -> Miss {
-    let message = match error.kind() {
-        io::ErrorKind::NotFound if name.contains('/') => {
-            format!("the program `{name}` was not found; it is looked for from the definition's folder")
-        }
-        io::ErrorKind::NotFound => format!("the program `{name}` was not found in PATH"),
-        io::ErrorKind::PermissionDenied => format!("the program `{name}` is not executable (chmod +x)"),
-        _ => format!("the program `{name}` could not be started: {error}"),
-    };
-    miss(ProbeReason::Setup, &message)
-}
-
-/// A started program. Fields drop in order: first its whole group is ended, then the program is reaped.
-struct Running {
-    group: Group,
-    child: Child,
-}
-
-/// The program's process group, ended when dropped.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0 {
-            // Already gone is what is wanted.
-            kill_process_group(leader, Signal::KILL).ok();
-        }
-    }
-}
-
-/// What a program left.
-struct Ended {
-    status: ExitStatus,
-    output: Vec<u8>,
-    errors: Vec<u8>,
-}
-
-async fn finish(mut running: Running, input: Option<String>) -> Result<Ended, Miss> {
-    let child = &mut running.child;
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let ended = async { child.wait().await.map_err(|error| unread(&error)) };
-    let (status, output, errors, ()) = tokio::try_join!(ended, answer(stdout), tail(stderr), feed(stdin, input))?;
-    // It ended by itself and both pipes are closed: the group's number may belong to others from now on.
-    running.group.0 = None;
-    Ok(Ended { status, output, errors })
-}
-
-fn unread(error: &io::Error) -> Miss {
-    miss(ProbeReason::Setup, &format!("the program could not be watched: {error}"))
-}
-
-async fn feed(stdin: Option<ChildStdin>, input: Option<String>) -> Result<(), Miss> {
-    if let (Some(mut stdin), Some(input)) = (stdin, input) {
-        // A program need not read what it is given.
-        stdin.write_all(input.as_bytes()).await.ok();
-        stdin.shutdown().await.ok();
-    }
-    Ok(())
-}
-
-async fn answer(stdout: Option<ChildStdout>) -> Result<Vec<u8>, Miss> {
-    let mut output = Vec::new();
-    if let Some(stdout) = stdout {
-        let most = u64::try_from(MOST_OUTPUT_BYTES).unwrap_or(u64::MAX);
-        stdout.take(most + 1).read_to_end(&mut output).await.map_err(|error| unread(&error))?;
-    }
-    if output.len() > MOST_OUTPUT_BYTES {
-        return Err(miss(ProbeReason::Expectation, "the program printed more than 1 MiB; it was ended"));
-    }
-    Ok(output)
-}
-
-async fn tail(stderr: Option<ChildStderr>) -> Result<Vec<u8>, Miss> {
-    let mut kept = Vec::new();
-    let Some(mut stderr) = stderr else { return Ok(kept) };
-    let mut chunk = vec![0_u8; 8 * 1024];
-    loop {
-        let count = stderr.read(&mut chunk).await.map_err(|error| unread(&error))?;
-        if count == 0 {
-            return Ok(kept);
-        }
-        kept.extend_from_slice(chunk.get(..count).unwrap_or_default());
-        let surplus = kept.len().saturating_sub(KEPT_ERROR_BYTES);
-        kept.drain(..surplus);
-    }
+    Ok(Program { name, path, arguments: argv.collect(), folder, variables, input: None })
 }
 
 fn judge(ended: &Ended, secrets: &[Secret]) -> Outcome {
     let mut seen = printed(&ended.output, secrets);
-    let failure = match (ended.status.code(), ended.status.signal()) {
-        (Some(0), _) => None,
-        (Some(code), _) => Some((code.to_string(), format!("the program ended with exit code {code}"))),
-        (None, signal) => {
-            let signal = signal.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
-            Some((format!("none, signal {signal}"), format!("the program was ended by signal {signal}")))
-        }
-    };
-    let Some((code, mut message)) = failure else {
-        seen.facts.insert("exit_code".to_owned(), "0".to_owned());
-        return Ok(seen);
-    };
-    seen.facts.insert("exit_code".to_owned(), code);
-    let said = last_words(&ended.errors, secrets);
-    if !said.is_empty() {
-        message = format!("{message}; it said: {said}");
+    seen.facts.insert("exit_code".to_owned(), ended.code());
+    match ended.failure(secrets) {
+        None => Ok(seen),
+        Some(failure) => Err(Miss { observed: Some(seen), ..failure }),
     }
-    Err(Miss { observed: Some(seen), ..miss(ProbeReason::ExitCode, &message) })
 }
 
 #[cfg(test)]

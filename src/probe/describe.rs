@@ -38,6 +38,18 @@ impl ProbeCalls for Describe {
         ProbeKind::Describe
     }
 
+    fn about(&self) -> &'static str {
+        "Look at what the service says of the restored resource."
+    }
+
+    fn holds_when(&self) -> &'static str {
+        "the service describes it"
+    }
+
+    fn page(&self) -> &'static str {
+        include_str!("pages/describe.md")
+    }
+
     fn fields(&self) -> Vec<Field> {
         let names = Shape::List { of: Box::new(Shape::Text), min: 1 };
         vec![Field::optional("fact", names, "The facts that must be there, such as `engine_version`; by default all.")]

@@ -14,9 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::definition::model::{Expectation, ProbeReason};
+use crate::definition::model::{Expectation, ProbeReason, Share};
 use crate::probe::{Miss, Observed};
 use crate::words::text::tame;
+use crate::words::time::show_duration;
 
 /// The longest observed text that a message shows, in characters.
 const LONGEST_SHOWN: usize = 120;
@@ -27,14 +28,30 @@ const LONGEST_NUMBER: usize = 400;
 /// Names that a message lists at most.
 const MOST_NAMES: usize = 20;
 
+/// Elements of a list that a message tells of at most.
+const MOST_ELEMENTS: usize = 3;
+
 /// What one expectation came to: a sentence either way.
 type Finding = Result<String, String>;
+
+/// What expectations are held against, besides the observed values themselves.
+#[derive(Debug, Clone)]
+pub struct Measure<'a> {
+    /// The time of the attempt.
+    pub now: Timestamp,
+    /// What the drill's last passed run recorded of this probe.
+    pub last_pass: &'a BTreeMap<String, Value>,
+}
 
 /// Judges what was observed. On success, one line for each expectation that held.
 ///
 /// # Errors
 /// A miss of the reason `expectation`, its message naming every expectation that failed.
-pub fn judge(observed: &Observed, expect: &BTreeMap<String, Expectation>) -> Result<Vec<String>, Miss> {
+pub fn judge(
+    observed: &Observed,
+    expect: &BTreeMap<String, Expectation>,
+    measure: &Measure<'_>,
+) -> Result<Vec<String>, Miss> {
     let mut held = Vec::new();
     let mut failed = Vec::new();
     for (name, expectation) in expect {
@@ -42,7 +59,7 @@ pub fn judge(observed: &Observed, expect: &BTreeMap<String, Expectation>) -> Res
             failed.push(unobserved(name, observed));
             continue;
         };
-        for finding in findings(expectation, value) {
+        for finding in findings(expectation, value, &Against { now: measure.now, last: measure.last_pass.get(name) }) {
             match finding {
                 Ok(text) => held.push(format!("{name}: {text}")),
                 Err(text) => failed.push(format!("{name}: {text}")),
@@ -76,17 +93,150 @@ pub fn moment(value: &Value) -> Option<Timestamp> {
     Timestamp::from_duration(since_1970).ok()
 }
 
-fn findings(expectation: &Expectation, value: &Value) -> Vec<Finding> {
-    let Expectation { at_least, at_most, between, equals, matches, not_null } = expectation;
+/// Whether one value satisfies an expectation: a line for each part of it that holds.
+///
+/// # Errors
+/// The parts that do not.
+pub fn satisfies(value: &Value, expectation: &Expectation, now: Timestamp) -> Result<Vec<String>, Vec<String>> {
+    let (held, failed): (Vec<Finding>, Vec<Finding>) =
+        findings(expectation, value, &Against { now, last: None }).into_iter().partition(Result::is_ok);
+    if failed.is_empty() {
+        return Ok(held.into_iter().filter_map(Result::ok).collect());
+    }
+    Err(failed.into_iter().filter_map(Result::err).collect())
+}
+
+/// What one value is held against.
+#[derive(Clone, Copy)]
+struct Against<'a> {
+    now: Timestamp,
+    last: Option<&'a Value>,
+}
+
+fn findings(expectation: &Expectation, value: &Value, against: &Against<'_>) -> Vec<Finding> {
+    let Expectation {
+        at_least,
+        at_most,
+        between,
+        equals,
+        one_of,
+        matches,
+        not_null,
+        not_older_than,
+        not_less_than_last_pass,
+        every,
+        any,
+        count,
+    } = expectation;
     let found = [
         at_least.map(|low| within(value, Some(low), None)),
         at_most.map(|high| within(value, None, Some(high))),
         between.map(|(low, high)| within(value, Some(low), Some(high))),
         equals.as_ref().map(|wanted| equal(value, wanted)),
+        one_of.as_ref().map(|wanted| among(value, wanted)),
         matches.as_ref().map(|pattern| matching(value, pattern)),
         not_null.map(|wanted| present(value, wanted)),
+        not_older_than.map(|age| recent(value, age, against.now)),
+        not_less_than_last_pass.map(|share| lasting(value, share, against.last)),
+        every.as_deref().map(|each| all(value, each, against)),
+        any.as_deref().map(|each| some(value, each, against)),
+        count.as_deref().map(|length| counted(value, length, against)),
     ];
     found.into_iter().flatten().collect()
+}
+
+fn list(value: &Value) -> Result<&Vec<Value>, String> {
+    value.as_array().ok_or_else(|| format!("expected a list, observed {}", show(value)))
+}
+
+/// What the failed parts of an element's expectation say.
+fn faults(value: &Value, expectation: &Expectation, against: &Against<'_>) -> Vec<String> {
+    findings(expectation, value, against).into_iter().filter_map(Result::err).collect()
+}
+
+fn all(value: &Value, each: &Expectation, against: &Against<'_>) -> Finding {
+    let elements = list(value)?;
+    if elements.is_empty() {
+        return Err("expected every element to hold, observed an empty list".to_owned());
+    }
+    let mut wrong = Vec::new();
+    for (index, element) in elements.iter().enumerate() {
+        let faults = faults(element, each, against);
+        if !faults.is_empty() {
+            wrong.push(format!("element {}: {}", index + 1, faults.join(", ")));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(format!("every one of {} elements is as expected", elements.len()));
+    }
+    let told: Vec<&str> = wrong.iter().take(MOST_ELEMENTS).map(String::as_str).collect();
+    Err(format!("{} of {} elements are not as expected: {}", wrong.len(), elements.len(), told.join("; ")))
+}
+
+fn some(value: &Value, each: &Expectation, against: &Against<'_>) -> Finding {
+    let elements = list(value)?;
+    let fits = elements.iter().position(|element| faults(element, each, against).is_empty());
+    if let Some(index) = fits {
+        return Ok(format!("element {} of {} is as expected", index + 1, elements.len()));
+    }
+    let closest = elements.first().map(|element| faults(element, each, against).join(", "));
+    let closest = closest.map_or_else(String::new, |faults| format!("; element 1: {faults}"));
+    Err(format!("expected one that holds, none of {} elements does{closest}", elements.len()))
+}
+
+fn counted(value: &Value, length: &Expectation, against: &Against<'_>) -> Finding {
+    let count = Value::from(list(value)?.len());
+    let faults = faults(&count, length, against);
+    if faults.is_empty() {
+        Ok(format!("{count} elements, as expected"))
+    } else {
+        Err(format!("number of elements: {}", faults.join(", ")))
+    }
+}
+
+fn among(value: &Value, wanted: &[Value]) -> Finding {
+    if wanted.iter().any(|one| equal(value, one).is_ok()) {
+        return Ok(format!("{} is one of those expected", show(value)));
+    }
+    let shown: Vec<String> = wanted.iter().take(MOST_NAMES).map(show).collect();
+    Err(format!("expected one of {}, observed {}", shown.join(", "), show(value)))
+}
+
+fn recent(value: &Value, age: SignedDuration, now: Timestamp) -> Finding {
+    let wanted = format!("not older than {}", show_duration(age));
+    let Some(instant) = moment(value) else {
+        return Err(format!("expected an instant {wanted}, observed {}, which is none", show(value)));
+    };
+    let is = now.duration_since(instant);
+    if is <= age {
+        return Ok(format!("{} is {wanted}", show(value)));
+    }
+    let over = show_duration(is - age);
+    Err(format!("expected {wanted}, observed {}, which is {} old ({over} too old)", show(value), show_duration(is)))
+}
+
+/// Without an earlier pass there is nothing to be less than: the value is the first of its kind.
+fn lasting(value: &Value, share: Share, last: Option<&Value>) -> Finding {
+    let shown = String::from(share);
+    let Some(observed) = number(value) else {
+        return Err(format!("expected a number, observed {}", show(value)));
+    };
+    let Some(last) = last else {
+        return Ok(format!("{} is the first that is recorded: no passed run to compare with", show(value)));
+    };
+    let Some(before) = number(last) else {
+        return Err(format!("the last passed run recorded {}, which is no number to compare with", show(last)));
+    };
+    let low = before * share.of_one();
+    if observed >= low {
+        return Ok(format!("{} is not less than {shown} of the last pass's {}", show(value), show(last)));
+    }
+    Err(format!(
+        "expected not less than {shown} of the last pass's {}, observed {} ({} short)",
+        show(last),
+        show(value),
+        show_distance(low - observed)
+    ))
 }
 
 fn within(value: &Value, low: Option<f64>, high: Option<f64>) -> Finding {
@@ -118,6 +268,9 @@ fn equal(value: &Value, wanted: &Value) -> Finding {
                 _ => false,
             },
         },
+        Value::Array(wanted) => value.as_array().is_some_and(|elements| {
+            elements.len() == wanted.len() && elements.iter().zip(wanted).all(|(is, wanted)| equal(is, wanted).is_ok())
+        }),
         _ => value == wanted,
     };
     if same {
@@ -170,7 +323,7 @@ fn unobserved(name: &str, observed: &Observed) -> String {
 }
 
 /// The number that a value is: a JSON number, or decimal text. Never a word such as `inf` or `nan`.
-fn number(value: &Value) -> Option<f64> {
+pub(crate) fn number(value: &Value) -> Option<f64> {
     let number: Option<f64> = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) if is_decimal(text) => text.parse().ok(),
@@ -186,13 +339,17 @@ fn is_decimal(text: &str) -> bool {
     text.len() <= LONGEST_NUMBER && digits(whole) && digits(fraction)
 }
 
-fn show(value: &Value) -> String {
+pub(crate) fn show(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Number(number) => group(&number.to_string()),
         Value::String(text) => format!("\"{}\"", cut(text)),
-        Value::Array(_) => "a list".to_owned(),
+        Value::Array(elements) => {
+            let shown: Vec<String> = elements.iter().take(MOST_ELEMENTS).map(show).collect();
+            let more = if elements.len() > MOST_ELEMENTS { ", …" } else { "" };
+            format!("[{}{more}] ({})", shown.join(", "), elements.len())
+        }
         Value::Object(_) => "an object".to_owned(),
     }
 }
@@ -210,7 +367,7 @@ fn show_number(number: f64) -> String {
     if number.abs() >= 1e15 { format!("{number:e}") } else { group(&number.to_string()) }
 }
 
-fn show_distance(distance: f64) -> String {
+pub(crate) fn show_distance(distance: f64) -> String {
     if distance.abs() >= 1e15 || distance.abs() < 1e-6 {
         return format!("{distance:e}");
     }
@@ -240,7 +397,7 @@ fn group(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{judge, moment};
+    use super::{Measure, judge, moment};
     use crate::definition::model::{Expectation, ProbeReason};
     use crate::probe::Observed;
     use serde_json::{Value, json};
@@ -250,9 +407,13 @@ mod tests {
         Observed { values: serde_json::from_value(values).unwrap(), facts: BTreeMap::new() }
     }
 
+    fn measure(last_pass: &BTreeMap<String, Value>) -> Measure<'_> {
+        Measure { now: "2026-11-21T12:00:00Z".parse().unwrap(), last_pass }
+    }
+
     fn one(value: Value, expectation: Value) -> Result<String, String> {
         let expect: BTreeMap<String, Expectation> = serde_json::from_value(json!({ "x": expectation })).unwrap();
-        match judge(&observed(json!({ "x": value })), &expect) {
+        match judge(&observed(json!({ "x": value })), &expect, &measure(&BTreeMap::new())) {
             Ok(lines) => Ok(lines.join("; ")),
             Err(miss) => {
                 assert_eq!(miss.reason, ProbeReason::Expectation);
@@ -303,7 +464,11 @@ mod tests {
             // `equals: null` in JSON reads as "not given", so it is built by hand.
             let expectation = Expectation { equals: Some(wanted.clone()), ..Expectation::default() };
             let expect = BTreeMap::from([("x".to_owned(), expectation)]);
-            assert_eq!(judge(&observed(json!({ "x": value.clone() })), &expect).is_ok(), same, "{value} {wanted}");
+            assert_eq!(
+                judge(&observed(json!({ "x": value.clone() })), &expect, &measure(&BTreeMap::new())).is_ok(),
+                same,
+                "{value} {wanted}"
+            );
         }
     }
 
@@ -320,21 +485,101 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_judged_as_wholes_and_element_by_element() {
+        for expectation in [
+            json!({ "every": { "at_least": 1 } }),
+            json!({ "any": { "equals": 3 } }),
+            json!({ "count": { "equals": 3 } }),
+            json!({ "equals": [1, 2, 3] }),
+        ] {
+            assert!(one(json!([1, 2, 3]), expectation.clone()).is_ok(), "{expectation}");
+        }
+        for (value, expectation, message) in [
+            (
+                json!([1, 0, -1]),
+                json!({ "every": { "at_least": 1 } }),
+                "x: 2 of 3 elements are not as expected: element 2: expected at least 1, observed 0 (1 short); \
+                 element 3: expected at least 1, observed -1 (2 short)",
+            ),
+            (
+                json!([]),
+                json!({ "every": { "at_least": 1 } }),
+                "x: expected every element to hold, observed an empty list",
+            ),
+            (json!([1]), json!({ "equals": [1, 2] }), "x: expected [1, 2] (2), observed [1] (1)"),
+            (
+                json!([1]),
+                json!({ "count": { "at_least": 2 } }),
+                "x: number of elements: expected at least 2, observed 1 (1 short)",
+            ),
+            (json!(1), json!({ "any": { "equals": 1 } }), "x: expected a list, observed 1"),
+            (
+                json!(["a"]),
+                json!({ "any": { "equals": "b" } }),
+                "x: expected one that holds, none of 1 elements does; element 1: expected \"b\", observed \"a\"",
+            ),
+        ] {
+            assert_eq!(one(value, expectation).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn instants_have_an_age_and_words_a_choice() {
+        assert!(one(json!("2026-11-21T00:00:00Z"), json!({ "not_older_than": "PT12H" })).is_ok());
+        assert_eq!(
+            one(json!("2026-11-20T12:00:00Z"), json!({ "not_older_than": "PT12H" })).unwrap_err(),
+            "x: expected not older than 12h, observed \"2026-11-20T12:00:00Z\", which is 24h old (12h too old)"
+        );
+        assert!(one(json!("soon"), json!({ "not_older_than": "PT12H" })).is_err());
+        assert!(one(json!("b"), json!({ "one_of": ["a", "b"] })).is_ok());
+        assert_eq!(
+            one(json!("c"), json!({ "one_of": ["a", "b"] })).unwrap_err(),
+            "x: expected one of \"a\", \"b\", observed \"c\""
+        );
+    }
+
+    #[test]
+    fn the_last_pass_is_the_measure_and_the_first_run_has_none() {
+        let expect = serde_json::from_value(json!({ "x": { "not_less_than_last_pass": "99%" } })).unwrap();
+        let against = |last: Value| {
+            let last = BTreeMap::from([("x".to_owned(), last)]);
+            judge(&observed(json!({ "x": 985 })), &expect, &measure(&last)).map_err(|miss| miss.message)
+        };
+        assert!(against(json!(990)).is_ok());
+        assert_eq!(
+            against(json!(1000)).unwrap_err(),
+            "x: expected not less than 99% of the last pass's 1,000, observed 985 (5 short)"
+        );
+        assert!(against(json!("many")).is_err());
+        let first = judge(&observed(json!({ "x": 985 })), &expect, &measure(&BTreeMap::new())).unwrap();
+        assert_eq!(first, ["x: 985 is the first that is recorded: no passed run to compare with"]);
+    }
+
+    #[test]
     fn all_failures_are_told_at_once_and_missing_names_say_what_is_there() {
         let expect: BTreeMap<String, Expectation> = serde_json::from_value(
             json!({ "order": { "at_least": 1 }, "paid": { "equals": true }, "total": { "at_most": 1 } }),
         )
         .unwrap();
-        let miss = judge(&observed(json!({ "orders": 5, "paid": false, "total": 1 })), &expect).unwrap_err();
+        let miss =
+            judge(&observed(json!({ "orders": 5, "paid": false, "total": 1 })), &expect, &measure(&BTreeMap::new()))
+                .unwrap_err();
         assert_eq!(
             miss.message,
             "order: not observed; observed were `orders`, `paid`, `total`; did you mean `orders`?; \
              paid: expected true, observed false"
         );
         let mut none = observed(json!({}));
-        assert!(judge(&none, &expect).unwrap_err().message.contains("nothing was observed"));
+        assert!(
+            judge(&none, &expect, &measure(&BTreeMap::new())).unwrap_err().message.contains("nothing was observed")
+        );
         none.facts.insert("rows".to_owned(), "0".to_owned());
-        assert!(judge(&none, &expect).unwrap_err().message.contains("the query returned no row"));
+        assert!(
+            judge(&none, &expect, &measure(&BTreeMap::new()))
+                .unwrap_err()
+                .message
+                .contains("the query returned no row")
+        );
     }
 
     #[test]
@@ -345,7 +590,7 @@ mod tests {
         assert!(message.chars().count() < 250, "{message}");
         let expect = BTreeMap::from([("x".to_owned(), Expectation { not_null: Some(true), ..Expectation::default() })]);
         let named = Observed { values: BTreeMap::from([(hostile, json!(1))]), facts: BTreeMap::new() };
-        assert!(judge(&named, &expect).unwrap_err().message.chars().count() < 250);
+        assert!(judge(&named, &expect, &measure(&BTreeMap::new())).unwrap_err().message.chars().count() < 250);
     }
 
     #[test]

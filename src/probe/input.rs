@@ -174,6 +174,12 @@ pub(crate) enum SecretRef {
     File(String),
     /// A secret of AWS Secrets Manager in the destination; with `key`, one value of its JSON object.
     SecretsManager { id: String, key: Option<String> },
+    /// A parameter of SSM's Parameter Store in the destination, decrypted.
+    SsmParameter(String),
+    /// A database's password alone: a token that IAM signs for one server and one user.
+    RdsIam,
+    /// A database's password alone: the master password that this run set on what it restored.
+    MasterPasswordReset,
 }
 
 impl TryFrom<Value> for SecretRef {
@@ -181,28 +187,48 @@ impl TryFrom<Value> for SecretRef {
     type Error = &'static str;
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
-        const WRONG: &str = "a secret is a reference: `{env: NAME}`, `{file: PATH}` or `{secretsmanager: ID}`, the \
-                             last with an optional `key`";
+        const WRONG: &str = "a secret is a reference: `{env: NAME}`, `{file: PATH}`, `{ssm: NAME}` or \
+                             `{secretsmanager: ID}`, the last with an optional `key`; a database's password also \
+                             `{rds_iam: true}` or `{master_password_reset: true}`";
         let Value::Object(mut parts) = value else { return Err(WRONG) };
-        let mut take = |key: &str| match parts.remove(key) {
-            None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-            Some(_) => Err(WRONG),
+        let key = match parts.remove("key") {
+            None => None,
+            Some(Value::String(key)) if !key.is_empty() => Some(key),
+            Some(_) => return Err(WRONG),
         };
-        let (env, file, manager, key) = (take("env")?, take("file")?, take("secretsmanager")?, take("key")?);
-        if !parts.is_empty() {
-            return Err(WRONG);
-        }
-        match (env, file, manager, key) {
-            (Some(name), None, None, None) => Ok(Self::Env(name)),
-            (None, Some(path), None, None) => Ok(Self::File(path)),
-            (None, None, Some(id), key) => Ok(Self::SecretsManager { id, key }),
+        let mut parts = parts.into_iter();
+        let (Some((source, value)), None) = (parts.next(), parts.next()) else { return Err(WRONG) };
+        match (source.as_str(), value, key) {
+            (_, Value::String(text), _) if text.is_empty() => Err(WRONG),
+            ("env", Value::String(name), None) => Ok(Self::Env(name)),
+            ("file", Value::String(path), None) => Ok(Self::File(path)),
+            ("secretsmanager", Value::String(id), key) => Ok(Self::SecretsManager { id, key }),
+            ("ssm", Value::String(name), None) => Ok(Self::SsmParameter(name)),
+            ("rds_iam", Value::Bool(true), None) => Ok(Self::RdsIam),
+            ("master_password_reset", Value::Bool(true), None) => Ok(Self::MasterPasswordReset),
             _ => Err(WRONG),
         }
     }
 }
 
 impl SecretRef {
+    /// Whether it can be read wherever a secret is wanted; `key` is the setting that holds it. What logs in to a
+    /// database alone cannot: the kinds that do so ask [`crate::probe::sql::login::Login`] instead.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub(crate) fn check(&self, key: &str) -> Result<(), String> {
+        let word = match self {
+            Self::RdsIam => "rds_iam",
+            Self::MasterPasswordReset => "master_password_reset",
+            Self::Env(_) | Self::File(_) | Self::SecretsManager { .. } | Self::SsmParameter(_) => return Ok(()),
+        };
+        Err(format!(
+            "`{key}`: `{word}: true` is the password of a restored database, for `sql` and `sql_schema`, and no secret \
+             that can be read; write `{{env: NAME}}`, `{{file: PATH}}`, `{{ssm: NAME}}` or `{{secretsmanager: ID}}`"
+        ))
+    }
+
     /// Reads the value, just before use.
     ///
     /// # Errors
@@ -217,6 +243,15 @@ impl SecretRef {
                 let read = target.secrets.secret(id, key.as_deref()).await;
                 let unread = |error: CloudError| format!("cannot read the secret `{id}`: {error}; {}", error.advice());
                 return read.map_err(|error| missing(unread(error)));
+            }
+            Self::SsmParameter(name) => {
+                let read = target.secrets.parameter(name).await;
+                let unread =
+                    |error: CloudError| format!("cannot read the parameter `{name}`: {error}; {}", error.advice());
+                return read.map_err(|error| missing(unread(error)));
+            }
+            Self::RdsIam | Self::MasterPasswordReset => {
+                return Err(missing(self.check("password").err().unwrap_or_default()));
             }
         };
         if text.is_empty() {
@@ -255,6 +290,8 @@ pub(crate) fn file(path: &Path, shown: &str, longest: u64) -> Result<Vec<u8>, St
 #[cfg(test)]
 mod tests {
     use super::{Given, SecretRef, file, secret_file};
+    use crate::definition::model::ProbeReason;
+    use crate::probe::target::Target;
     use serde_json::json;
 
     #[test]
@@ -265,8 +302,18 @@ mod tests {
             read(json!({ "secretsmanager": "drill/orders", "key": "password" })).unwrap(),
             SecretRef::SecretsManager { id: "drill/orders".into(), key: Some("password".into()) }
         );
+        assert_eq!(read(json!({ "ssm": "/drill/orders" })).unwrap(), SecretRef::SsmParameter("/drill/orders".into()));
+        assert_eq!(read(json!({ "rds_iam": true })).unwrap(), SecretRef::RdsIam);
+        assert_eq!(read(json!({ "master_password_reset": true })).unwrap(), SecretRef::MasterPasswordReset);
         for bad in [
             json!("canary-9f2c"),
+            json!({}),
+            json!({ "env": "" }),
+            json!({ "rds_iam": false }),
+            json!({ "rds_iam": "canary-9f2c" }),
+            json!({ "rds_iam": true, "master_password_reset": true }),
+            json!({ "ssm": "canary-9f2c", "key": "x" }),
+            json!({ "key": "canary-9f2c" }),
             json!({ "literal": "canary-9f2c" }),
             json!({ "env": "A", "file": "canary-9f2c" }),
             json!({ "env": ["canary-9f2c"] }),
@@ -276,6 +323,21 @@ mod tests {
             assert!(error.contains("a secret is a reference"), "{error}");
             assert!(!error.contains("canary"), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_logs_in_to_a_database_is_no_secret_elsewhere() {
+        for (reference, word) in
+            [(SecretRef::RdsIam, "rds_iam"), (SecretRef::MasterPasswordReset, "master_password_reset")]
+        {
+            let problem = reference.check("secret_env.TOKEN").unwrap_err();
+            assert!(problem.starts_with("`secret_env.TOKEN`") && problem.contains(word), "{problem}");
+            assert_eq!(reference.read(&Target::for_tests()).await.unwrap_err().reason, ProbeReason::Setup);
+        }
+        assert_eq!(SecretRef::Env("A".into()).check("x"), Ok(()));
+        // A unit test has no cloud: the miss says what was asked for.
+        let missed = SecretRef::SsmParameter("/drill/orders".into()).read(&Target::for_tests()).await.unwrap_err();
+        assert!(missed.message.contains("`/drill/orders`"), "{}", missed.message);
     }
 
     #[test]

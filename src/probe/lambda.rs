@@ -39,12 +39,32 @@ impl ProbeCalls for Lambda {
         ProbeKind::Lambda
     }
 
+    fn about(&self) -> &'static str {
+        "Invoke a Lambda function."
+    }
+
+    fn holds_when(&self) -> &'static str {
+        "the function answers"
+    }
+
+    fn page(&self) -> &'static str {
+        include_str!("pages/lambda.md")
+    }
+
     fn fields(&self) -> Vec<Field> {
         let payload = Shape::Dictionary { key: Box::new(Shape::Text), of: Box::new(Shape::Any), min: 0 };
         vec![
             Field::required("function", Shape::Template, "The function's name or ARN, in the destination."),
             Field::optional("payload", payload, "What the function is given, as JSON; references become texts in it."),
         ]
+    }
+
+    fn judges(&self) -> bool {
+        true
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        &["lambda:InvokeFunction"]
     }
 
     fn control_keys(&self) -> &'static [&'static str] {

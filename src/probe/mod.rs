@@ -3,22 +3,40 @@
 //! A probe takes *one* attempt and answers with an [`Outcome`]. It never retries, sleeps, journals or prints: the engine
 //! owns that. Adding a kind: CONTRIBUTING, "Add a probe".
 
+pub mod by_function;
+pub mod cloudwatch;
 pub mod command;
+pub mod compare;
+pub mod custom;
 pub mod describe;
+pub mod dns;
 pub mod dynamodb;
+pub mod ebs;
+pub mod ec2;
+pub mod efs;
 pub mod expect;
+pub mod fsx;
 pub mod http;
 pub mod input;
+pub mod isolation;
 pub mod lambda;
+pub mod manual;
+mod mounted;
 mod output;
+mod process;
+pub mod protocol;
 pub mod reach;
 mod reading;
 pub mod s3;
+mod script;
+mod source;
 pub mod sql;
+pub mod sql_schema;
 pub mod ssm;
 pub mod target;
 pub mod tcp;
-mod tls;
+pub mod tls;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -67,8 +85,34 @@ pub trait ProbeCalls: Send + Sync {
     /// Which kind.
     fn kind(&self) -> ProbeKind;
 
+    /// What it does, in one sentence, for editors.
+    fn about(&self) -> &'static str;
+
+    /// What must be so for it to hold where nothing is expected, for the report: "the port accepts a connection".
+    fn holds_when(&self) -> &'static str;
+
+    /// Its page: what it asks and observes, in Markdown, and one fenced YAML example of its `probes:`. `docs/probes.md`
+    /// is made of these, and a test runs each example.
+    fn page(&self) -> &'static str;
+
     /// The kind's settings, with types, ranges and documentation.
     fn fields(&self) -> Vec<Field>;
+
+    /// Whether it reads what was restored, so that its green says something of the data. `drill validate --strict` asks
+    /// for a negative control on each such probe.
+    fn reads_data(&self) -> bool {
+        false
+    }
+
+    /// Whether it judges by itself: such a probe needs no `expect`.
+    fn judges(&self) -> bool {
+        false
+    }
+
+    /// IAM actions that the drill's identity needs for it.
+    fn permissions(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// The settings that a negative control may change: those that name the query, the target or the credential.
     fn control_keys(&self) -> &'static [&'static str];
@@ -88,14 +132,26 @@ pub trait ProbeCalls: Send + Sync {
 pub fn kind(kind: ProbeKind) -> &'static dyn ProbeCalls {
     match kind {
         ProbeKind::Tcp => &tcp::Tcp,
-        ProbeKind::Sql => &sql::Sql,
-        ProbeKind::Command => &command::Command,
+        ProbeKind::Tls => &tls::Tls,
         ProbeKind::Http => &http::Http,
-        ProbeKind::Describe => &describe::Describe,
+        ProbeKind::Dns => &dns::Dns,
+        ProbeKind::Sql => &sql::Sql,
+        ProbeKind::SqlSchema => &sql_schema::SqlSchema,
         ProbeKind::DynamoDb => &dynamodb::DynamoDb,
         ProbeKind::S3 => &s3::S3,
+        ProbeKind::Ec2 => &ec2::Ec2,
+        ProbeKind::Ebs => &ebs::Ebs,
+        ProbeKind::Efs => &efs::Efs,
+        ProbeKind::Fsx => &fsx::Fsx,
+        ProbeKind::Describe => &describe::Describe,
+        ProbeKind::CloudWatch => &cloudwatch::CloudWatch,
         ProbeKind::Ssm => &ssm::Ssm,
         ProbeKind::Lambda => &lambda::Lambda,
+        ProbeKind::Command => &command::Command,
+        ProbeKind::Compare => &compare::Compare,
+        ProbeKind::Isolation => &isolation::Isolation,
+        ProbeKind::Manual => &manual::Manual,
+        ProbeKind::Custom => &custom::Custom,
     }
 }
 

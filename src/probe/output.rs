@@ -11,6 +11,9 @@ use crate::words::text::{is_hostile, tame};
 /// Fields of a JSON object that become values at most, and names of others that are listed.
 const MOST_FIELDS: usize = 200;
 
+/// Elements of a list that is observed at most. A longer one is left out whole: of a part, the length would be wrong.
+const MOST_ELEMENTS: usize = 1_000;
+
 /// What of a text a message or a fact shows, in characters.
 const SHOWN_CHARS: usize = 300;
 
@@ -49,6 +52,41 @@ pub(crate) fn flattened(fields: Map<String, Value>, taken: &[&str], secrets: &[S
     let mut found = Found { seen: nothing(), ignored: Vec::new() };
     found.level("", fields, taken, secrets);
     found.done()
+}
+
+/// The scalars and the lists of scalars of an object, at its first level.
+pub(crate) fn listed(fields: &Map<String, Value>, secrets: &[Secret]) -> Observed {
+    let mut found = Found { seen: nothing(), ignored: Vec::new() };
+    for (name, value) in fields {
+        let name = clean(name, secrets);
+        match kept(value, secrets) {
+            Some(value) if found.seen.values.len() < MOST_FIELDS => {
+                found.seen.values.insert(name, value);
+            }
+            _ => found.ignore(name),
+        }
+    }
+    found.done()
+}
+
+/// A scalar, or a list of at most 1,000 of them; harmless, without secrets. None for anything else.
+pub(crate) fn kept(value: &Value, secrets: &[Secret]) -> Option<Value> {
+    match value {
+        Value::Array(items) if items.len() > MOST_ELEMENTS => None,
+        Value::Array(items) => {
+            let items: Option<Vec<Value>> = items.iter().map(|item| scalar(item, secrets)).collect();
+            items.map(Value::Array)
+        }
+        other => scalar(other, secrets),
+    }
+}
+
+fn scalar(value: &Value, secrets: &[Secret]) -> Option<Value> {
+    match value {
+        Value::Array(_) | Value::Object(_) => None,
+        Value::String(text) => Some(clean(text, secrets).into()),
+        other => Some(other.clone()),
+    }
 }
 
 struct Found {
@@ -145,7 +183,7 @@ pub(crate) fn redact(text: &str, secrets: &[Secret]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{LEFT_OUT, SHOWN_CHARS, excerpt, flattened, last_words, printed};
+    use super::{LEFT_OUT, SHOWN_CHARS, excerpt, flattened, kept, last_words, listed, printed};
     use crate::words::secret::Secret;
     use serde_json::{Value, json};
 
@@ -193,5 +231,19 @@ mod tests {
         assert_eq!(excerpt("ä".as_bytes().get(..1).unwrap(), 3, &[]).unwrap(), "");
         assert_eq!(excerpt(&[0xff, 0xd8, 0xff], 3, &[]), None);
         assert_eq!(excerpt(b"a\0b", 3, &[]), None);
+    }
+
+    #[test]
+    fn lists_of_scalars_are_kept_whole_or_not_at_all() {
+        let fields = json!({
+            "names": ["a\u{1b}", "canary-9f2c", 1, null], "none": [], "one": true,
+            "deep": [[1]], "long": vec![0; 1_001],
+        });
+        let Value::Object(fields) = fields else { unreachable!() };
+        let seen = listed(&fields, &canary());
+        assert_eq!(seen.values["names"], json!(["a\u{fffd}", "[secret]", 1, null]));
+        assert_eq!((&seen.values["none"], &seen.values["one"], seen.values.len()), (&json!([]), &json!(true), 3));
+        assert_eq!(seen.facts[LEFT_OUT], "deep, long");
+        assert!(kept(&json!(vec![0; 1_000]), &[]).is_some() && kept(&json!({}), &[]).is_none());
     }
 }

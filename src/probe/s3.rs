@@ -5,25 +5,32 @@
 //! | `objects`, `bytes`, `complete` | how many objects a bounded listing shows, how large, and whether that were all |
 //! | `newest` | the latest `LastModified`: of the restored copies, so the time of the *restore* |
 //! | `sampled`, `readable` | with `sample`: how many objects were read, and how many of them could be |
+//! | `sample_sha256` | with `sample`: of the keys and contents of these objects |
 //! | `sha256`, `size` | with `object`: of that object |
+//! | `manifest_objects`, `compared` | with `manifest`: how many objects it lists, and how many contents were compared |
+//! | `missing`, `different` | with `manifest`: the keys of objects that are not there, or not as it says |
 //!
-//! So `newest` is no age of the data. A listing shows the latest versions only. An object that cannot be read, or is
-//! not as long as the listing says, is a miss; where S3 keeps a checksum of it, what was read has that checksum.
+//! So `newest` is no age of the data. A listing shows the latest versions only. An object that cannot be read, is not
+//! as long as the listing says, or not as a manifest says, is a miss; where S3 keeps a checksum of it, what was read
+//! has that checksum.
+
+mod against;
+mod manifest;
+mod sample;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cloud::data::Object;
-use crate::cloud::error::ErrorKind;
 use crate::cloud::resource::Settings;
 use crate::definition::model::ProbeReason;
 use crate::probe::input::{Given, miss, shown, typed};
 use crate::probe::output::nothing;
-use crate::probe::reading::{named, refused};
+use crate::probe::reading::{hex, named, refused, sha256};
+use crate::probe::s3::manifest::check_columns;
 use crate::probe::target::Target;
 use crate::probe::{Miss, Observed, Outcome, ProbeCalls};
 use crate::words::kind::ProbeKind;
@@ -37,9 +44,6 @@ const MOST_KEYS: i64 = 1_000_000;
 
 /// Objects that a definition may have read at most.
 const MOST_SAMPLED: i64 = 1_000;
-
-/// How much of an object of the sample is read, in bytes.
-const SAMPLE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The largest object whose hash is made, in bytes.
 const OBJECT_BYTES: u64 = 64 * 1024 * 1024;
@@ -56,6 +60,8 @@ struct S3Settings {
     most: usize,
     sample: Option<usize>,
     object: Option<Given>,
+    manifest: Option<String>,
+    columns: Option<Vec<String>>,
 }
 
 fn usual_keys() -> usize {
@@ -66,6 +72,18 @@ fn usual_keys() -> usize {
 impl ProbeCalls for S3 {
     fn kind(&self) -> ProbeKind {
         ProbeKind::S3
+    }
+
+    fn about(&self) -> &'static str {
+        "Read an S3 bucket."
+    }
+
+    fn holds_when(&self) -> &'static str {
+        "the bucket can be read"
+    }
+
+    fn page(&self) -> &'static str {
+        include_str!("pages/s3.md")
     }
 
     fn fields(&self) -> Vec<Field> {
@@ -87,15 +105,40 @@ impl ProbeCalls for S3 {
                 Shape::Template,
                 "The key of one object of at most 64 MiB that must be there: its SHA-256 and its size are observed.",
             ),
+            Field::optional(
+                "manifest",
+                Shape::Text,
+                "A file, from the definition's folder, that lists what must be there: CSV or JSON lines with key and \
+                 size, perhaps sha256. The hashes of `sample` objects, 10 by default, are compared.",
+            ),
+            Field::optional(
+                "columns",
+                Shape::List { of: Box::new(Shape::Text), min: 2 },
+                "The manifest is CSV without a header, such as an unpacked S3 Inventory, with these columns.",
+            ),
         ]
     }
 
+    fn reads_data(&self) -> bool {
+        true
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        &["s3:GetObject", "s3:ListBucket"]
+    }
+
     fn control_keys(&self) -> &'static [&'static str] {
-        &["object", "prefix", "bucket"]
+        &["object", "prefix", "bucket", "manifest"]
     }
 
     fn check(&self, settings: &Settings) -> Result<(), String> {
         let settings: S3Settings = typed(settings)?;
+        if let Some(columns) = &settings.columns {
+            if settings.manifest.is_none() {
+                return Err("`columns` are those of a `manifest`, and there is none".to_owned());
+            }
+            check_columns(columns).map_err(|problem| format!("`columns`: {problem}"))?;
+        }
         [("bucket", &settings.bucket), ("prefix", &settings.prefix), ("object", &settings.object)]
             .into_iter()
             .try_for_each(|(key, given)| given.as_ref().map_or(Ok(()), |given| given.check(key)))
@@ -123,9 +166,36 @@ async fn read(settings: &S3Settings, target: &Target) -> Outcome {
         hash(&bucket, &object.fill("object", target)?, target, &mut observed).await?;
     }
     if let Some(wanted) = settings.sample {
-        sample(&bucket, &listed, wanted, target, &mut observed).await?;
+        sample::sample(&bucket, &listed, wanted, target, &mut observed).await?;
+    }
+    if let Some(name) = &settings.manifest {
+        let list = wanted(settings, name, prefix.as_deref(), complete, target)?;
+        against::compare(&bucket, &list, &listed, settings.sample, target, &mut observed).await?;
     }
     Ok(observed)
+}
+
+/// What a manifest says of the part that was listed.
+fn wanted(
+    settings: &S3Settings,
+    name: &str,
+    prefix: Option<&str>,
+    complete: bool,
+    target: &Target,
+) -> Result<manifest::Manifest, Miss> {
+    if !complete {
+        let message =
+            format!("a manifest needs the whole listing, which ended at {} keys: raise `most`", settings.most);
+        return Err(miss(ProbeReason::Setup, &message));
+    }
+    let read = manifest::read(&target.folder, name, settings.columns.as_deref());
+    let mut list = read.map_err(|problem| miss(ProbeReason::Setup, &problem))?;
+    list.retain(|key, _| key.starts_with(prefix.unwrap_or_default()));
+    if list.is_empty() {
+        let below = prefix.map_or_else(String::new, |prefix| format!(" whose key begins with `{prefix}`"));
+        return Err(miss(ProbeReason::Query, &format!("`{name}` lists no object{below}: there is nothing to compare")));
+    }
+    Ok(list)
 }
 
 fn add(observed: &mut Observed, name: &str, value: Value) {
@@ -164,181 +234,10 @@ async fn hash(bucket: &str, key: &str, target: &Target, observed: &mut Observed)
         let message = format!("`{key}` is larger than {OBJECT_BYTES} bytes: name a smaller object, or use `sample`");
         return Err(miss(ProbeReason::Setup, &message));
     }
-    let hash = digest(&SHA256, &bytes);
-    add(observed, "sha256", hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into());
+    add(observed, "sha256", hex(&sha256(&bytes)).into());
     add(observed, "size", size.into());
     Ok(())
 }
 
-/// Reads objects from the whole of the listing, in its order.
-async fn sample(
-    bucket: &str,
-    listed: &[Object],
-    wanted: usize,
-    target: &Target,
-    observed: &mut Observed,
-) -> Result<(), Miss> {
-    let sampled = wanted.min(listed.len());
-    let mut problems = Vec::new();
-    for object in spread(listed, sampled) {
-        problems.extend(unreadable(bucket, object, target).await?);
-    }
-    add(observed, "sampled", sampled.into());
-    add(observed, "readable", (sampled - problems.len()).into());
-    let problem = match problems.into_iter().next() {
-        None if sampled > 0 => return Ok(()),
-        None => Miss { missing_data: true, ..miss(ProbeReason::Query, "there is no object to sample") },
-        Some(problem) => problem,
-    };
-    Err(Miss { observed: Some(observed.clone()), ..problem })
-}
-
-/// `count` elements at even distances, the first one included.
-fn spread(listed: &[Object], count: usize) -> impl Iterator<Item = &Object> {
-    (0..count).filter_map(move |index| listed.get(index * listed.len() / count))
-}
-
-/// Why an object cannot be read as far as the sample goes; none if it can be.
-///
-/// # Errors
-/// When nothing can be said about the object, because S3 does not answer.
-async fn unreadable(bucket: &str, object: &Object, target: &Target) -> Result<Option<Miss>, Miss> {
-    let (key, wanted) = (&object.key, object.size.min(SAMPLE_BYTES));
-    // One byte more than there should be: only an object that is read to its end is compared with its checksum.
-    let most = if object.size < SAMPLE_BYTES { object.size + 1 } else { SAMPLE_BYTES };
-    Ok(match target.buckets.read(bucket, key, most).await {
-        Ok(Some(bytes)) if u64::try_from(bytes.len()) == Ok(wanted) => None,
-        Ok(Some(bytes)) => {
-            let message = format!("of `{key}` {} bytes can be read, and the listing says {}", bytes.len(), object.size);
-            Some(miss(ProbeReason::Query, &message))
-        }
-        Ok(None) => Some(miss(ProbeReason::Query, &format!("`{key}` is listed, and cannot be read: it is not there"))),
-        Err(error) if error.passes() => return Err(refused(&error)),
-        Err(error) => {
-            let refusal = refused(&error);
-            let hint = if error.kind == ErrorKind::Denied { " (the object's KMS key counts too)" } else { "" };
-            Some(miss(refusal.reason, &format!("`{key}` cannot be read{hint}: {}", refusal.message)))
-        }
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use async_trait::async_trait;
-    use jiff::Timestamp;
-    use serde_json::{Value, json};
-
-    use super::{S3, spread};
-    use crate::cloud::data::{Buckets, Object, Objects};
-    use crate::cloud::error::{CloudError, ErrorKind};
-    use crate::definition::model::ProbeReason;
-    use crate::probe::target::Target;
-    use crate::probe::{Outcome, ProbeCalls as _};
-
-    /// A bucket `drill-1-documents` whose objects hold their keys; two on a page. What is `locked` cannot be read, what
-    /// is `short` has a byte less than the listing says.
-    struct Documents(Vec<String>);
-
-    fn refusal(kind: ErrorKind) -> CloudError {
-        CloudError::new("s3:GetObject", kind, "no", "no", None)
-    }
-
-    #[async_trait]
-    impl Buckets for Documents {
-        async fn list(&self, bucket: &str, prefix: Option<&str>, from: Option<&str>) -> Result<Objects, CloudError> {
-            match bucket {
-                "drill-1-documents" => {}
-                "secret" => return Err(refusal(ErrorKind::Denied)),
-                "far" => return Err(refusal(ErrorKind::Unreachable)),
-                _ => return Err(refusal(ErrorKind::NotFound)),
-            }
-            let keys: Vec<&String> = self.0.iter().filter(|key| key.starts_with(prefix.unwrap_or(""))).collect();
-            let start: usize = from.map_or(0, |token| token.parse().unwrap());
-            let end = (start + 2).min(keys.len());
-            let object = |key: &&String| {
-                let size = key.len() as u64;
-                Object { key: (*key).clone(), size, modified: Some(Timestamp::from_second(1_767_225_600).unwrap()) }
-            };
-            let next = (end < keys.len()).then(|| end.to_string());
-            Ok(Objects { objects: keys[start..end].iter().map(object).collect(), next })
-        }
-
-        async fn read(&self, _: &str, key: &str, most: u64) -> Result<Option<Vec<u8>>, CloudError> {
-            if !self.0.iter().any(|known| known == key) {
-                return Ok(None);
-            }
-            if key.contains("locked") {
-                return Err(refusal(ErrorKind::Denied));
-            }
-            let bytes = key.bytes().skip(usize::from(key.contains("short")));
-            Ok(Some(bytes.take(usize::try_from(most).unwrap()).collect()))
-        }
-    }
-
-    async fn attempt(settings: Value, keys: &[&str]) -> Outcome {
-        let Value::Object(settings) = settings else { unreachable!() };
-        S3.check(&settings).unwrap();
-        let documents = Documents(keys.iter().map(|key| (*key).to_owned()).collect());
-        let identifier = Some("drill-1-documents".to_owned());
-        let target = Target { buckets: Arc::new(documents), identifier, ..Target::for_tests() };
-        S3.attempt(&settings, &target, Duration::from_secs(30)).await
-    }
-
-    #[tokio::test]
-    async fn a_listing_is_bounded_and_says_whether_it_saw_all() {
-        let keys = ["a/1", "a/2", "b/1", "b/2", "c/1"];
-        for (settings, objects, complete) in [
-            (json!({}), 5, true),
-            (json!({ "most": 5 }), 5, true),
-            (json!({ "most": 4 }), 4, false),
-            (json!({ "most": 1 }), 1, false),
-            (json!({ "prefix": "b/" }), 2, true),
-            (json!({ "prefix": "z/" }), 0, true),
-        ] {
-            let seen = attempt(settings.clone(), &keys).await.unwrap().values;
-            assert_eq!((&seen["objects"], &seen["complete"]), (&json!(objects), &json!(complete)), "{settings}");
-            assert_eq!(seen["bytes"], json!(objects * 3), "{settings}");
-        }
-        assert_eq!(attempt(json!({}), &keys).await.unwrap().values["newest"], json!("2026-01-01T00:00:00Z"));
-    }
-
-    #[tokio::test]
-    async fn an_object_is_hashed_and_a_sample_is_read() {
-        let seen = attempt(json!({ "object": "abc", "sample": 10 }), &["abc", "d"]).await.unwrap().values;
-        assert_eq!(seen["sha256"], json!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
-        assert_eq!((&seen["size"], &seen["sampled"], &seen["readable"]), (&json!(3), &json!(2), &json!(2)));
-    }
-
-    #[tokio::test]
-    async fn every_miss_has_its_reason() {
-        let keys = ["a", "b-locked", "c-short"];
-        for (settings, reason, missing) in [
-            (json!({ "bucket": "nowhere" }), ProbeReason::Query, true),
-            (json!({ "bucket": "secret" }), ProbeReason::Authentication, false),
-            (json!({ "bucket": "far" }), ProbeReason::Connection, false),
-            (json!({ "object": "z" }), ProbeReason::Query, true),
-            (json!({ "prefix": "z", "sample": 1 }), ProbeReason::Query, true),
-            (json!({ "prefix": "b", "sample": 1 }), ProbeReason::Authentication, false),
-            (json!({ "prefix": "c", "sample": 1 }), ProbeReason::Query, false),
-            (json!({ "object": "${{ run.id }}" }), ProbeReason::Setup, false),
-        ] {
-            let missed = attempt(settings.clone(), &keys).await.unwrap_err();
-            assert_eq!((missed.reason, missed.missing_data), (reason, missing), "{settings}");
-        }
-        let missed = attempt(json!({ "sample": 3 }), &keys).await.unwrap_err();
-        assert_eq!(missed.observed.unwrap().values["readable"], json!(1));
-    }
-
-    #[test]
-    fn a_sample_is_spread_over_the_whole_listing() {
-        let listed: Vec<Object> =
-            (0..10).map(|number| Object { key: number.to_string(), size: 0, modified: None }).collect();
-        let keys = |count| spread(&listed, count).map(|object| object.key.as_str()).collect::<Vec<_>>();
-        assert_eq!(keys(3), ["0", "3", "6"]);
-        assert_eq!(keys(10).len(), 10);
-        assert!(keys(0).is_empty());
-    }
-}
+mod tests;

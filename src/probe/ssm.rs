@@ -17,23 +17,17 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cloud::error::CloudError;
-use crate::cloud::remote::{ScriptEnd, ScriptState};
+use crate::cloud::remote::ScriptEnd;
 use crate::cloud::resource::Settings;
 use crate::definition::model::ProbeReason;
-use crate::probe::input::{Given, miss, shown, typed, unasked, valueless};
-use crate::probe::output::{last_words, nothing, scalars, start};
+use crate::probe::input::{Given, miss, shown, typed, valueless};
+use crate::probe::output::{nothing, scalars, start};
+use crate::probe::script::{self, quoted, trouble};
 use crate::probe::target::Target;
 use crate::probe::{Miss, Outcome, ProbeCalls};
 use crate::words::kind::ProbeKind;
 use crate::words::reference::{Part, Template};
 use crate::yaml::shape::{Field, Shape};
-
-/// The pause before the first look at a script that was sent. Real time.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-
-/// The longest pause between two looks.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Interpreters that understand `NAME='value'`.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ksh", "zsh"];
@@ -62,12 +56,32 @@ impl ProbeCalls for Ssm {
         ProbeKind::Ssm
     }
 
+    fn about(&self) -> &'static str {
+        "Run a script on an instance, through SSM."
+    }
+
+    fn holds_when(&self) -> &'static str {
+        "the script ends with exit code 0"
+    }
+
+    fn page(&self) -> &'static str {
+        include_str!("pages/ssm.md")
+    }
+
     fn fields(&self) -> Vec<Field> {
         let script = Shape::OneOrMore(Box::new(Shape::Template));
         vec![
             Field::optional("instance", Shape::Template, "The instance's id; by default the restored one's."),
             Field::required("script", script, "A shell script, or its lines. A reference is one word, without quotes."),
         ]
+    }
+
+    fn judges(&self) -> bool {
+        true
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        &["ssm:GetCommandInvocation", "ssm:SendCommand"]
     }
 
     fn control_keys(&self) -> &'static [&'static str] {
@@ -95,38 +109,8 @@ async fn run(settings: &SsmSettings, target: &Target, timeout: Duration) -> Outc
             miss(ProbeReason::Setup, "nobody knows the id of a restored instance; say where to run with `instance`")
         })?,
     };
-    let script = settings.script.fill(target)?;
-    let remote = &target.remote;
-    let command = remote.send_script(&instance, &script, timeout).await.map_err(|error| unsent(&instance, &error))?;
-    let mut wait = FIRST_PAUSE;
-    loop {
-        pause(wait).await;
-        wait = (wait * 2).min(LONGEST_PAUSE);
-        match remote.script_state(&instance, &command).await {
-            Ok(ScriptState::Ended(end)) => return judged(&end),
-            Ok(ScriptState::UnderWay) => {}
-            // The script runs on whatever becomes of one look; the time-out is the bound.
-            Err(error) if error.passes() => {}
-            Err(error) => return Err(unasked(&error)),
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a script on an instance takes real time, bounded by the attempt's")]
-async fn pause(wait: Duration) {
-    tokio::time::sleep(wait).await;
-}
-
-/// SSM's word for an instance whose SSM Agent did not report in is the target's fault; the rest is not.
-fn unsent(instance: &str, error: &CloudError) -> Miss {
-    if error.code != "InvalidInstanceId" {
-        return unasked(error);
-    }
-    let message = format!(
-        "SSM cannot reach `{instance}`: {error}; check that the SSM Agent runs on it, that its instance profile holds \
-         AmazonSSMManagedInstanceCore, and that its subnet reaches the endpoints of SSM"
-    );
-    miss(ProbeReason::Connection, &message)
+    let text = settings.script.fill(target)?;
+    judged(&script::run(target.remote.as_ref(), &instance, &text, timeout).await?)
 }
 
 fn judged(end: &ScriptEnd) -> Outcome {
@@ -139,39 +123,9 @@ fn judged(end: &ScriptEnd) -> Outcome {
     }
     let code = end.exit_code.map_or_else(|| "none".to_owned(), |code| code.to_string());
     seen.facts.insert("exit_code".to_owned(), code);
-    if end.status == "Success" && end.exit_code.is_none_or(|code| code == 0) {
-        return Ok(seen);
-    }
-    let (reason, message) = unsuccessful(end);
-    let said = last_words(end.stderr.as_bytes(), &[]);
-    let said = if said.is_empty() { said } else { format!("; it said: {said}") };
-    Err(Miss { observed: Some(seen), ..miss(reason, &format!("{message}{said}")) })
-}
-
-/// SSM's status, in its short and its detailed form.
-fn unsuccessful(end: &ScriptEnd) -> (ProbeReason, String) {
-    let status = end.status.as_str();
-    match (status, end.exit_code) {
-        ("Success" | "Failed", Some(code)) => {
-            (ProbeReason::ExitCode, format!("the script ended with exit code {code}"))
-        }
-        ("ExecutionTimedOut", _) | ("TimedOut", Some(_)) => {
-            (ProbeReason::Timeout, format!("SSM ended the script, which took too long (`{status}`)"))
-        }
-        ("TimedOut" | "DeliveryTimedOut" | "Undeliverable", _) => {
-            (ProbeReason::Connection, format!("the script never reached the instance (`{status}`)"))
-        }
-        ("AccessDenied", _) => {
-            let mend = "allow `ssm:SendCommand` for the instance and for the document AWS-RunShellScript";
-            (ProbeReason::Setup, format!("SSM did not permit the script (`{status}`); {mend}"))
-        }
-        ("Cancelled" | "Canceled" | "Terminated", _) => {
-            (ProbeReason::Setup, format!("somebody or a limit of SSM ended the script (`{status}`); run it again"))
-        }
-        (_, code) => {
-            let code = code.map_or_else(String::new, |code| format!(", exit code {code}"));
-            (ProbeReason::ExitCode, format!("the script did not succeed (`{status}`{code})"))
-        }
+    match trouble(end) {
+        None => Ok(seen),
+        Some(trouble) => Err(Miss { observed: Some(seen), ..trouble }),
     }
 }
 
@@ -217,22 +171,6 @@ impl Script {
             _ => format!("{assignments}{script}"),
         })
     }
-}
-
-/// `text` as one single-quoted word. `{{` is taken apart: SSM replaces what stands between `{{` and `}}`.
-fn quoted(text: &str) -> String {
-    let mut word = String::from("'");
-    let mut last = '\'';
-    for c in text.chars() {
-        match c {
-            '\'' => word.push_str(r"'\''"),
-            '{' if last == '{' => word.push_str("''{"),
-            c => word.push(c),
-        }
-        last = c;
-    }
-    word.push('\'');
-    word
 }
 
 /// References need a shell: another language would read the assignments as something else.

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
 
-use crate::cloud::data::{Buckets, Tables};
+use crate::cloud::data::{Buckets, Instances, Metrics, Tables};
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Secrets;
-use crate::cloud::remote::Remote;
+use crate::cloud::remote::{Remote, Tunnels};
 use crate::cloud::resource::{Endpoint, Observation};
+use crate::words::id::Region;
+use crate::words::secret::Secret;
 
 /// The restored resource and the means to reach it.
 #[derive(Clone)]
@@ -32,12 +36,38 @@ pub struct Target {
     pub tables: Arc<dyn Tables>,
     /// Buckets in the destination.
     pub buckets: Arc<dyn Buckets>,
+    /// Metrics in the destination.
+    pub metrics: Arc<dyn Metrics>,
+    /// Instances in the destination.
+    pub instances: Arc<dyn Instances>,
+    /// How to reach the restored network from here; none is directly.
+    pub tunnel: Option<Way>,
+    /// The source resource, for what is compared with it: its tables and buckets, and its name as `identifier`. It has no
+    /// endpoint, because nothing was asked for it. Reads only.
+    pub source: Option<Arc<Target>>,
+    /// What this probe recorded in the drill's last passed run, by name; empty where there is none.
+    pub last_pass: BTreeMap<String, Value>,
+    /// The destination's region.
+    pub region: Region,
+    /// The time of the run's clock when the attempt began.
+    pub now: Timestamp,
+    /// The master password that this run set on the restored database.
+    pub master_password: Option<Secret>,
     /// The folder that `file:` secrets and CA bundles are relative to: the definition's own.
     pub folder: PathBuf,
     /// The CA bundle for databases, unless the probe names its own.
     pub ca_bundle: Option<PathBuf>,
     /// The sandbox's CA bundle, which wins over every other: its databases have their own CA.
     pub sandbox_ca: Option<PathBuf>,
+}
+
+/// A way through an instance.
+#[derive(Clone)]
+pub struct Way {
+    /// The instance.
+    pub instance: String,
+    /// Opens it.
+    pub tunnels: Arc<dyn Tunnels>,
 }
 
 /// Looks at the restored resource.
@@ -58,7 +88,10 @@ mod tests {
     use serde_json::Value;
 
     use super::Target;
-    use crate::cloud::data::{Buckets, Item, Items, KeyValue, Objects, Table, Tables};
+    use crate::cloud::data::{
+        Buckets, InstanceHealth, Instances, Item, Items, KeyValue, MetricAsked, MetricPoint, Metrics, Objects, Table,
+        Tables,
+    };
     use crate::cloud::error::{CloudError, ErrorKind};
     use crate::cloud::ground::Secrets;
     use crate::cloud::remote::{Invoked, Remote, ScriptState};
@@ -76,6 +109,14 @@ mod tests {
                 remote: Arc::new(Nothing),
                 tables: Arc::new(Nothing),
                 buckets: Arc::new(Nothing),
+                metrics: Arc::new(Nothing),
+                instances: Arc::new(Nothing),
+                tunnel: None,
+                source: None,
+                last_pass: BTreeMap::new(),
+                region: "eu-west-1".parse().unwrap(),
+                now: "2026-11-01T00:00:00Z".parse().unwrap(),
+                master_password: None,
                 folder: PathBuf::new(),
                 ca_bundle: None,
                 sandbox_ca: None,
@@ -94,6 +135,14 @@ mod tests {
         async fn secret(&self, _id: &str, _key: Option<&str>) -> Result<Secret, CloudError> {
             refused("secretsmanager:GetSecretValue")
         }
+
+        async fn parameter(&self, _: &str) -> Result<Secret, CloudError> {
+            refused("ssm:GetParameter")
+        }
+
+        async fn database_token(&self, _: &str, _: u16, _: &str) -> Result<Secret, CloudError> {
+            refused("rds-db:connect")
+        }
     }
 
     #[async_trait]
@@ -108,6 +157,24 @@ mod tests {
 
         async fn invoke(&self, _: &str, _: &Value) -> Result<Invoked, CloudError> {
             refused("lambda:Invoke")
+        }
+    }
+
+    #[async_trait]
+    impl Metrics for Nothing {
+        async fn metric(&self, _: &MetricAsked) -> Result<Vec<MetricPoint>, CloudError> {
+            refused("cloudwatch:GetMetricStatistics")
+        }
+    }
+
+    #[async_trait]
+    impl Instances for Nothing {
+        async fn health(&self, _: &str) -> Result<Option<InstanceHealth>, CloudError> {
+            refused("ec2:DescribeInstanceStatus")
+        }
+
+        async fn console(&self, _: &str) -> Result<Option<String>, CloudError> {
+            refused("ec2:GetConsoleOutput")
         }
     }
 

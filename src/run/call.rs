@@ -39,6 +39,8 @@ pub enum Call {
     Observe(Name),
     /// Add what is missing before the restored resource is usable.
     Finish(Name),
+    /// Set a new master password on the restored database.
+    SetPassword(Name),
     /// One attempt of a probe.
     Probe(Name),
     /// One attempt of its negative control.
@@ -68,6 +70,7 @@ impl Call {
                 | Self::Start(_)
                 | Self::Stamp(_)
                 | Self::Finish(_)
+                | Self::SetPassword(_)
                 | Self::Act(_)
                 | Self::Undo(_)
                 | Self::Unprotect(_)
@@ -103,6 +106,7 @@ pub fn begin(
         Call::Stamp(name) => step::ready::stamp(name, state, services),
         Call::Finish(name) => step::finish::ask(step, name, state, services),
         Call::Observe(name) => step::ready::observe(step, name, state, services),
+        Call::SetPassword(name) => step::probe::set_password(step, name, state, services),
         Call::Probe(name) => step::probe::attempt(step, name, state, services, false),
         Call::Control(name) => step::probe::attempt(step, name, state, services, true),
         Call::Act(name) => step::action::act(step, name, state, services),

@@ -103,7 +103,8 @@ impl Situation<'_> {
                     return Next::record(cancelled(step, by));
                 }
                 let deadline = *since + step.timeout;
-                let answered = matches!(&step.work, Work::Gate(name) if self.state.gates.contains_key(name));
+                let answered =
+                    matches!(&step.work, Work::Gate(name) | Work::Probe(name) if self.state.gates.contains_key(name));
                 if self.now >= deadline && is_forward(&step.work) && !answered {
                     return Next::record(step::too_late(step, self.state));
                 }
@@ -126,7 +127,7 @@ impl Situation<'_> {
             Work::Restore(name) => step::restore::next(self, step, name, since),
             Work::Ready(name) => step::ready::next(self, step, name, since),
             Work::Finish(name) => step::finish::next(self, step, name, since),
-            Work::Probe(name) => step::probe::next(self, step, name),
+            Work::Probe(name) => step::probe::next(self, step, name, since),
             Work::Action(name) => step::action::next(self, step, name),
             Work::Gate(name) => step::gate::next(self, step, name, since),
             Work::Undo(name) => step::action::next_undo(self, step, name, since),
@@ -146,7 +147,8 @@ impl Situation<'_> {
         for need in &step.needs {
             match self.state.steps.get(&need.step).and_then(StepState::end) {
                 None => waits = true,
-                Some(StepEnd::Passed) => {}
+                // What is not needed stands in nobody's way.
+                Some(StepEnd::Passed | StepEnd::Unneeded { .. }) => {}
                 Some(end) if need.until == Until::Passed => {
                     return Next::record(skipped(step, format!("`{}` {}", need.step, how(end))));
                 }
@@ -160,6 +162,11 @@ impl Situation<'_> {
             && let Some(because) = step::probe::unmeasurable(self, name)
         {
             return Next::record(Event::StepEnded { step: step.id.clone(), end: StepEnd::NotMeasured { because } });
+        }
+        if let Work::Probe(name) = &step.work
+            && let Some(end) = step::probe::left_out(self, name)
+        {
+            return Next::record(Event::StepEnded { step: step.id.clone(), end });
         }
         Next::record(Event::StepStarted { step: step.id.clone() })
     }
@@ -183,6 +190,7 @@ fn how(end: &StepEnd) -> &'static str {
         StepEnd::Passed => "passed",
         StepEnd::Failed(_) => "failed",
         StepEnd::Skipped { .. } => "was skipped",
+        StepEnd::Unneeded { .. } => "was not needed",
         StepEnd::NotMeasured { .. } => "was not measured",
     }
 }

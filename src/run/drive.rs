@@ -309,7 +309,8 @@ impl Driver<'_> {
 
     /// Only the first answer at a gate that is open counts.
     fn answered(&mut self, gate: Name, answer: GateAnswer) -> Result<(), Illegal> {
-        let open = matches!(self.state.step(&Work::Gate(gate.clone())), StepState::Running { .. });
+        let step = self.state.asks(&gate);
+        let open = step.is_some_and(|step| matches!(self.state.step(&step), StepState::Running { .. }));
         if open && !self.state.gates.contains_key(&gate) {
             self.happened(self.now(), Event::GateAnswered { gate, answer })?;
         }
@@ -317,7 +318,7 @@ impl Driver<'_> {
     }
 
     fn look_for_answers(&mut self) -> Result<(), Illegal> {
-        if self.state.started.plan.definition.gates.is_empty() || self.broken.is_some() {
+        if self.state.questions().is_empty() || self.broken.is_some() {
             return Ok(());
         }
         for (gate, answer) in self.journal.answers().unwrap_or_default() {

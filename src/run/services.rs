@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::cloud::Cloud;
 use crate::cloud::resource::{ResourceCalls, Types};
 use crate::run::other::OtherCalls;
+use crate::words::id::Region;
 use crate::words::kind::ResourceKind;
+use crate::words::secret::Secret;
 use crate::words::time::Clock;
 
 /// The outside of a run.
@@ -16,6 +18,8 @@ pub struct Services {
     pub cloud: Cloud,
     /// The run's clock.
     pub clock: Arc<dyn Clock>,
+    /// The destination's region.
+    pub region: Region,
     /// The resource types.
     pub types: Types,
     /// The folder of the definition: `file:` references and CA bundles are relative to it.
@@ -26,6 +30,8 @@ pub struct Services {
     pub sandbox_ca: Option<PathBuf>,
     /// Looks up `${{ env.X }}`.
     pub environment: fn(&str) -> Option<String>,
+    /// What passwords that a run sets are derived from; known to this machine alone.
+    pub key: Secret,
     /// Where the run's report is written.
     pub evidence: PathBuf,
 }

@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use aws_lc_rs::hmac;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cloud::error::CloudError;
 use crate::cloud::resource::{Observation, ResourceCalls, Settings, Subject};
-use crate::definition::model::Expectation;
+use crate::definition::model::{Expectation, Probe, ProbeReason, Via};
 use crate::journal::event::Tried;
 use crate::journal::ledger::Entry;
 use crate::journal::state::State;
-use crate::probe::expect::judge;
-use crate::probe::target::{Look, Target};
-use crate::probe::{Observed, Outcome as Attempt};
+use crate::probe::expect::{Measure, judge};
+use crate::probe::input::miss;
+use crate::probe::target::{Look, Target, Way};
+use crate::probe::{Miss, Observed, Outcome as Attempt};
 use crate::run::services::Services;
-use crate::words::id::Name;
-use crate::words::reference::{Reference, RestoreOutput, references_in};
+use crate::words::id::{Name, RunId};
+use crate::words::reference::{Reference, RestoreOutput, Template, references_in};
+use crate::words::secret::Secret;
 
 /// A look at the restored thing, for the probes that describe it.
 struct Fresh {
@@ -33,15 +37,89 @@ impl Look for Fresh {
 }
 
 /// An attempt, held against what is expected.
-pub(crate) fn judged(outcome: Attempt, expect: &BTreeMap<String, Expectation>) -> Tried {
+pub(crate) fn judged(
+    outcome: Attempt,
+    expect: &BTreeMap<String, Expectation>,
+    now: Timestamp,
+    last_pass: &BTreeMap<String, Value>,
+) -> Tried {
     let judged = outcome.and_then(|observed: Observed| {
-        let explained = judge(&observed, expect)?;
+        let explained = judge(&observed, expect, &Measure { now, last_pass })?;
         Ok((observed, explained))
     });
     match judged {
         Ok((observed, explained)) => Tried::Held { observed, explained },
         Err(miss) => Tried::Missed { miss },
     }
+}
+
+/// What a probe recorded in the drill's last passed run.
+pub(crate) fn last_pass(state: &State, probe: &Name) -> BTreeMap<String, Value> {
+    let last = state.started.last_pass.as_ref();
+    last.and_then(|last| last.recorded.get(probe)).cloned().unwrap_or_default()
+}
+
+/// The target of a probe: of its restore, with the way there, the source, and what it recorded before.
+///
+/// # Errors
+/// A `setup` miss where the way cannot be named.
+pub(crate) fn probe_target(
+    state: &State,
+    services: &Services,
+    name: &Name,
+    probe: &Probe,
+    settings: &Settings,
+) -> Result<Target, Miss> {
+    let tunnel = match &probe.via {
+        Some(Via::SsmTunnel(instance)) => {
+            let tunnels = Arc::clone(&services.cloud.tunnels);
+            Some(Way { instance: filled(instance, state, services)?, tunnels })
+        }
+        _ => None,
+    };
+    let on = target(state, services, Some(&probe.on), settings);
+    let set = state.ledger.get(&probe.on).and_then(|entry| entry.password_set_at);
+    Ok(Target {
+        tunnel,
+        source: Some(Arc::new(source(state, services, &probe.on, on.values.clone()))),
+        last_pass: last_pass(state, name),
+        master_password: set.map(|_| master_password(services, &state.run, &probe.on)),
+        ..on
+    })
+}
+
+/// The source resource of a restore. Nobody asked where it answers: a probe that compares says so.
+fn source(state: &State, services: &Services, on: &Name, values: BTreeMap<String, String>) -> Target {
+    let restore = state.started.plan.definition.restore.get(on);
+    Target {
+        identifier: restore.map(|restore| restore.resource.name().to_owned()),
+        values,
+        tables: Arc::clone(&services.cloud.source_tables),
+        buckets: Arc::clone(&services.cloud.source_buckets),
+        region: state.started.plan.definition.source.region.clone(),
+        ..bare(services)
+    }
+}
+
+/// The master password that a run sets on what it restored: always the same for the run and the restore, so that a
+/// resumed run knows it, and known to nobody who does not hold this machine's key.
+pub(crate) fn master_password(services: &Services, run: &RunId, restore: &Name) -> Secret {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, services.key.expose().as_bytes());
+    let mark = hmac::sign(&key, format!("master password of {restore} in run {run}").as_bytes());
+    // 30 characters is the least of the services' longest; a letter first, and both cases and digits.
+    let hex: String = mark.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Secret::new(format!("Dr1{}", hex.chars().take(27).collect::<String>()))
+}
+
+/// A text with its references replaced.
+///
+/// # Errors
+/// A `setup` miss where one has no value.
+pub(crate) fn filled(text: &str, state: &State, services: &Services) -> Result<String, Miss> {
+    let setup = |problem: String| miss(ProbeReason::Setup, &problem);
+    let template = Template::parse(text).map_err(|bad| setup(bad.message))?;
+    let filled = template.fill(|reference| look_up(reference, state, services));
+    filled.map_err(|reference| setup(format!("`via` needs `${{{{ {reference} }}}}`, which has no value")))
 }
 
 /// The target of something that is aimed at the restore `on`, or at nothing in particular.
@@ -75,6 +153,14 @@ pub(crate) fn bare(services: &Services) -> Target {
         remote: Arc::clone(&services.cloud.remote),
         tables: Arc::clone(&services.cloud.tables),
         buckets: Arc::clone(&services.cloud.buckets),
+        metrics: Arc::clone(&services.cloud.metrics),
+        instances: Arc::clone(&services.cloud.instances),
+        tunnel: None,
+        source: None,
+        last_pass: BTreeMap::new(),
+        region: services.region.clone(),
+        now: services.clock.now(),
+        master_password: None,
         folder: services.folder.clone(),
         ca_bundle: services.ca_bundle.clone(),
         sandbox_ca: services.sandbox_ca.clone(),
@@ -83,6 +169,14 @@ pub(crate) fn bare(services: &Services) -> Target {
 
 /// The value that a reference stands for, from the journal's state or the environment.
 fn look_up(reference: &Reference, state: &State, services: &Services) -> Option<String> {
+    match reference {
+        Reference::Environment(variable) => (services.environment)(variable),
+        _ => known(reference, state),
+    }
+}
+
+/// The value that a reference stands for, from the journal's state alone.
+pub(crate) fn known(reference: &Reference, state: &State) -> Option<String> {
     let entry = reference.restore().and_then(|name| state.ledger.get(name));
     let endpoint = || entry.and_then(|entry| entry.endpoint.as_ref());
     let point =
@@ -101,9 +195,8 @@ fn look_up(reference: &Reference, state: &State, services: &Services) -> Option<
         },
         Reference::Probe { name, value } => observed(state, name, value),
         Reference::RunId => Some(state.run.to_string()),
-        Reference::Environment(variable) => (services.environment)(variable),
-        // Replaced before the definition was compiled.
-        Reference::Variable(_) | Reference::On(_) => None,
+        // Variables were replaced before the definition was compiled.
+        Reference::Environment(_) | Reference::Variable(_) | Reference::On(_) => None,
     }
 }
 

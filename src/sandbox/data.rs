@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::clock::{earlier, later};
+use crate::sandbox::engine::Engine;
 use crate::sandbox::file::WriteRule;
 use crate::sandbox::make::user_password;
 use crate::sandbox::seed::Seed;
@@ -16,17 +17,33 @@ const MOST_WRITES: usize = 20_000;
 const USUAL_HISTORY: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 /// The database as it was at `moment`, in a world that began at `started`.
-pub(crate) fn at_moment(source: &ResourceSpec, seed: Seed, moment: Timestamp, started: Timestamp) -> Data {
-    let mut writes: Vec<Write> = source.writes.iter().flat_map(|rule| expand(rule, moment, started)).collect();
+///
+/// `tokens`: whether what was restored lets users in with tokens of IAM.
+pub(crate) fn at_moment(
+    source: &ResourceSpec,
+    seed: Seed,
+    (moment, started): (Timestamp, Timestamp),
+    tokens: bool,
+) -> Data {
+    let until = (moment, started);
+    let mut writes: Vec<Write> = source.writes.iter().flat_map(|rule| expand(rule, source.engine(), until)).collect();
     writes.sort_by_key(|write| write.at);
     let users = source.users.iter().map(|(user, credential)| (user.clone(), user_password(seed, credential))).collect();
-    Data { database: source.database.clone(), users, writes }
+    Data {
+        engine: source.engine().server(),
+        database: source.database.clone(),
+        users,
+        master: Some(source.master().to_owned()),
+        token_users: if tokens { source.token_users.iter().cloned().collect() } else { Vec::new() },
+        writes,
+    }
 }
 
-fn expand(rule: &WriteRule, moment: Timestamp, started: Timestamp) -> Vec<Write> {
+fn expand(rule: &WriteRule, engine: Engine, (moment, started): (Timestamp, Timestamp)) -> Vec<Write> {
+    let write = |at: Timestamp| Write { at, sql: rule.sql.replace("$at", &engine.moment(at)) };
     if let Some(at) = rule.at {
         let at = at.resolve(started);
-        return if at <= moment { vec![write(rule, at)] } else { Vec::new() };
+        return if at <= moment { vec![write(at)] } else { Vec::new() };
     }
     let Some(every) = rule.every else { return Vec::new() };
     let from = rule.from.map_or_else(|| earlier(started, USUAL_HISTORY), |from| from.resolve(started));
@@ -35,14 +52,10 @@ fn expand(rule: &WriteRule, moment: Timestamp, started: Timestamp) -> Vec<Write>
     let mut at = from;
     // The bound holds because `every` is at least a minute (`WorldFile::read` refuses less).
     while at <= until && writes.len() < MOST_WRITES {
-        writes.push(write(rule, at));
+        writes.push(write(at));
         at = later(at, every.0.max(SignedDuration::from_secs(60)));
     }
     writes
-}
-
-fn write(rule: &WriteRule, at: Timestamp) -> Write {
-    Write { at, sql: rule.sql.replace("$at", &format!("TIMESTAMPTZ '{at}'")) }
 }
 
 #[cfg(test)]
@@ -50,6 +63,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::expand;
+    use crate::sandbox::engine::Engine;
     use crate::sandbox::file::{Moment, Span, WriteRule};
 
     #[test]
@@ -63,7 +77,7 @@ mod tests {
             sql: "INSERT INTO t VALUES ($at)".to_owned(),
         };
         let point = started - SignedDuration::from_hours(4);
-        let writes = expand(&hourly, point, started);
+        let writes = expand(&hourly, Engine::Postgres, (point, started));
         assert_eq!(writes.len(), 7);
         assert_eq!(writes[6].sql, "INSERT INTO t VALUES (TIMESTAMPTZ '2026-11-21T08:00:00Z')");
         assert!(writes.iter().all(|write| write.at <= point));

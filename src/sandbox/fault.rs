@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::sandbox::channel;
 use crate::sandbox::clock::later;
 use crate::sandbox::file::Span;
 use crate::sandbox::protocol::failure::Failure;
@@ -312,7 +313,7 @@ fn sense_of_operation(operation: &str) -> Result<(), String> {
         return Err("a fault's `operation` is written like `rds:DeleteDBInstance` or `rds:*`".to_owned());
     };
     let known = prefixes();
-    if known.contains(&prefix) {
+    if known.contains(&prefix) || prefix == channel::PREFIX {
         return Ok(());
     }
     let prefix = tame(prefix);
@@ -379,8 +380,9 @@ mod tests {
     #[test]
     fn a_fault_of_no_service_is_a_mistake() {
         assert!(Fault::new(What::Throttle).on("rds:*").sense().is_ok());
+        assert!(Fault::new(What::ResetAfter).on("ssmmessages:OpenDataChannel").sense().is_ok());
         let error = Fault::new(What::Throttle).on("rsd:DeleteDBInstance").sense().unwrap_err();
-        assert!(error.contains("`rsd`") && error.contains("backup, dynamodb, ec2"), "{error}");
+        assert!(error.contains("`rsd`") && error.contains("backup, cloudwatch, dynamodb, ec2"), "{error}");
         assert!(Fault::new(What::Throttle).on("DeleteDBInstance").sense().is_err());
     }
 

@@ -62,12 +62,40 @@ pub struct WorldFile {
     /// By the name of the restore in the definition.
     #[serde(default)]
     pub resources: BTreeMap<String, ResourceFile>,
+    /// Functions of the destination, by name.
+    #[serde(default)]
+    pub functions: BTreeMap<String, FunctionFile>,
+    /// Instances of the destination that no restore makes, by id.
+    #[serde(default)]
+    pub instances: BTreeMap<String, InstanceFile>,
     /// Limits.
     #[serde(default)]
     pub quotas: Option<QuotasFile>,
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
+}
+
+/// A function of the destination.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionFile {
+    /// It asks in drill's place: it answers what custom probes are asked. Others answer what they are given.
+    #[serde(default)]
+    pub probes: bool,
+}
+
+/// An instance of the destination that was there first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceFile {
+    /// SSM manages it, which is the default: its SSM Agent reports in.
+    #[serde(default = "yes")]
+    pub ssm: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How restores of a resource go.
@@ -92,7 +120,7 @@ pub struct DataFile {
 }
 
 /// SQL that ran at one moment (`at`), or again and again (`every`, `from`, `until`). `$at` in it is the moment, as a
-/// quoted `timestamptz` literal.
+/// literal of the engine's dialect.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WriteRule {
@@ -195,6 +223,12 @@ impl WorldFile {
             for write in resource.data.iter().flat_map(|data| &data.writes) {
                 write.sense().map_err(|problem| format!("a write of `{name}` {problem}"))?;
             }
+        }
+        if let Some(id) = self.instances.keys().find(|id| !id.starts_with("i-")) {
+            return Err(format!(
+                "`{}` under `instances` is not the id of an instance, such as `i-0a1b2c3d4e5f60718`",
+                tame(id)
+            ));
         }
         self.faults.iter().try_for_each(Fault::sense)
     }

@@ -12,7 +12,7 @@ use crate::sandbox::fault::{Fault, Faults, What};
 use crate::sandbox::network;
 use crate::sandbox::rates::Buckets;
 use crate::sandbox::seed::{Seed, Stream};
-use crate::sandbox::spec::{Credential, Place, ResourceSpec, SecretHome, WorldSpec};
+use crate::sandbox::spec::{Credential, OtherSecret, Place, ResourceSpec, SecretHome, WorldSpec};
 use crate::sandbox::thing::database::Databases;
 use crate::sandbox::thing::{self, Copied};
 use crate::sandbox::world::{CopyJob, Key, Point, StoredSecret, Vault, World};
@@ -40,8 +40,13 @@ pub(crate) fn make(spec: WorldSpec, seed: u64, started: Timestamp, databases: Da
         databases,
         made_things: 0,
     };
+    let destinations: BTreeSet<Place> = spec.resources.iter().map(|resource| resource.destination.clone()).collect();
     for resource in spec.resources {
         add_resource(&mut world, &Arc::new(resource));
+    }
+    for place in &destinations {
+        spec.functions.iter().for_each(|(name, declared)| thing::lambda::declare(&mut world, place, name, *declared));
+        spec.instances.iter().for_each(|(id, declared)| thing::ec2::declare(&mut world, place, id, *declared));
     }
     for fault in spec.faults {
         add_fault(&mut world, fault);
@@ -143,7 +148,10 @@ fn add_secrets(world: &mut World, spec: &ResourceSpec) {
             values.push((home.clone(), Some(user.clone()), password(seed, home)));
         }
     }
-    for other in &spec.other_secrets {
+    // What holds somebody's password goes before what holds nobody's: the first value of a secret stays.
+    let holds_one = |other: &&OtherSecret| other.same_as.is_some();
+    let (some, none): (Vec<_>, Vec<_>) = spec.other_secrets.iter().partition(holds_one);
+    for other in some.into_iter().chain(none) {
         let known = other.same_as.as_ref().and_then(|user| spec.users.get(user));
         let value = known.map_or_else(|| password(seed, &other.home), |credential| user_password(seed, credential));
         values.push((other.home.clone(), other.same_as.clone(), value));

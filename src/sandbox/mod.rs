@@ -11,17 +11,21 @@
 //!
 //! Nothing but `cli` and tests may import this module: the product talks to it over the wire alone.
 
+mod channel;
 mod clock;
 mod control;
 mod data;
+pub mod engine;
 pub mod fault;
 pub mod file;
+mod function;
 pub mod hold;
 pub mod inventory;
 mod line;
 mod make;
 mod network;
 mod physics;
+mod private;
 mod protocol;
 mod rates;
 pub mod remote;
@@ -42,4 +46,4 @@ pub use crate::sandbox::hold::{Held, Hold, When};
 pub use crate::sandbox::inventory::Inventory;
 pub use crate::sandbox::remote::Remote;
 pub use crate::sandbox::spec::{WorldSpec, access_key};
-pub use crate::sandbox::start::{Options, Sandbox, SandboxError};
+pub use crate::sandbox::start::{Options, Sandbox, SandboxError, SqlMissing};

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::sandbox::clock::later;
 use crate::sandbox::restore::{self, Fate, RestoreJob};
 use crate::sandbox::spec::Place;
+use crate::sandbox::thing::ec2::run_commands;
 use crate::sandbox::thing::{JobView, Making, Progress};
 use crate::sandbox::world::{Point, Site, World};
 
@@ -26,9 +27,11 @@ impl World {
     pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         let now = self.now;
+        let mute_port = self.databases.mute_port;
         for site in self.sites.values_mut() {
             advance_jobs(site, now);
             site.shelves.each_mut().for_each(|shelf| shelf.advance(now));
+            run_commands(&mut site.shelves, mute_port, now);
         }
     }
 

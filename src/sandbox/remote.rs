@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::sandbox::clock::{later, machine_now, real_distance, rest, sane_speed, scaled, ticks};
-use crate::sandbox::start::SandboxError;
+use crate::sandbox::start::{SandboxError, SqlMissing};
 use crate::words::text::tame;
 use crate::words::time::Clock;
 
@@ -40,7 +40,7 @@ struct State {
     seed: u64,
     made: bool,
     ca_bundle: Option<PathBuf>,
-    sql_missing: Option<String>,
+    sql_missing: SqlMissing,
     frozen_at_real_ms: i64,
 }
 
@@ -74,9 +74,9 @@ impl Remote {
         self.state.ca_bundle.clone()
     }
 
-    /// What to install for SQL probes, when it is missing there.
+    /// What to install for SQL probes, where it is missing there.
     #[must_use]
-    pub fn sql_missing(&self) -> Option<String> {
+    pub fn sql_missing(&self) -> SqlMissing {
         self.state.sql_missing.clone()
     }
 

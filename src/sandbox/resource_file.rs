@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::sandbox::engine::Engine;
 use crate::sandbox::file::{DataFile, NewestCopy, RestoreFile, Size};
+use crate::sandbox::private;
 use crate::sandbox::thing::{Physics, every, physics};
 use crate::words::kind::ResourceKind;
 use crate::words::text::tame;
@@ -20,6 +22,8 @@ use crate::words::text::tame;
 pub struct ResourceFile {
     /// Allocated storage, such as `120GiB`.
     pub size: Option<Size>,
+    /// What a database of RDS or Aurora runs; without it, what the probes ask.
+    pub engine: Option<Engine>,
     /// The engine's version, such as `16.6`.
     pub engine_version: Option<String>,
     /// The source's instance class.
@@ -36,6 +40,8 @@ pub struct ResourceFile {
     pub users: BTreeMap<String, String>,
     /// The newest copy in the destination vault.
     pub newest_copy: Option<NewestCopy>,
+    /// Whether its restores are in a private network, which nobody outside of it reaches.
+    pub private: Option<bool>,
     /// The blocks that kinds own, by key. A resource may have that of its own kind alone.
     pub blocks: BTreeMap<&'static str, Map<String, Value>>,
 }
@@ -51,6 +57,7 @@ pub struct KnownResource {
 
 const KEYS: &[&str] = &[
     "size",
+    "engine",
     "engine_version",
     "instance_class",
     "tags",
@@ -59,6 +66,7 @@ const KEYS: &[&str] = &[
     "data",
     "users",
     "newest_copy",
+    "private",
 ];
 
 impl ResourceFile {
@@ -76,8 +84,15 @@ impl ResourceFile {
         Ok(())
     }
 
-    /// Whether every block is one of this kind's.
+    /// Whether every block, and the engine, is one of this kind's, and whether it can be private if it says so.
     pub(crate) fn fits(&self, kind: ResourceKind) -> Result<(), String> {
+        if self.private == Some(true) && !private::KINDS.contains(&kind) {
+            let known = private::KINDS.map(ResourceKind::word).join("`, `");
+            return Err(format!("`private` is not simulated for `{kind}`, but for `{known}`"));
+        }
+        if let Some(engine) = self.engine.filter(|engine| !engine.fits(kind)) {
+            return Err(format!("a resource of type `{kind}` does not run the engine `{}`", engine.word()));
+        }
         let own = physics(kind).block();
         let Some(foreign) = self.blocks.keys().find(|key| own != Some(**key)) else { return Ok(()) };
         let own = own.map_or_else(|| "it has no block of its own".to_owned(), |own| format!("its block is `{own}`"));
@@ -123,6 +138,7 @@ impl<'de> Visitor<'de> for Reader {
             seen.push(key);
             match key {
                 "size" => file.size = map.next_value()?,
+                "engine" => file.engine = map.next_value()?,
                 "engine_version" => file.engine_version = map.next_value()?,
                 "instance_class" => file.instance_class = map.next_value()?,
                 "tags" => file.tags = map.next_value()?,
@@ -131,6 +147,7 @@ impl<'de> Visitor<'de> for Reader {
                 "data" => file.data = map.next_value()?,
                 "users" => file.users = map.next_value()?,
                 "newest_copy" => file.newest_copy = map.next_value()?,
+                "private" => file.private = map.next_value()?,
                 block => drop(file.blocks.insert(block, map.next_value()?)),
             }
         }
@@ -143,6 +160,7 @@ mod tests {
     use serde_json::Map;
 
     use super::{KEYS, ResourceFile};
+    use crate::sandbox::engine::Engine;
     use crate::sandbox::thing::{Physics, every};
     use crate::words::kind::ResourceKind;
 
@@ -160,6 +178,13 @@ mod tests {
     fn a_block_of_another_kind_is_refused() {
         let mut file = ResourceFile::default();
         assert!(file.fits(ResourceKind::Rds).is_ok());
+        file.engine = Some(Engine::MariaDb);
+        assert!(file.fits(ResourceKind::Rds).is_ok());
+        assert!(file.fits(ResourceKind::Aurora).unwrap_err().contains("`mariadb`"));
+        file.engine = None;
+        file.private = Some(true);
+        assert!(file.fits(ResourceKind::Rds).is_ok());
+        assert!(file.fits(ResourceKind::S3).unwrap_err().contains("`private`"));
         file.blocks.insert("sizzle", Map::new());
         assert!(file.fits(ResourceKind::Rds).unwrap_err().contains("`sizzle` belongs to another kind"));
     }

@@ -13,6 +13,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
+use crate::sandbox::channel;
 use crate::sandbox::clock::{WorldClock, later, rest};
 use crate::sandbox::control;
 use crate::sandbox::fault::Mischief;
@@ -21,8 +22,9 @@ use crate::sandbox::inventory::CallRecord;
 use crate::sandbox::line::Scissors;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::scope::{self, Caller};
-use crate::sandbox::protocol::{self, Answer, Ask, Target, Wire};
+use crate::sandbox::protocol::{self, Answer, Ask, Protocol, Target, Wire};
 use crate::sandbox::service::{self, ServiceCalls};
+use crate::sandbox::start::SqlMissing;
 use crate::sandbox::world::World;
 use crate::words::text::tame;
 use crate::words::time::Clock;
@@ -41,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) made: bool,
     pub(crate) seed: u64,
     pub(crate) ca_bundle: Option<PathBuf>,
-    pub(crate) sql_missing: Option<String>,
+    pub(crate) sql_missing: SqlMissing,
     pub(crate) requests: AtomicU32,
 }
 
@@ -65,6 +67,9 @@ async fn handle(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    if channel::is_wanted(&parts) {
+        return channel::answer(&mut shared.world(), scissors, parts);
+    }
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request's body cannot be read or is larger than 1 MiB");
     };
@@ -96,11 +101,12 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
         Err(failure) => return unsigned(&failure, &request_id),
     };
     let route = |target: &Target| service.route(target);
-    let ask = match protocol::read(service.protocol(), wire, service.prefix(), &route) {
+    let spoken = service.spoken(wire);
+    let ask = match protocol::read(spoken, wire, service.prefix(), &route) {
         Ok(ask) => ask,
         Err(failure) => {
             tracing::info!(code = %failure.code, path = %tame(&wire.path), "the simulated AWS refused a request");
-            return protocol::write(service.protocol(), "Unknown", &Err(failure), &request_id);
+            return protocol::write(spoken, "Unknown", &Err(failure), &request_id);
         }
     };
     let operation = format!("{}:{}", service.prefix(), ask.operation);
@@ -109,7 +115,7 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
     match &mischief {
         Some(Mischief::Refuse(failure)) => {
             record(shared, &caller, &operation, &Outcome::refused(failure));
-            return protocol::write(service.protocol(), &ask.operation, &Err(failure.clone()), &request_id);
+            return protocol::write(spoken, &ask.operation, &Err(failure.clone()), &request_id);
         }
         Some(Mischief::CutBefore) => {
             scissors.cut();
@@ -118,7 +124,7 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
         Some(Mischief::Late(by)) => shared.clock.sleep_until(later(shared.clock.now(), *by)).await,
         Some(Mischief::CutAfter | Mischief::Silence) | None => {}
     }
-    let task = tokio::spawn(perform(Arc::clone(shared), service, (caller, ask), request_id));
+    let task = tokio::spawn(perform(Arc::clone(shared), service, (caller, ask), spoken, request_id));
     let Ok(response) = task.await else {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "the simulated AWS failed; its log says why");
     };
@@ -152,16 +158,18 @@ async fn perform(
     shared: Arc<Shared>,
     service: &'static dyn ServiceCalls,
     (caller, ask): (Caller, Ask),
+    spoken: Protocol,
     request_id: String,
 ) -> Response<Body> {
     let operation = format!("{}:{}", service.prefix(), ask.operation);
-    let result = {
-        let mut world = shared.world();
-        service::call(service, &mut world, &caller, &ask)
+    let deed = service.deed(&mut shared.world(), &caller, &ask);
+    let result = match deed {
+        Some(deed) => deed.await,
+        None => service::call(service, &mut shared.world(), &caller, &ask),
     };
     record(&shared, &caller, &operation, &Outcome::of(service, &ask, &result));
     shared.holds.pass(&operation, When::After).await;
-    protocol::write(service.protocol(), &ask.operation, &result, &request_id)
+    protocol::write(spoken, &ask.operation, &result, &request_id)
 }
 
 struct Outcome {

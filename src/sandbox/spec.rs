@@ -3,21 +3,23 @@
 //! A spec comes from a definition alone ([`WorldSpec::from_definition`]), may be refined by a world file
 //! ([`WorldSpec::overlay`]) and may be joined with others ([`WorldSpec::merge`]). `make` turns it into a world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::definition::model::{Definition, Probe, Restore, Select, Selection};
+use crate::sandbox::engine::Engine;
 use crate::sandbox::fault::Fault;
-use crate::sandbox::file::{WorldFile, WriteRule};
+use crate::sandbox::file::{FunctionFile, InstanceFile, WorldFile, WriteRule};
 use crate::sandbox::resource_file::{KnownResource, ResourceFile};
+use crate::sandbox::sql;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, VaultName};
-use crate::words::kind::{ProbeKind, ResourceKind};
+use crate::words::kind::ResourceKind;
 
-/// What a database claims to be where no server binaries are found.
-pub(crate) const DEFAULT_ENGINE_VERSION: &str = "16.6";
+/// What stands before the name of a parameter of SSM among the secrets. No secret's name has a colon.
+pub(crate) const PARAMETER: &str = "ssm:";
 
 /// The password of a database user whose probe reads it from `env:` or `file:`, where the sandbox cannot look.
 pub const DEFAULT_PASSWORD: &str = "drill-sandbox";
@@ -50,6 +52,9 @@ pub struct WorldSpec {
     pub(crate) made: bool,
     pub(crate) default_account: AccountId,
     pub(crate) resources: Vec<ResourceSpec>,
+    /// Functions and instances of every destination, besides those that definitions name.
+    pub(crate) functions: BTreeMap<String, FunctionFile>,
+    pub(crate) instances: BTreeMap<String, InstanceFile>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) quotas: Quotas,
 }
@@ -92,10 +97,17 @@ pub(crate) struct ResourceSpec {
     pub(crate) option_group: Option<String>,
     pub(crate) database: String,
     pub(crate) users: BTreeMap<String, Credential>,
+    /// Database users who log in with tokens of IAM.
+    pub(crate) token_users: BTreeSet<String>,
     /// Secrets that hold something else than a user's first password, such as a negative control's wrong one.
     pub(crate) other_secrets: Vec<OtherSecret>,
     pub(crate) size_gib: u32,
-    pub(crate) engine_version: String,
+    /// What its database runs, where something says it: [`ResourceSpec::engine`].
+    pub(crate) engine: Option<Engine>,
+    /// The engine's version, where something says it: [`ResourceSpec::engine_version`].
+    pub(crate) version: Option<String>,
+    /// The master user, where something says it: [`ResourceSpec::master`].
+    pub(crate) master: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     /// The id of the backup plan that makes its recovery points.
     pub(crate) plan: Option<String>,
@@ -103,6 +115,8 @@ pub(crate) struct ResourceSpec {
     pub(crate) takes: Option<SignedDuration>,
     pub(crate) writes: Vec<WriteRule>,
     pub(crate) newest_copy_age: Option<SignedDuration>,
+    /// Its restores are in the private network ([`crate::sandbox::private`]).
+    pub(crate) private: bool,
     /// The definition's typed settings; only the kind reads inside.
     pub(crate) with: Map<String, Value>,
     /// The definition's raw restore metadata.
@@ -133,6 +147,7 @@ pub(crate) struct OtherSecret {
 /// A secret in Secrets Manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SecretHome {
+    /// The secret's name or ARN; a parameter of SSM is [`PARAMETER`] and its name.
     pub(crate) id: String,
     /// The secret is a JSON object and the password is this member.
     pub(crate) key: Option<String>,
@@ -152,6 +167,8 @@ impl WorldSpec {
             made: true,
             default_account: FALLBACK_ACCOUNT.parse().expect("the constant has twelve digits"),
             resources: Vec::new(),
+            functions: BTreeMap::new(),
+            instances: BTreeMap::new(),
             faults: Vec::new(),
             quotas: Quotas::default(),
         }
@@ -182,16 +199,28 @@ impl WorldSpec {
                 refine(resource, change);
             }
         }
+        self.functions.extend(file.functions);
+        self.instances.extend(file.instances);
         let drill = self.resources.first().map(|resource| resource.drill.clone());
         self.faults.extend(file.faults.into_iter().map(|fault| fault.owned_by(drill.as_deref())));
         self
     }
 
-    /// Restored instances answer with a real server's version: unless a world file says otherwise, they claim it too.
-    pub(crate) fn claim_engine_version(&mut self, version: &str) {
-        for resource in self.resources.iter_mut().filter(|one| one.engine_version == DEFAULT_ENGINE_VERSION) {
-            version.clone_into(&mut resource.engine_version);
+    /// Restored databases answer with a real server's version: unless a world file says otherwise, they claim it too.
+    pub(crate) fn claim_engine_version(&mut self, server: sql::Engine, version: &str) {
+        let claims = |one: &&mut ResourceSpec| {
+            let engine = one.engine();
+            engine.fits(one.kind) && engine.server() == server && engine.is_its_server()
+        };
+        for resource in self.resources.iter_mut().filter(claims) {
+            resource.version.get_or_insert_with(|| version.to_owned());
         }
+    }
+
+    /// Whether some database of the world runs on this server program.
+    #[must_use]
+    pub fn runs(&self, server: sql::Engine) -> bool {
+        self.resources.iter().any(|one| one.engine().fits(one.kind) && one.engine().server() == server)
     }
 
     /// The names and kinds of the resources, for [`WorldFile::check`].
@@ -215,6 +244,8 @@ impl WorldSpec {
         if self.quotas == Quotas::default() {
             self.quotas = other.quotas;
         }
+        self.functions.extend(other.functions);
+        self.instances.extend(other.instances);
         self.faults.extend(other.faults);
         for resource in other.resources {
             self.join(resource);
@@ -231,7 +262,11 @@ impl WorldSpec {
         for (user, credential) in new.users {
             known.users.entry(user).or_insert(credential);
         }
+        known.token_users.extend(new.token_users);
         known.other_secrets.extend(new.other_secrets);
+        known.engine = known.engine.or(new.engine);
+        known.version = known.version.take().or(new.version);
+        known.master = known.master.take().or(new.master);
         known.subnet_group = known.subnet_group.take().or(new.subnet_group);
         known.security_groups.extend(new.security_groups);
         if known.writes.is_empty() {
@@ -239,6 +274,7 @@ impl WorldSpec {
             known.database = new.database;
         }
         known.newest_copy_age = known.newest_copy_age.or(new.newest_copy_age);
+        known.private |= new.private;
         known.takes = known.takes.or(new.takes);
         known.probes.extend(new.probes);
         if known.extra.is_empty() {
@@ -283,9 +319,12 @@ fn resource(definition: &Definition, name: &Name, restore: &Restore) -> Resource
         option_group: text("option_group").or_else(|| raw("OptionGroupName")),
         database: database_name(restore.resource.name()),
         users: BTreeMap::new(),
+        token_users: BTreeSet::new(),
         other_secrets: Vec::new(),
         size_gib: 100,
-        engine_version: DEFAULT_ENGINE_VERSION.to_owned(),
+        engine: None,
+        version: None,
+        master: None,
         tags: BTreeMap::from([
             ("Name".to_owned(), restore.resource.name().to_owned()),
             ("backup".to_owned(), "nightly".to_owned()),
@@ -296,13 +335,14 @@ fn resource(definition: &Definition, name: &Name, restore: &Restore) -> Resource
         takes: None,
         writes: Vec::new(),
         newest_copy_age: None,
+        private: false,
         with: restore.with.clone(),
         metadata: restore.metadata.clone(),
         probes: probes_on(definition, name),
         extra: Map::new(),
     };
-    for probe in probes_on(definition, name).iter().filter(|probe| probe.kind == ProbeKind::Sql) {
-        add_probe(&mut spec, probe);
+    for probe in probes_on(definition, name) {
+        add_probe(&mut spec, &probe);
     }
     spec
 }
@@ -353,27 +393,72 @@ fn invented(kind: ResourceKind, place: &Place, name: &Name, number: u32) -> Stri
     format!("arn:aws:{service}:{region}:{account}:{resource}")
 }
 
-/// The user, database and secrets that a `sql` probe needs to be answerable.
+/// What a probe needs to be answerable: the database and the user of whatever it logs in to, and the secrets that it
+/// names.
 fn add_probe(spec: &mut ResourceSpec, probe: &Probe) {
-    if let Some(database) = plain(&probe.settings, "database") {
+    for login in logins(&probe.settings) {
+        add_login(spec, login);
+    }
+    let control = probe.negative_control.iter().map(|control| &control.settings);
+    for settings in control.chain([&probe.settings]) {
+        let mut homes = Vec::new();
+        settings.values().for_each(|value| find_homes(value, &mut homes));
+        // The home of a user's password is among them, and keeps what it has.
+        let held = |home: &SecretHome| {
+            let kept = spec.users.values().any(|known| *known == Credential::Kept(home.clone()));
+            kept || spec.other_secrets.iter().any(|other| other.home == *home)
+        };
+        let new: Vec<SecretHome> = homes.into_iter().filter(|home| !held(home)).collect();
+        spec.other_secrets.extend(new.into_iter().map(|home| OtherSecret { home, same_as: None }));
+    }
+}
+
+/// The settings, or the parts of them, that say how to log in to a database.
+fn logins(settings: &Map<String, Value>) -> Vec<&Map<String, Value>> {
+    if ["database", "user", "password"].iter().all(|key| settings.contains_key(*key)) {
+        return vec![settings];
+    }
+    settings.values().filter_map(Value::as_object).flat_map(logins).collect()
+}
+
+fn add_login(spec: &mut ResourceSpec, login: &Map<String, Value>) {
+    if let Some(database) = plain(login, "database") {
         spec.database = database;
     }
-    let password = probe.settings.get("password");
-    if let Some(user) = plain(&probe.settings, "user") {
-        let credential =
-            secret_home(password).map_or_else(|| Credential::Fixed(DEFAULT_PASSWORD.to_owned()), Credential::Kept);
-        match spec.users.get(&user) {
-            Some(known) if *known != credential => {
-                let same_as = Some(user);
-                spec.other_secrets.extend(secret_home(password).map(|home| OtherSecret { home, same_as }));
-            }
-            Some(_) => {}
-            None => drop(spec.users.insert(user, credential)),
-        }
+    let engine = plain(login, "engine").and_then(|word| Engine::of_probe(&word, spec.kind));
+    spec.engine = spec.engine.or(engine);
+    let Some(user) = plain(login, "user") else { return };
+    let password = login.get("password");
+    if password.and_then(|password| password.get("master_password_reset")).is_some() {
+        // Whose password the run sets is the master, and nobody knows the one that it had.
+        spec.master = Some(user);
+        return;
     }
-    if let Some(control) = &probe.negative_control {
-        let home = secret_home(control.settings.get("password"));
-        spec.other_secrets.extend(home.map(|home| OtherSecret { home, same_as: None }));
+    if password.and_then(|password| password.get("rds_iam")).is_some() {
+        spec.token_users.insert(user);
+        return;
+    }
+    let credential =
+        secret_home(password).map_or_else(|| Credential::Fixed(DEFAULT_PASSWORD.to_owned()), Credential::Kept);
+    match spec.users.get(&user) {
+        Some(known) if *known != credential => {
+            let same_as = Some(user);
+            spec.other_secrets.extend(secret_home(password).map(|home| OtherSecret { home, same_as }));
+        }
+        Some(_) => {}
+        None => drop(spec.users.insert(user, credential)),
+    }
+}
+
+/// Every secret in Secrets Manager that a setting names.
+fn find_homes(setting: &Value, found: &mut Vec<SecretHome>) {
+    match secret_home(Some(setting)) {
+        Some(home) => found.push(home),
+        None => match setting {
+            Value::Object(parts) => parts.values().for_each(|part| find_homes(part, found)),
+            Value::Array(items) => items.iter().for_each(|item| find_homes(item, found)),
+            _ => {}
+        },
     }
 }
 
@@ -383,11 +468,14 @@ fn plain(settings: &Map<String, Value>, key: &str) -> Option<String> {
 
 fn secret_home(password: Option<&Value>) -> Option<SecretHome> {
     let password = password?;
+    if let Some(parameter) = password.get("ssm").and_then(Value::as_str) {
+        return Some(SecretHome { id: format!("{PARAMETER}{parameter}"), key: None });
+    }
     let id = password.get("secretsmanager")?.as_str()?.to_owned();
     Some(SecretHome { id, key: password.get("key").and_then(Value::as_str).map(str::to_owned) })
 }
 
-/// A database name that PostgreSQL takes without quotes.
+/// A database name that needs no quotes in SQL.
 fn database_name(text: &str) -> String {
     let name: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
@@ -398,9 +486,8 @@ fn refine(spec: &mut ResourceSpec, change: &ResourceFile) {
     if let Some(size) = change.size {
         spec.size_gib = size.gib();
     }
-    if let Some(version) = &change.engine_version {
-        spec.engine_version.clone_from(version);
-    }
+    spec.engine = change.engine.or(spec.engine);
+    spec.version = change.engine_version.clone().or(spec.version.take());
     if let Some(tags) = &change.tags {
         spec.tags.clone_from(tags);
     }
@@ -410,6 +497,7 @@ fn refine(spec: &mut ResourceSpec, change: &ResourceFile) {
     spec.deletion_protection = change.deletion_protection.unwrap_or(spec.deletion_protection);
     spec.takes = change.restore.as_ref().and_then(|restore| restore.takes).map(Into::into).or(spec.takes);
     spec.newest_copy_age = change.newest_copy.as_ref().map(|copy| copy.age.into()).or(spec.newest_copy_age);
+    spec.private = change.private.unwrap_or(spec.private);
     for (user, password) in &change.users {
         let before = spec.users.insert(user.clone(), Credential::Fixed(password.clone()));
         if let Some(Credential::Kept(home)) = before {
@@ -424,6 +512,23 @@ fn refine(spec: &mut ResourceSpec, change: &ResourceFile) {
             spec.database.clone_from(database);
         }
         spec.writes.clone_from(&data.writes);
+    }
+}
+
+impl ResourceSpec {
+    /// What its database runs.
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine.unwrap_or_default()
+    }
+
+    /// The engine's version.
+    pub(crate) fn engine_version(&self) -> &str {
+        self.version.as_deref().unwrap_or_else(|| self.engine().usual_version(self.kind))
+    }
+
+    /// The master user of its database.
+    pub(crate) fn master(&self) -> &str {
+        self.master.as_deref().unwrap_or_else(|| self.engine().usual_master())
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,7 +19,7 @@ use crate::sandbox::line::{Lines, Scissors};
 use crate::sandbox::make::{add_fault, make};
 use crate::sandbox::server::{Shared, router};
 use crate::sandbox::spec::WorldSpec;
-use crate::sandbox::sql::Servers;
+use crate::sandbox::sql::{self, Servers};
 use crate::sandbox::thing::database::Databases;
 use crate::words::time::Clock;
 
@@ -59,6 +60,22 @@ pub enum SandboxError {
     },
 }
 
+/// What a machine lacks for databases that answer, by the dialect that is spoken to them: what to install.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlMissing {
+    /// For PostgreSQL's.
+    pub postgres: Option<String>,
+    /// For MySQL's and MariaDB's.
+    pub mysql: Option<String>,
+}
+
+impl SqlMissing {
+    fn of(servers: &Servers) -> Self {
+        let missing = |engine| servers.missing(engine).map(|missing| missing.to_string());
+        Self { postgres: missing(sql::Engine::Postgres), mysql: missing(sql::Engine::MariaDb) }
+    }
+}
+
 /// A running world. Dropping it ends it; [`Sandbox::stop`] also waits until its database servers are gone.
 pub struct Sandbox {
     shared: Arc<Shared>,
@@ -83,10 +100,15 @@ impl Sandbox {
         let found = found.unwrap_or_else(|_| Err("the search for a database server failed".to_owned()));
         let (servers, sql_missing) = match found {
             Ok(servers) => {
-                spec.claim_engine_version(servers.version());
-                (Some(servers), None)
+                for engine in sql::Engine::ALL {
+                    if let Some(version) = servers.version(engine) {
+                        spec.claim_engine_version(engine, version);
+                    }
+                }
+                let missing = SqlMissing::of(&servers);
+                (Some(servers), missing)
             }
-            Err(missing) => (None, Some(missing)),
+            Err(missing) => (None, SqlMissing { postgres: Some(missing.clone()), mysql: Some(missing) }),
         };
         let ca_bundle = servers.as_ref().map(|servers| servers.ca_bundle().to_owned());
         let made = spec.made;
@@ -135,9 +157,9 @@ impl Sandbox {
         self.shared.ca_bundle.clone()
     }
 
-    /// What to install for SQL probes, when it is missing.
+    /// What to install for SQL probes, where it is missing.
     #[must_use]
-    pub fn sql_missing(&self) -> Option<String> {
+    pub fn sql_missing(&self) -> SqlMissing {
         self.shared.sql_missing.clone()
     }
 

@@ -50,6 +50,7 @@ pub(crate) struct Site {
     pub(crate) security_groups: Vec<SecurityGroup>,
     pub(crate) subnet_groups: BTreeMap<String, SubnetGroup>,
     pub(crate) keys: Vec<Key>,
+    /// Secrets; parameters of SSM are among them, their names behind [`PARAMETER`](crate::sandbox::spec::PARAMETER).
     pub(crate) secrets: Vec<StoredSecret>,
     /// Everything that belongs to a kind of resource.
     pub(crate) shelves: Shelves,

@@ -72,22 +72,46 @@ closed_set!(
     ProbeKind {
         /// Connect to a port.
         Tcp = "tcp",
-        /// Ask a database a question.
-        Sql = "sql",
-        /// Run a program here.
-        Command = "command",
+        /// Shake hands over TLS and look at the certificates.
+        Tls = "tls",
         /// Ask over HTTP.
         Http = "http",
-        /// Look at what the service says of the restored resource.
-        Describe = "describe",
+        /// Resolve a name.
+        Dns = "dns",
+        /// Ask a database a question.
+        Sql = "sql",
+        /// Compare a database's tables, columns, indexes and constraints.
+        SqlSchema = "sql_schema",
         /// Read a DynamoDB table.
         DynamoDb = "dynamodb",
         /// Read an S3 bucket.
         S3 = "s3",
+        /// Look at an instance: its checks, its console, its boot.
+        Ec2 = "ec2",
+        /// Read a restored volume on a probe host.
+        Ebs = "ebs",
+        /// Read a restored EFS file system on a probe host.
+        Efs = "efs",
+        /// Read a restored FSx file system on a probe host.
+        Fsx = "fsx",
+        /// Look at what the service says of the restored resource.
+        Describe = "describe",
+        /// Read a metric of the restored resource.
+        CloudWatch = "cloudwatch",
         /// Run a script on an instance, through SSM.
         Ssm = "ssm",
         /// Invoke a Lambda function.
         Lambda = "lambda",
+        /// Run a program here.
+        Command = "command",
+        /// Measure the same on the source and on the restored side.
+        Compare = "compare",
+        /// Try what the restored thing must not be able to do.
+        Isolation = "isolation",
+        /// Ask a person.
+        Manual = "manual",
+        /// A kind of your own: a program `drill-probe-NAME`.
+        Custom = "custom",
     }
 );
 

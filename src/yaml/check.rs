@@ -1,8 +1,9 @@
 //! Nodes against shapes: every problem, never only the first, and what is good as canonical JSON.
 //!
-//! Canonical means: durations as ISO 8601 (`PT1H30M`), secrets as `{"env": …}`, `{"file": …}` or
-//! `{"secretsmanager": …, "key": …}`, everything else as it was written. What is wrong is left out of the JSON, so that
-//! later checks can still look at the rest.
+//! Canonical means: durations as ISO 8601 (`PT1H30M`), secrets as `{"env": …}`, `{"file": …}`, `{"ssm": …}` or
+//! `{"secretsmanager": …, "key": …}`, of databases also `{"rds_iam": true}` or `{"master_password_reset": true}`,
+//! everything else as it was written. What is wrong is left out of the JSON, so that later checks can still look at the
+//! rest.
 //!
 //! Invariant: a literal that stands where a secret belongs is in no message, and its text is marked as hidden.
 
@@ -343,17 +344,23 @@ impl Checker<'_> {
         let mut sources = 0;
         for (key, value) in entries {
             match (key.name.as_str(), value.text()) {
-                ("ssm" | "rds_iam", _) => {
+                (word @ ("rds_iam" | "master_password_reset"), _) => {
                     sources += 1;
-                    let message = format!("`{}` is not supported yet as the source of a secret", key.name);
-                    self.problems
-                        .push(Diagnostic::error(Code::NotSupportedYet, message).at(key.span).help(SECRET_FORMS));
+                    if value.value == Value::Bool(true) {
+                        checked.insert(word.to_owned(), true.into());
+                        continue;
+                    }
+                    let message = format!("`{word}` is `true`, or not there");
+                    let diagnostic = Diagnostic::error(Code::BadValue, message).at(key.span).hiding(value.span);
+                    self.problems.push(diagnostic.help(SECRET_FORMS));
                 }
-                (word @ ("env" | "file" | "secretsmanager" | "key"), Some(text)) if secret_source(word, text) => {
+                (word @ ("env" | "file" | "ssm" | "secretsmanager" | "key"), Some(text))
+                    if secret_source(word, text) =>
+                {
                     sources += usize::from(word != "key");
                     checked.insert(word.to_owned(), text.into());
                 }
-                ("env" | "file" | "secretsmanager" | "key", _) => {
+                ("env" | "file" | "ssm" | "secretsmanager" | "key", _) => {
                     sources += usize::from(key.name != "key");
                     let message = format!("`{}` must name where the secret is, without references", key.name);
                     let diagnostic = Diagnostic::error(Code::BadValue, message).at(key.span).hiding(value.span);
@@ -380,7 +387,9 @@ impl Checker<'_> {
     }
 }
 
-const SECRET_FORMS: &str = "write `{ env: NAME }`, `{ file: PATH }` or `{ secretsmanager: ID, key: FIELD }`";
+const SECRET_FORMS: &str = "write `{ env: NAME }`, `{ file: PATH }`, `{ ssm: NAME }` or \
+                            `{ secretsmanager: ID, key: FIELD }`; a database's password may also be \
+                            `{ rds_iam: true }` or `{ master_password_reset: true }`";
 
 fn secret_source(word: &str, text: &str) -> bool {
     let named = !text.is_empty() && text.len() <= 2_048 && !text.contains(OPEN) && !text.chars().any(char::is_control);
@@ -476,6 +485,33 @@ mod tests {
         }
         assert!(problems.iter().any(|one| one.help.as_deref() == Some("did you mean `name`?")));
         assert!(problems.iter().any(|one| one.message.contains("needs a unit")));
+    }
+
+    #[test]
+    fn a_secret_has_one_source_and_some_are_only_true() {
+        for (password, canonical) in [
+            ("{ ssm: /drill/orders }", json!({ "ssm": "/drill/orders" })),
+            ("{ rds_iam: true }", json!({ "rds_iam": true })),
+            ("{ master_password_reset: true }", json!({ "master_password_reset": true })),
+        ] {
+            let (json, problems, _) = checked(&format!("name: x\npassword: {password}\n"), fields());
+            assert!(problems.is_empty(), "{problems:?}");
+            assert_eq!(json.unwrap()["password"], canonical);
+        }
+        for password in [
+            "{ rds_iam: false }",
+            "{ rds_iam: hunter2 }",
+            "{ rds_iam: true, master_password_reset: true }",
+            "{ ssm: hunter2, key: x }",
+            "{ ssm: \"${{ vars.x }}\" }",
+            "{}",
+        ] {
+            let (_, problems, sources) = checked(&format!("name: x\npassword: {password}\n"), fields());
+            assert!(!problems.is_empty(), "{password}");
+            assert!(problems.iter().all(|one| one.code == Code::BadValue), "{problems:?}");
+            let text = render(&sources, &problems, false);
+            assert!(password.contains("key") || !text.contains("hunter2"), "{text}");
+        }
     }
 
     #[test]

@@ -106,6 +106,8 @@ codes! {
     NoExpectation = "no-expectation",
     /// An objective that nothing measures (warning).
     Unmeasured = "unmeasured",
+    /// A required probe of the data without a negative control (only asked for by `--strict`).
+    NoControl = "no-control",
     /// A setting without effect (warning).
     NoEffect = "no-effect",
     /// More problems than are shown.
@@ -121,15 +123,18 @@ pub enum Severity {
     Error,
     /// It is worth a look.
     Warning,
+    /// It is shown only to those who ask for it, and then stops them.
+    Strict,
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// `error`, `warning` or `strict`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Strict => "strict",
         }
     }
 }
@@ -175,6 +180,18 @@ impl Diagnostic {
     #[must_use]
     pub fn warning(code: Code, message: impl AsRef<str>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// A problem for those who ask for strictness.
+    #[must_use]
+    pub fn strict(code: Code, message: impl AsRef<str>) -> Self {
+        Self { severity: Severity::Strict, ..Self::error(code, message) }
+    }
+
+    /// The same problem as one that stops the drill.
+    #[must_use]
+    pub fn into_error(self) -> Self {
+        Self { severity: Severity::Error, ..self }
     }
 
     /// Points at a place.

@@ -7,6 +7,9 @@ use crate::yaml::shape::{Field, Need, Shape};
 /// A duration as `words::time::parse_duration` reads it.
 const DURATION: &str = r"^\s*([0-9]+(\.[0-9]+)?\s*[a-zA-Zµ]+[\s,]*)+$";
 
+/// Where a secret can be; exactly one is written.
+const SECRET_SOURCES: &[&str] = &["env", "file", "ssm", "secretsmanager", "rds_iam", "master_password_reset"];
+
 /// The schema of a whole document that is a mapping with these keys.
 #[must_use]
 pub fn document(title: &str, fields: &[Field]) -> Value {
@@ -65,7 +68,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Number => or_variable(json!({ "type": "number" })),
         Shape::Duration => or_variable(json!({ "type": "string", "pattern": DURATION })),
         Shape::Choice(words) => or_variable(json!({ "enum": words })),
-        Shape::Any => json!(true),
+        Shape::Any => json!({}),
         Shape::Scalar => json!({ "type": ["string", "number", "boolean", "null"] }),
         Shape::List { of, min } => json!({ "type": "array", "items": self::shape(of), "minItems": min }),
         Shape::Map(fields) => {
@@ -143,11 +146,17 @@ fn secret() -> Value {
         "properties": {
             "env": { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "A variable of the environment." },
             "file": text,
+            "ssm": { "type": "string", "minLength": 1, "description": "A parameter of SSM, decrypted." },
             "secretsmanager": text,
             "key": text,
+            "rds_iam": { "const": true, "description": "Of a database: a token that IAM signs for the login." },
+            "master_password_reset": {
+                "const": true,
+                "description": "Of a database: the run sets a new master password and logs in with it.",
+            },
         },
         "additionalProperties": false,
-        "oneOf": [{ "required": ["env"] }, { "required": ["file"] }, { "required": ["secretsmanager"] }],
+        "oneOf": SECRET_SOURCES.iter().map(|source| json!({ "required": [source] })).collect::<Vec<Value>>(),
         "dependentRequired": { "key": ["secretsmanager"] },
     })
 }
@@ -156,6 +165,16 @@ fn secret() -> Value {
 mod tests {
     use super::document;
     use crate::yaml::shape::{Field, Shape};
+
+    #[test]
+    fn a_secret_has_one_source() {
+        let schema = document("a test", &[Field::optional("password", Shape::SecretRef, "A password.")]);
+        let password = &schema["properties"]["password"];
+        let sources = password["oneOf"].as_array().unwrap();
+        let known = password["properties"].as_object().unwrap();
+        assert_eq!(sources.len(), known.len() - 1, "all but `key`");
+        assert!(sources.iter().all(|source| known.contains_key(source["required"][0].as_str().unwrap())));
+    }
 
     #[test]
     fn keys_that_are_not_supported_yet_are_left_out() {

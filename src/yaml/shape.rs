@@ -64,7 +64,8 @@ pub enum Shape {
     Kinds { key: &'static str, cases: Vec<(&'static str, Vec<Field>)> },
     /// Text of the first shape, or a mapping of the second.
     Either { text: Box<Shape>, map: Box<Shape> },
-    /// A secret: a reference (`env:`, `file:`, `secretsmanager:`), never the value itself.
+    /// A secret: a reference (`env:`, `file:`, `ssm:`, `secretsmanager:`), never the value itself. A database's
+    /// password may also be `rds_iam: true` or `master_password_reset: true`; other kinds refuse these in `check`.
     SecretRef,
 }
 

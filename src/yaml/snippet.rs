@@ -99,7 +99,7 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
 fn draw<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic, hidden: &[Span]) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
+        Severity::Warning | Severity::Strict => Level::WARNING,
     };
     let mut group = Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.word()));
     let mut apart: Vec<(Span, &str)> = Vec::new();

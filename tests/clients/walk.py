@@ -349,11 +349,23 @@ def restore(url, vault, point):
     tags = {tag["Key"] for tag in rds.list_tags_for_resource(ResourceName=arn)["TagList"]}
     if "drill:run" not in tags or "backup" in tags:
         finding("rds:ListTagsForResource", f"answers {sorted(tags)}")
+    reset_password(url, rds, name)
     remove(url, rds, name)
 
 
 def status(rds, name):
     return rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]["DBInstanceStatus"]
+
+
+def reset_password(url, rds, name):
+    expect_error("InvalidParameterValue", rds.modify_db_instance, DBInstanceIdentifier=name, MasterUserPassword="short")
+    rds.modify_db_instance(DBInstanceIdentifier=name, MasterUserPassword="correct-horse-1", ApplyImmediately=True)
+
+    def changed():
+        shown = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+        return shown["DBInstanceStatus"] == "available" and not shown["PendingModifiedValues"]
+
+    wait("the end of the password's reset", changed, url)
 
 
 def remove(url, rds, name):

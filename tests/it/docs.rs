@@ -10,7 +10,7 @@ use restore_drill::aws::permissions::{ACCESS_ROLE, COMMON, NEVER, SECRETS};
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::{check_text, load, names};
 use restore_drill::definition::shape::definition;
-use restore_drill::probe::kind;
+use restore_drill::probe::{DOERS, kind};
 use restore_drill::sandbox::WorldFile;
 use restore_drill::sandbox::resource_file::KnownResource;
 use restore_drill::words::kind::{ProbeKind, ResourceKind};
@@ -145,7 +145,7 @@ fn blocks_of_world_files_fit_the_types_that_their_comments_name() {
         })
     };
     let known: Vec<KnownResource> = text.lines().filter_map(named).collect();
-    assert_eq!(known.len(), 4, "{known:?}");
+    assert_eq!(known.len(), 6, "{known:?}");
     let block = blocks(&["yaml"]).into_iter().find(|block| block.text.contains("# type: dynamodb"));
     let block = block.expect("it holds the blocks");
     let file = WorldFile::read(&block.place, &block.text).expect("it is a world file");
@@ -406,6 +406,47 @@ fn table(fields: &[Field]) -> String {
     if fields.is_empty() { "No keys.\n".to_owned() } else { out }
 }
 
+/// `docs/probes.md`: what the kinds say of themselves.
+fn probes_page() -> String {
+    let doers: Vec<String> = DOERS.iter().map(|kind| format!("`{kind}`")).collect();
+    let mut page = format!(
+        "# Probe kinds\n\nA probe asks one question. {} can also be actions. What all kinds share (`on`, `retry`, `expect`, …) is in\n\
+         [definition.md](definition.md#probes); how to write a kind of your own is in [custom-probes.md](custom-probes.md).\n\n\
+         This page is made from the kinds themselves, like the schema, and every example in it is run by a test, in the world of\n\
+         `tests/cases/examples/world.yaml`.\n",
+        doers.join(", ")
+    );
+    for one in ProbeKind::ALL {
+        let calls = kind(*one);
+        let (text, example) = calls.page().split_once("```yaml").unwrap_or_else(|| panic!("{one}: no example"));
+        let permissions: Vec<String> = calls.permissions().iter().map(|action| format!("`{action}`")).collect();
+        let permissions = if permissions.is_empty() {
+            String::new()
+        } else {
+            format!("\nIAM actions: {}.\n", permissions.join(", "))
+        };
+        page.push_str(&format!(
+            "\n## `{one}`\n\n{}\n\n{}{permissions}\n```yaml{}",
+            text.trim(),
+            table(&calls.fields()),
+            example.trim_end()
+        ));
+        page.push('\n');
+    }
+    page
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "whoever changes a page on purpose says so by a variable")]
+fn the_page_of_probes_is_what_the_kinds_say() {
+    let path = root().join("docs/probes.md");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, probes_page()).expect("it can be written");
+    }
+    let is_old = "docs/probes.md is old: UPDATE_EXPECTED=1 cargo nextest run docs";
+    assert!(fs::read_to_string(&path).expect("it is there") == probes_page(), "{is_old}");
+}
+
 /// What stands between two marks of a document, as the code says it.
 fn generated(name: &str) -> String {
     let (what, word) = name.split_once(' ').unwrap_or_else(|| panic!("`{name}` is no mark"));
@@ -416,7 +457,6 @@ fn generated(name: &str) -> String {
             let actions: Vec<String> = actions.iter().map(|action| format!("`{action}`")).collect();
             if actions.is_empty() { "None of its own.\n".to_owned() } else { format!("{}.\n", actions.join(", ")) }
         }
-        "probe" => table(&kind(ProbeKind::from_word(word).expect("a kind")).fields()),
         _ => panic!("`{name}` is no mark"),
     }
 }
@@ -424,29 +464,19 @@ fn generated(name: &str) -> String {
 /// `UPDATE_EXPECTED=1 cargo test docs` writes the tables anew.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "whoever changes a key on purpose says so by a variable")]
-fn tables_of_types_and_kinds_say_what_the_code_takes() {
-    for (name, wanted) in [
-        (
-            "docs/types.md",
-            ResourceKind::WORDS
-                .iter()
-                .flat_map(|word| [format!("keys {word}"), format!("permissions {word}")])
-                .collect(),
-        ),
-        ("docs/probes.md", ProbeKind::WORDS.iter().map(|word| format!("probe {word}")).collect::<Vec<String>>()),
-    ] {
-        let mut text = read(name);
-        for mark in wanted {
-            let (open, close) = (format!("<!-- {mark} -->\n"), "<!-- end -->");
-            let at = text.find(&open).unwrap_or_else(|| panic!("{name} has no `{open}`")) + open.len();
-            let end = at + text[at..].find(close).unwrap_or_else(|| panic!("{name}: `{open}` is not closed"));
-            text.replace_range(at..end, &generated(&mark));
-        }
-        if std::env::var_os("UPDATE_EXPECTED").is_some() {
-            std::fs::write(root().join(name), &text).expect("the document can be written");
-        }
-        assert_eq!(text, read(name), "{name} is old: UPDATE_EXPECTED=1 cargo test docs");
+fn tables_of_types_say_what_the_code_takes() {
+    let name = "docs/types.md";
+    let mut text = read(name);
+    for mark in ResourceKind::WORDS.iter().flat_map(|word| [format!("keys {word}"), format!("permissions {word}")]) {
+        let (open, close) = (format!("<!-- {mark} -->\n"), "<!-- end -->");
+        let at = text.find(&open).unwrap_or_else(|| panic!("{name} has no `{open}`")) + open.len();
+        let end = at + text[at..].find(close).unwrap_or_else(|| panic!("{name}: `{open}` is not closed"));
+        text.replace_range(at..end, &generated(&mark));
     }
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(root().join(name), &text).expect("the document can be written");
+    }
+    assert_eq!(text, read(name), "{name} is old: UPDATE_EXPECTED=1 cargo test docs");
 }
 
 #[test]

@@ -90,6 +90,7 @@ shipped! {
     rds_billing: "rds-billing",
     rds_prod: "rds-prod",
     shop: "shop",
+    ledger: "ledger",
 }
 
 #[test]

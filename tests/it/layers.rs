@@ -31,7 +31,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rcgen", &["sandbox/"]),
     ("tokio_postgres", &["probe/sql/", "sandbox/sql/"]),
     ("tokio_rustls", &["probe/"]),
-    ("hyper", &["probe/http/"]),
+    ("hyper", &["probe/http/", "sandbox/channel/"]),
+    ("tokio_tungstenite", &["aws/tunnel/", "sandbox/channel/"]),
     ("clap", &["cli/"]),
     ("anstream", &["cli/ui.rs"]),
     ("comfy_table", &["cli/ui.rs"]),
@@ -140,6 +141,8 @@ fn may_import(folder: &str, allowed: &[String], path: &str) -> bool {
         return true;
     }
     allowed.iter().any(|one| match (folder, one.as_str()) {
+        // What a kind says of itself is for people, too.
+        ("report", "probe") if below("probe::kind") => true,
         ("journal" | "report", "probe") => PROBE_DATA.iter().any(|data| below(data)),
         (_, one) => below(one),
     })

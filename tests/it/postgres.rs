@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use restore_drill::sandbox::sql::{Data, Server, ServerState, Servers, Write};
+use restore_drill::sandbox::sql::{Data, Engine, Server, ServerState, Servers, Write};
+use restore_drill::words::secret::Secret;
 use rustix::process::{Pid, test_kill_process};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -17,20 +18,23 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Longer than `initdb` and a start take on a machine that does other things too.
-const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-fn servers(cache: &Path) -> Servers {
+pub(crate) fn servers(cache: &Path) -> Servers {
     Servers::find(cache).unwrap_or_else(|missing| panic!("{missing}"))
 }
 
-fn write(second: i64, sql: &str) -> Write {
+pub(crate) fn write(second: i64, sql: &str) -> Write {
     Write { at: Timestamp::from_second(second).unwrap(), sql: sql.to_owned() }
 }
 
 fn shop(rows: u32) -> Data {
     Data {
+        engine: Engine::Postgres,
         database: "shop".to_owned(),
         users: vec![("drill_probe".to_owned(), "it's \\ secret".to_owned())],
+        master: Some("chief".to_owned()),
+        token_users: vec![],
         writes: vec![
             write(20, &format!("INSERT INTO orders SELECT n, now() FROM generate_series(1, {rows}) AS n -- late")),
             write(10, "CREATE TABLE orders (id int PRIMARY KEY, placed_at timestamptz NOT NULL)"),
@@ -40,7 +44,7 @@ fn shop(rows: u32) -> Data {
 }
 
 /// Looks at something that happens by itself, until it did.
-async fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let looking = async {
         let mut pace = tokio::time::interval(Duration::from_millis(10));
         loop {
@@ -53,7 +57,7 @@ async fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option
     tokio::time::timeout(limit, looking).await.unwrap_or_else(|_| panic!("not within {limit:?}: {what}"))
 }
 
-async fn ready(server: &Server) -> u16 {
+pub(crate) async fn ready(server: &Server) -> u16 {
     within(LIMIT, "a server that answers", || match server.state() {
         ServerState::Starting => None,
         ServerState::Ready { port } => Some(port),
@@ -62,7 +66,7 @@ async fn ready(server: &Server) -> u16 {
     .await
 }
 
-async fn failed(server: &Server) -> String {
+pub(crate) async fn failed(server: &Server) -> String {
     within(LIMIT, "a server that fails", || match server.state() {
         ServerState::Starting => None,
         ServerState::Ready { .. } => panic!("it came up"),
@@ -116,7 +120,7 @@ fn process(folder: &Path) -> Pid {
     Pid::from_raw(text.lines().next().unwrap().trim().parse().unwrap()).unwrap()
 }
 
-async fn assert_gone(folder: &Path, process: Pid) {
+pub(crate) async fn assert_gone(folder: &Path, process: Pid) {
     within(Duration::from_secs(30), "a folder that is removed", || (!folder.exists()).then_some(())).await;
     within(Duration::from_secs(30), "a process that ends", || test_kill_process(process).is_err().then_some(())).await;
 }
@@ -158,6 +162,25 @@ async fn a_wrong_password_an_unknown_user_and_a_connection_without_tls_are_refus
     let administrator = door(port, "").user("rdsadmin").connect(tls(servers.ca_bundle())).await.err().unwrap();
     assert!(why(&administrator).contains("rejects"), "{}", why(&administrator));
 
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_master_user_owns_the_database_once_its_password_was_set() {
+    let cache = tempfile::tempdir().unwrap();
+    let servers = servers(cache.path());
+    let mut server = servers.start("orders", shop(3));
+    let port = ready(&server).await;
+    let wrong = door(port, "New-pass-1").user("chief").connect(tls(servers.ca_bundle())).await.err().unwrap();
+    assert!(why(&wrong).contains("password authentication failed"), "{wrong}");
+
+    server.set_master_password(Secret::new("New-pass-1".to_owned()));
+    within(LIMIT, "another password", || (!server.is_changing_password()).then_some(())).await;
+    let (client, connection) = door(port, "New-pass-1").user("chief").connect(tls(servers.ca_bundle())).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(client.execute("DELETE FROM orders", &[]).await.unwrap(), 3);
+    let refused = client.batch_execute("COPY orders TO PROGRAM 'true'").await.unwrap_err();
+    assert!(why(&refused).contains("external program"), "{}", why(&refused));
     server.stop().await;
 }
 

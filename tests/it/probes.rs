@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use restore_drill::cloud::data::{Buckets, Item, Items, KeyValue, Objects, Table, Tables};
+use restore_drill::cloud::data::{
+    Buckets, InstanceHealth, Instances, Item, Items, KeyValue, MetricAsked, MetricPoint, Metrics, Objects, Table,
+    Tables,
+};
 use restore_drill::cloud::error::{CloudError, ErrorKind};
 use restore_drill::cloud::ground::Secrets;
 use restore_drill::cloud::remote::{Invoked, Remote, ScriptState};
@@ -16,17 +19,17 @@ use restore_drill::cloud::resource::{Endpoint, Settings};
 use restore_drill::definition::model::ProbeReason;
 use restore_drill::probe::target::Target;
 use restore_drill::probe::{Miss, Observed, Outcome, kind};
-use restore_drill::sandbox::sql::{Data, Server, ServerState, Servers, Write};
+use restore_drill::sandbox::sql::{Data, Engine, Server, ServerState, Servers, Write};
 use restore_drill::words::kind::ProbeKind;
 use restore_drill::words::secret::Secret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// The password of every database here. It must never be seen in anything that a probe returns.
-const CANARY: &str = "canary-5b1f77e2";
+pub(crate) const CANARY: &str = "canary-5b1f77e2";
 
 /// Long enough for a loaded machine; every attempt here that is not about time ends much sooner.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Safe;
 
@@ -41,6 +44,14 @@ impl Secrets for Safe {
                 Err(CloudError::new(operation, ErrorKind::NotFound, "ResourceNotFoundException", id, None))
             }
         }
+    }
+
+    async fn parameter(&self, name: &str) -> Result<Secret, CloudError> {
+        self.secret(name, None).await
+    }
+
+    async fn database_token(&self, host: &str, port: u16, user: &str) -> Result<Secret, CloudError> {
+        Ok(Secret::new(format!("{host}:{port}/{user}/{CANARY}")))
     }
 }
 
@@ -63,6 +74,24 @@ impl Remote for Nowhere {
 
     async fn invoke(&self, _: &str, _: &Value) -> Result<Invoked, CloudError> {
         nobody("lambda:Invoke")
+    }
+}
+
+#[async_trait]
+impl Metrics for Nowhere {
+    async fn metric(&self, _: &MetricAsked) -> Result<Vec<MetricPoint>, CloudError> {
+        nobody("cloudwatch:GetMetricStatistics")
+    }
+}
+
+#[async_trait]
+impl Instances for Nowhere {
+    async fn health(&self, _: &str) -> Result<Option<InstanceHealth>, CloudError> {
+        nobody("ec2:DescribeInstanceStatus")
+    }
+
+    async fn console(&self, _: &str) -> Result<Option<String>, CloudError> {
+        nobody("ec2:GetConsoleOutput")
     }
 }
 
@@ -92,7 +121,7 @@ impl Buckets for Nowhere {
     }
 }
 
-fn target(endpoint: Option<(&str, u16)>, folder: &Path) -> Target {
+pub(crate) fn target(endpoint: Option<(&str, u16)>, folder: &Path) -> Target {
     Target {
         endpoint: endpoint.map(|(host, port)| Endpoint { host: host.to_owned(), port: Some(port) }),
         identifier: None,
@@ -102,6 +131,14 @@ fn target(endpoint: Option<(&str, u16)>, folder: &Path) -> Target {
         remote: Arc::new(Nowhere),
         tables: Arc::new(Nowhere),
         buckets: Arc::new(Nowhere),
+        metrics: Arc::new(Nowhere),
+        instances: Arc::new(Nowhere),
+        tunnel: None,
+        source: None,
+        last_pass: BTreeMap::new(),
+        region: "eu-west-1".parse().expect("a region"),
+        now: "2026-11-01T00:00:00Z".parse().expect("an instant"),
+        master_password: None,
         folder: folder.to_owned(),
         ca_bundle: None,
         sandbox_ca: None,
@@ -115,7 +152,7 @@ fn settings(value: Value) -> Settings {
     }
 }
 
-async fn attempt(probe: ProbeKind, value: Value, target: &Target, timeout: Duration) -> Outcome {
+pub(crate) async fn attempt(probe: ProbeKind, value: Value, target: &Target, timeout: Duration) -> Outcome {
     let settings = settings(value);
     kind(probe).check(&settings).expect("the settings are consistent");
     let outcome = kind(probe).attempt(&settings, target, timeout).await;
@@ -129,12 +166,12 @@ fn assert_harmless(outcome: &impl Debug) {
 }
 
 #[track_caller]
-fn held(outcome: Outcome) -> Observed {
+pub(crate) fn held(outcome: Outcome) -> Observed {
     outcome.expect("the probe holds")
 }
 
 #[track_caller]
-fn missed(outcome: Outcome, reason: ProbeReason) -> Miss {
+pub(crate) fn missed(outcome: Outcome, reason: ProbeReason) -> Miss {
     let miss = outcome.expect_err("the probe does not hold");
     assert_eq!(miss.reason, reason, "{}", miss.message);
     miss
@@ -176,8 +213,8 @@ async fn tcp_names_what_has_no_value_and_what_does_not_resolve() {
     assert!(miss.message.contains("restore.orders.endpoint.host"), "{}", miss.message);
     given.values.insert("restore.orders.endpoint.host".to_owned(), "orders.invalid".to_owned());
     given.values.insert("restore.orders.endpoint.port".to_owned(), "5432".to_owned());
-    let miss = missed(attempt(ProbeKind::Tcp, probe, &given, PATIENCE).await, ProbeReason::Connection);
-    assert!(miss.message.contains("orders.invalid"), "{}", miss.message);
+    let miss = missed(attempt(ProbeKind::Tcp, probe, &given, PATIENCE).await, ProbeReason::Unreachable);
+    assert!(miss.message.contains("orders.invalid") && miss.message.contains("ssm_tunnel"), "{}", miss.message);
 }
 
 // ---- command ----
@@ -188,7 +225,7 @@ fn shell(script: &str, arguments: &[&str]) -> Value {
     json!({ "argv": argv })
 }
 
-fn with(mut settings: Value, change: Value) -> Value {
+pub(crate) fn with(mut settings: Value, change: Value) -> Value {
     let (Some(all), Value::Object(change)) = (settings.as_object_mut(), change) else { panic!("both are objects") };
     all.extend(change);
     settings
@@ -271,7 +308,7 @@ async fn a_program_that_takes_too_long_ends_with_all_it_started() {
     until("the child has ended", || ended().then_some(())).await;
 }
 
-async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let mut beat = tokio::time::interval(Duration::from_millis(50));
     let seen = async {
         loop {
@@ -304,6 +341,9 @@ impl Shop {
         let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
         let write = |sql: &str| Write { at, sql: sql.to_owned() };
         let data = Data {
+            engine: Engine::Postgres,
+            master: None,
+            token_users: vec![],
             database: "shop".to_owned(),
             users: vec![("probe".to_owned(), CANARY.to_owned())],
             writes: vec![

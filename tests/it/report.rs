@@ -65,6 +65,7 @@ impl Journal {
             world: None,
             unmeasurable: BTreeMap::new(),
             made_world: false,
+            last_pass: None,
         };
         journal.push(0, Event::RunStarted(Box::new(started)));
         journal

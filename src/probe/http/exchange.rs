@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
@@ -22,16 +22,16 @@ use crate::probe::Miss;
 use crate::probe::http::settings::HttpSettings;
 use crate::probe::http::url::Url;
 use crate::probe::input::{chain, miss};
-use crate::probe::reach::{self, Place};
+use crate::probe::reach::{self, Dialled, Place};
 use crate::probe::target::Target;
-use crate::probe::tls::{cause, certificate_name, trusting, unproven};
+use crate::probe::trust::{cause, certificate_name, trusting, unproven};
 
 /// What of an answer's body is read at most.
 pub(super) const MOST_BYTES: usize = 1024 * 1024;
 
 /// What to do where nobody named a CA bundle.
 const NO_BUNDLE: &str = "give the path of one as `ca: PATH` in the probe, or as `--ca-bundle PATH`; for certificates \
-                         of public CAs, the operating system's";
+                         of public CAs, `ca: system` is this machine's own store";
 
 /// What a server answered.
 pub(super) struct Answer {
@@ -60,26 +60,33 @@ impl Answer {
         if matches!(self.status, 301 | 302 | 303 | 307 | 308) { self.location() } else { None }
     }
 
+    /// Every value of a header, with commas between, not made harmless.
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let values: Vec<String> = self.headers.get_all(name).iter().map(text).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
     fn text(&self, name: &HeaderName) -> Option<String> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 }
 
-/// Connects to where `url` leads, if a probe may, and asks.
+/// Connects to where `url` leads, if a probe may, and asks. `place` is the URL's.
 ///
 /// # Errors
-/// `connection`, `tls` or `setup`; the caller's time-out is the bound.
+/// `unreachable`, `connection`, `tls` or `setup`; the caller's time-out is the bound.
 pub(super) async fn send(
     url: &Url,
+    place: &Place,
     request: Request<Full<Bytes>>,
     settings: &HttpSettings,
     target: &Target,
     timeout: Duration,
 ) -> Result<Answer, Miss> {
-    let place = Place { host: url.host.clone(), port: url.port };
     let secure = if url.https { Some(prepare(url, settings, target)?) } else { None };
-    let addresses = reach::addresses(&place, target.endpoint.as_ref()).await?;
-    let (stream, _) = reach::connect(&addresses, timeout).await?;
+    // The tunnel, if any, stays open until the answer is read.
+    let Dialled { stream, held: _held, .. } = reach::dial(place, target, timeout).await?;
     let Some((connector, name)) = secure else {
         return exchange(stream, request).await;
     };

@@ -1,14 +1,16 @@
 //! `http`: ask a server one question, and look at status, headers and body.
 //!
 //! `settings` is what a definition says; `url` where a request goes; `exchange` connects, asks and reads a bounded
-//! answer; here is what follows a redirect and what is observed.
+//! answer; `observed` is what is seen in it; here is what follows a redirect.
 //!
 //! Observed: `status`, `milliseconds`, `bytes`, `content_type`, `location`, the start of a `body` that is text, and the
-//! scalar fields of a body that is a JSON object (`health.db`; `json.status` for a name that is one of the former). A
-//! status of 400 or more is a miss, unless `any_status` is set. Headers go to the first server only, and each redirect
-//! is held against the same guard as the first address.
+//! scalar fields of a body that is a JSON object (`health.db`; `json.status` for a name that is one of the former);
+//! what `json` finds, by its names, and `header_NAME` for each of `observe_headers`. A status of 400 or more is a miss,
+//! unless `any_status` is set. Headers go to the first server only, and each redirect is held against the guard of
+//! addresses; what `allow_local` allows ends at the first server.
 
 mod exchange;
+mod observed;
 mod settings;
 mod url;
 
@@ -19,27 +21,23 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::cloud::resource::Settings;
 use crate::definition::model::ProbeReason;
-use crate::probe::http::exchange::{Answer, MOST_BYTES, send};
+use crate::probe::http::exchange::send;
+use crate::probe::http::observed::observed;
 use crate::probe::http::settings::{HttpSettings, Scheme, Verb, header};
 use crate::probe::http::url::Url;
 use crate::probe::input::{miss, shown, typed};
-use crate::probe::output::{clean, excerpt, flattened, nothing, redact};
+use crate::probe::output::{clean, redact};
+use crate::probe::reach::{self, Place};
 use crate::probe::target::Target;
-use crate::probe::{Miss, Observed, Outcome, ProbeCalls, reach};
+use crate::probe::{Miss, Observed, Outcome, ProbeCalls};
 use crate::words::kind::ProbeKind;
 use crate::words::secret::Secret;
+use crate::words::text::tame;
 use crate::yaml::shape::Field;
-
-/// What of a body is observed as text, in bytes.
-const SHOWN_BODY_BYTES: usize = 4 * 1024;
-
-/// What is always observed under these names; a JSON field of such a name has `json.` before it.
-const OWN_VALUES: &[&str] = &["status", "milliseconds", "bytes", "content_type", "location", "body"];
 
 /// The kind.
 pub struct Http;
@@ -50,8 +48,24 @@ impl ProbeCalls for Http {
         ProbeKind::Http
     }
 
+    fn about(&self) -> &'static str {
+        "Ask over HTTP."
+    }
+
+    fn holds_when(&self) -> &'static str {
+        "an answer with a status below 400"
+    }
+
+    fn page(&self) -> &'static str {
+        include_str!("../pages/http.md")
+    }
+
     fn fields(&self) -> Vec<Field> {
         settings::fields()
+    }
+
+    fn judges(&self) -> bool {
+        true
     }
 
     fn control_keys(&self) -> &'static [&'static str] {
@@ -75,6 +89,8 @@ struct Wanted {
     method: Method,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: String,
+    /// The server may be this machine, a link or a metadata service.
+    local: bool,
     /// The longest first: one secret may be a part of another.
     secrets: Vec<Secret>,
 }
@@ -91,13 +107,15 @@ async fn follow(wanted: &mut Wanted, settings: &HttpSettings, target: &Target, t
     let started = Instant::now();
     let mut hops = 0;
     loop {
-        let answer = send(&wanted.url, wanted.request()?, settings, target, timeout).await?;
+        let place = Place { host: wanted.url.host.clone(), port: wanted.url.port, local: wanted.local };
+        let answer = send(&wanted.url, &place, wanted.request()?, settings, target, timeout).await?;
         let Some(location) = answer.redirect().filter(|_| settings.follow > 0) else {
             let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let mut seen = observed(&answer, &wanted.secrets);
+            let mut seen = observed(&answer, settings, &wanted.secrets);
             seen.values.insert("milliseconds".to_owned(), milliseconds.into());
             seen.facts.insert("url".to_owned(), clean(&wanted.url.text(), &wanted.secrets));
             seen.facts.insert("redirects followed".to_owned(), hops.to_string());
+            seen.facts.extend(target.tunnel.as_ref().map(|way| ("tunnel".to_owned(), tame(&way.instance))));
             return judged(answer.status, seen, settings.any_status);
         };
         if hops == settings.follow {
@@ -143,7 +161,8 @@ impl Wanted {
         }
         secrets.sort_by_key(|secret: &Secret| std::cmp::Reverse(secret.expose().len()));
         let body = settings.body.as_ref().map(|body| body.fill("body", target)).transpose()?.unwrap_or_default();
-        Ok(Self { url: place(settings, target)?, method: settings.method.into(), headers, body, secrets })
+        let (url, method) = (place(settings, target)?, settings.method.into());
+        Ok(Self { url, method, headers, body, local: settings.allow_local, secrets })
     }
 
     fn request(&self) -> Result<Request<Full<Bytes>>, Miss> {
@@ -175,6 +194,7 @@ impl Wanted {
         }
         if !self.url.same_origin(&next) {
             self.headers.clear();
+            self.local = false;
         }
         let read_only = self.method == Method::GET || self.method == Method::HEAD;
         if !read_only && matches!(status, 301..=303) {
@@ -213,31 +233,6 @@ impl From<Verb> for Method {
             Verb::Delete => Self::DELETE,
         }
     }
-}
-
-fn observed(answer: &Answer, secrets: &[Secret]) -> Observed {
-    let mut seen = match serde_json::from_slice(&answer.body) {
-        Ok(Value::Object(fields)) if !answer.cut => flattened(fields, OWN_VALUES, secrets),
-        _ => nothing(),
-    };
-    let mut add = |name: &str, value: Value| seen.values.insert(name.to_owned(), value);
-    add("status", answer.status.into());
-    add("bytes", answer.body.len().into());
-    let texts = [
-        ("content_type", answer.content_type().map(|text| clean(&text, secrets))),
-        ("location", answer.location().map(|text| clean(&text, secrets))),
-        ("body", excerpt(&answer.body, SHOWN_BODY_BYTES, secrets)),
-    ];
-    for (name, text) in texts {
-        if let Some(text) = text {
-            add(name, text.into());
-        }
-    }
-    if answer.cut {
-        let read = format!("only the first {} MiB were read", MOST_BYTES / 1024 / 1024);
-        seen.facts.insert("body".to_owned(), read);
-    }
-    seen
 }
 
 #[cfg(test)]

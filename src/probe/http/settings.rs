@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use hyper::header::HeaderName;
 use serde::Deserialize;
 
+use crate::probe::http::observed::{OWN_VALUES, check_observed_header, check_path, header_value};
 use crate::probe::http::url::Url;
 use crate::probe::input::{Given, SecretRef};
+use crate::probe::reach::ALLOW_LOCAL;
+use crate::words::reference::is_value_name;
 use crate::words::text::tame;
 use crate::yaml::shape::{Field, Shape};
 
@@ -42,6 +45,12 @@ pub(super) struct HttpSettings {
     pub(super) server_name: Option<Given>,
     #[serde(default)]
     pub(super) any_status: bool,
+    #[serde(default)]
+    pub(super) json: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) observe_headers: Vec<String>,
+    #[serde(default)]
+    pub(super) allow_local: bool,
 }
 
 /// How the server is spoken to.
@@ -89,6 +98,7 @@ impl HttpSettings {
         if plain && self.follow == 0 && (self.ca.is_some() || self.server_name.is_some()) {
             return Err("`ca` and `server_name` mean nothing without TLS; write `scheme: https`".to_owned());
         }
+        self.check_observed()?;
         let mut names = Vec::new();
         for (name, value) in &self.headers {
             names.push(header(name)?);
@@ -97,8 +107,9 @@ impl HttpSettings {
                 return Err(format!("`{name}` is a credential; put it into `secret_headers`, as a reference"));
             }
         }
-        for name in self.secret_headers.keys() {
+        for (name, secret) in &self.secret_headers {
             names.push(header(name)?);
+            secret.check(&format!("secret_headers.{name}"))?;
         }
         let mut seen = Vec::new();
         for name in names {
@@ -108,6 +119,25 @@ impl HttpSettings {
             seen.push(name);
         }
         Ok(())
+    }
+
+    fn check_observed(&self) -> Result<(), String> {
+        let mut names: Vec<String> = OWN_VALUES.iter().map(|name| (*name).to_owned()).collect();
+        for name in &self.observe_headers {
+            check_observed_header(name)?;
+            names.push(header_value(name));
+        }
+        for (name, path) in &self.json {
+            check_value_name(name)?;
+            check_path(path)?;
+            names.push(name.clone());
+        }
+        names.sort();
+        let twice = names.windows(2).find_map(|pair| match pair {
+            [one, next] if one == next => Some(one),
+            _ => None,
+        });
+        twice.map_or(Ok(()), |name| Err(format!("two values would be observed as `{name}`")))
     }
 
     fn check_place(&self) -> Result<(), String> {
@@ -141,6 +171,13 @@ fn check_header(name: &str) -> Result<(), String> {
     header(name).map(drop)
 }
 
+fn check_value_name(name: &str) -> Result<(), String> {
+    if is_value_name(name) {
+        return Ok(());
+    }
+    Err(format!("`{}` cannot name a value: letters, digits, `_`, `-` and dots between can", tame(name)))
+}
+
 /// The shapes.
 pub(super) fn fields() -> Vec<Field> {
     let name = || {
@@ -152,6 +189,11 @@ pub(super) fn fields() -> Vec<Field> {
     };
     let headers = Shape::Dictionary { key: name(), of: Box::new(Shape::Template), min: 0 };
     let secrets = Shape::Dictionary { key: name(), of: Box::new(Shape::SecretRef), min: 0 };
+    let value = Shape::Parsed { what: "an observed value's name", format: None, parse: check_value_name };
+    let path = Shape::Parsed { what: "a JSONPath", format: Some("^[$]"), parse: check_path };
+    let json = Shape::Dictionary { key: Box::new(value), of: Box::new(path), min: 1 };
+    let observed = Shape::Parsed { what: "a header's name", format: None, parse: check_observed_header };
+    let observed = Shape::List { of: Box::new(observed), min: 1 };
     let methods = Shape::Choice(&["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]);
     let follow = Shape::Integer { min: 0, max: i64::from(MOST_REDIRECTS) };
     vec![
@@ -165,9 +207,12 @@ pub(super) fn fields() -> Vec<Field> {
         Field::optional("secret_headers", secrets, "Headers whose values are secrets, such as `authorization`."),
         Field::optional("body", Shape::Template, "What is sent."),
         Field::optional("follow", follow, "Redirects to follow, 0 (the default) to 5; never from https to http."),
-        Field::optional("ca", Shape::Text, "A CA bundle in PEM, relative to the definition's folder."),
+        Field::optional("ca", Shape::Text, "A CA bundle in PEM, or `system`: this machine's certificate store."),
         Field::optional("server_name", Shape::Template, "The name in the certificate; by default the host."),
         Field::optional("any_status", Shape::Bool, "A status of 400 or more is an answer too; expect one of `status`."),
+        Field::optional("json", json, "Values of a JSON answer, each a name and a JSONPath (RFC 9535)."),
+        Field::optional("observe_headers", observed, "Headers of the answer, observed as `header_NAME`."),
+        Field::optional("allow_local", Shape::Bool, ALLOW_LOCAL),
     ]
 }
 
@@ -189,6 +234,8 @@ mod tests {
             json!({ "url": "https://a.example/", "ca": "ca.pem" }),
             json!({ "url": "http://${{ on.endpoint.host }}:8080/", "method": "POST", "body": "{}" }),
             json!({ "path": "/health", "headers": { "Host": "shop" }, "secret_headers": { "x-key": { "env": "K" } } }),
+            json!({ "json": { "first.id": "$.items[0].id", "all": "$.items[*].id" }, "observe_headers": ["ETag"] }),
+            json!({ "scheme": "https", "ca": "system", "allow_local": true }),
         ] {
             assert_eq!(check(good.clone()), Ok(()), "{good}");
         }
@@ -202,7 +249,16 @@ mod tests {
             (json!({ "headers": { "Content-Length": "1" } }), "set by drill"),
             (json!({ "headers": { "Authorization": "canary-9f2c" } }), "secret_headers"),
             (json!({ "secret_headers": { "authorization": "canary-9f2c" } }), "a secret is a reference"),
+            (json!({ "secret_headers": { "authorization": { "rds_iam": true } } }), "`secret_headers.authorization`"),
             (json!({ "headers": { "X-A": "x" }, "secret_headers": { "x-a": { "env": "B" } } }), "there twice"),
+            (json!({ "json": { "a b": "$.a" } }), "cannot name a value"),
+            (json!({ "json": { "a": "a.b" } }), "no JSONPath"),
+            (json!({ "json": { "status": "$.status" } }), "observed as `status`"),
+            (json!({ "json": { "header_etag": "$.x" }, "observe_headers": ["ETag"] }), "observed as `header_etag`"),
+            (json!({ "observe_headers": ["x-a", "X_A"] }), "observed as `header_x_a`"),
+            (json!({ "observe_headers": ["set-cookie"] }), "a credential"),
+            (json!({ "url": "file:///etc/passwd" }), "is not a URL"),
+            (json!({ "url": "gopher://a.example/" }), "must start with"),
         ] {
             let problem = check(bad).unwrap_err();
             assert!(problem.contains(part) && !problem.contains("canary"), "{problem}");

@@ -153,10 +153,54 @@ async fn tls_needs_a_ca_bundle() {
 
 #[tokio::test]
 async fn a_long_body_is_cut() {
-    let body = "x".repeat(super::MOST_BYTES + 1);
+    let body = "x".repeat(super::exchange::MOST_BYTES + 1);
     let server = Server::start(&[("/", answer("200 OK", "", &body))]).await;
     let seen = attempt(json!({}), &server.target()).await.unwrap();
-    assert_eq!(seen.values["bytes"], json!(super::MOST_BYTES));
-    assert_eq!(seen.values["body"].as_str().unwrap().len(), super::SHOWN_BODY_BYTES);
+    assert_eq!(seen.values["bytes"], json!(super::exchange::MOST_BYTES));
+    assert_eq!(seen.values["body"].as_str().unwrap().len(), super::observed::SHOWN_BODY_BYTES);
     assert!(seen.facts.contains_key("body"));
+}
+
+#[tokio::test]
+async fn paths_and_headers_are_observed_by_name_and_never_spoofed() {
+    let body = r#"{"items":[{"id":1,"tags":["a\u001b"]},{"id":2}],"none":"x","header_etag":"spoofed","total":2}"#;
+    let headers = "ETag: \"7-\"\r\nX-Shard: a\r\nX-Shard: b\r\n";
+    let server = Server::start(&[("/", answer("200 OK", headers, body))]).await;
+    let json = json!({
+        "ids": "$.items[*].id", "first": "$.items[0].id", "tags": "$..tags", "none": "$.missing", "deep": "$.items",
+    });
+    let asked = json!({ "json": json, "observe_headers": ["etag", "x-shard", "x-none"] });
+    let seen = attempt(asked, &server.target()).await.unwrap();
+    assert_eq!((&seen.values["ids"], &seen.values["first"]), (&json!([1, 2]), &json!(1)));
+    assert_eq!((&seen.values["tags"], &seen.values["total"]), (&json!(["a\u{fffd}"]), &json!(2)));
+    assert_eq!((&seen.values["header_etag"], &seen.values["header_x_shard"]), (&json!("\"7-\""), &json!("a, b")));
+    for unobserved in ["none", "deep", "header_x_none"] {
+        assert!(!seen.values.contains_key(unobserved), "{unobserved}");
+    }
+    assert_eq!(seen.facts["none (not observed)"], "nothing is there");
+    let absent = attempt(json!({ "observe_headers": ["etag"] }), &plain(r#"{"header_etag":"spoofed"}"#).await).await;
+    assert!(!absent.unwrap().values.contains_key("header_etag"));
+    let list = attempt(json!({ "json": { "ids": "$[*].id" } }), &plain(r#"[{"id":1},{"id":2}]"#).await).await;
+    assert_eq!(list.unwrap().values["ids"], json!([1, 2]));
+    let text = attempt(json!({ "json": { "ids": "$" } }), &plain("hello").await).await.unwrap();
+    assert!(text.facts["json"].contains("not JSON") && !text.values.contains_key("ids"));
+}
+
+/// The target of a server that answers `/` with a body and nothing else.
+async fn plain(body: &str) -> Target {
+    Server::start(&[("/", answer("200 OK", "", body))]).await.target()
+}
+
+#[tokio::test]
+async fn what_a_definition_allows_ends_at_the_first_server() {
+    let hello = Server::start(&[("/", answer("200 OK", "", "hello"))]).await;
+    let url = format!("http://127.0.0.1:{}/", hello.port);
+    missed(json!({ "url": url }), &Target::for_tests(), ProbeReason::Setup).await;
+    let seen = attempt(json!({ "url": url, "allow_local": true }), &Target::for_tests()).await.unwrap();
+    assert_eq!(seen.values["body"], json!("hello"));
+    let away = answer("302 Found", &format!("location: {url}\r\n"), "");
+    let first = Server::start(&[("/", away)]).await;
+    let asked = json!({ "url": format!("http://127.0.0.1:{}/", first.port), "allow_local": true, "follow": 1 });
+    missed(asked, &Target::for_tests(), ProbeReason::Setup).await;
+    assert_eq!(hello.asked().len(), 1);
 }

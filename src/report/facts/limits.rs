@@ -87,9 +87,6 @@ fn surroundings(state: &State, out: &mut Vec<String>) {
     if state.started.made_world {
         out.push("Real data: the simulated data was made up from the definition.".to_owned());
     }
-    for (kind, because) in &state.started.unmeasurable {
-        out.push(format!("Probes of the kind {kind}: {}.", because.trim_end_matches('.')));
-    }
     for check in state.checks.iter().flatten().filter(|check| check.result == CheckResult::NotChecked) {
         out.push(format!("Before the start, {} was not checked: {}.", check.what, check.detail.trim_end_matches('.')));
     }
@@ -101,6 +98,9 @@ fn steps(state: &State, out: &mut Vec<String>) {
         match end {
             StepEnd::Skipped { because } => {
                 out.push(format!("The step {} did not run: {}.", step.id, because.trim_end_matches('.')));
+            }
+            StepEnd::Unneeded { because } => {
+                out.push(format!("The step {} was left out: {}.", step.id, because.trim_end_matches('.')));
             }
             StepEnd::NotMeasured { because } => {
                 out.push(format!("The step {} could not be measured: {}.", step.id, because.trim_end_matches('.')));

@@ -14,7 +14,6 @@ use crate::probe::Observed;
 use crate::report::facts::steps::{detail, icon, status};
 use crate::report::facts::{Row, scope, shown_value};
 use crate::words::id::Name;
-use crate::words::kind::ProbeKind;
 use crate::words::time::{show_duration, show_instant};
 
 /// One probe.
@@ -137,24 +136,27 @@ fn expected(probe: &Probe) -> Vec<Row> {
         rows.push(Row { name: name.clone(), value: "the time of the newest data inside".to_owned() });
     }
     if rows.is_empty() {
-        let value = match probe.kind {
-            ProbeKind::Tcp => "the port accepts a connection",
-            ProbeKind::Sql => "the database answers the query",
-            ProbeKind::Command => "the program ends with exit code 0",
-            ProbeKind::Http => "an answer with a status below 400",
-            ProbeKind::Describe => "the service describes it",
-            ProbeKind::DynamoDb => "the table can be read",
-            ProbeKind::S3 => "the bucket can be read",
-            ProbeKind::Ssm => "the script ends with exit code 0",
-            ProbeKind::Lambda => "the function answers",
-        };
+        let value = crate::probe::kind(probe.kind).holds_when();
         rows.push(Row { name: "answer".to_owned(), value: value.to_owned() });
     }
     rows
 }
 
 fn in_words(expectation: &Expectation) -> String {
-    let Expectation { at_least, at_most, between, equals, matches, not_null } = expectation;
+    let Expectation {
+        at_least,
+        at_most,
+        between,
+        equals,
+        one_of,
+        matches,
+        not_null,
+        not_older_than,
+        not_less_than_last_pass,
+        every,
+        any,
+        count,
+    } = expectation;
     let mut parts = Vec::new();
     if let Some(bound) = at_least {
         parts.push(format!("at least {bound}"));
@@ -167,6 +169,21 @@ fn in_words(expectation: &Expectation) -> String {
     }
     if let Some(value) = equals {
         parts.push(format!("equal to {}", shown_value(value)));
+    }
+    if let Some(values) = one_of {
+        let values: Vec<String> = values.iter().map(shown_value).collect();
+        parts.push(format!("one of {}", values.join(", ")));
+    }
+    if let Some(age) = not_older_than {
+        parts.push(format!("not older than {}", show_duration(*age)));
+    }
+    if let Some(share) = not_less_than_last_pass {
+        parts.push(format!("not less than {} of the last pass's", String::from(*share)));
+    }
+    for (which, each) in [("every element", every), ("some element", any), ("as many elements as", count)] {
+        if let Some(each) = each {
+            parts.push(format!("{which}: {}", in_words(each)));
+        }
     }
     if let Some(pattern) = matches {
         parts.push(format!("matches {pattern}"));
@@ -183,7 +200,13 @@ fn retry(probe: &Probe) -> String {
     if probe.retry.within.is_zero() {
         return "one attempt".to_owned();
     }
-    format!("every {} for {}", show_duration(probe.retry.every), show_duration(probe.retry.within))
+    let every = show_duration(probe.retry.every);
+    let slower = if probe.retry.backoff > 1.0 {
+        format!(", each pause {} times the last", probe.retry.backoff)
+    } else {
+        String::new()
+    };
+    format!("every {every} for {}{slower}", show_duration(probe.retry.within))
 }
 
 fn control_facts(probe: &Probe, control: &NegativeControl, tries: &ProbeState) -> ControlFacts {
@@ -211,6 +234,7 @@ fn control_facts(probe: &Probe, control: &NegativeControl, tries: &ProbeState) -
 
 fn reason(reason: ProbeReason) -> &'static str {
     match reason {
+        ProbeReason::Unreachable => "there is no way to it from here",
         ProbeReason::Connection => "no connection",
         ProbeReason::Tls => "the server did not prove who it is",
         ProbeReason::Authentication => "the credential was refused",

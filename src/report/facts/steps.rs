@@ -71,6 +71,7 @@ pub fn status(step: &StepState) -> &'static str {
             StepEnd::Passed => "passed",
             StepEnd::Failed(_) => "failed",
             StepEnd::Skipped { .. } => "skipped",
+            StepEnd::Unneeded { .. } => "not_needed",
             StepEnd::NotMeasured { .. } => "not_measured",
         },
     }
@@ -82,7 +83,7 @@ pub fn icon(step: &StepState) -> &'static str {
     match status(step) {
         "passed" => "✅",
         "failed" => "❌",
-        "skipped" => "⏭️",
+        "skipped" | "not_needed" => "⏭️",
         "not_measured" => "❔",
         "running" => "⏳",
         _ => "▫️",
@@ -135,6 +136,8 @@ pub fn detail(step: &StepState) -> Option<String> {
             let request = failure.request_id.as_ref().map(|id| format!(" Request id {id}.")).unwrap_or_default();
             Some(format!("{}.{request}{advice}", failure.message.trim_end_matches('.')))
         }
-        StepEnd::Skipped { because } | StepEnd::NotMeasured { because } => Some(because.clone()),
+        StepEnd::Skipped { because } | StepEnd::Unneeded { because } | StepEnd::NotMeasured { because } => {
+            Some(because.clone())
+        }
     }
 }

@@ -132,5 +132,8 @@ fn attempt_of(
     let target = target(state, &services, action.on.as_ref(), settings);
     let timeout = Duration::try_from(action.timeout).unwrap_or(Duration::from_secs(30));
     let settings = settings.clone();
-    async move { judged(kind(how).attempt(&settings, &target, timeout).await, &expect) }
+    async move {
+        let outcome = kind(how).attempt(&settings, &target, timeout).await;
+        judged(outcome, &expect, services.clock.now(), &BTreeMap::new())
+    }
 }

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::xml::Element;
-use crate::sandbox::protocol::{Protocol, json, query, rest_json, rest_xml};
+use crate::sandbox::protocol::{Protocol, cbor, json, query, rest_json, rest_xml};
 
 /// What an operation answers.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
-    /// JSON, with status 200.
+    /// JSON, or CBOR, with status 200.
     Json(Value),
     /// XML, with status 200: the members of the operation's result, or the whole document in `RestXml`.
     Xml(Vec<Element>),
@@ -35,13 +35,16 @@ pub(crate) fn write(
 ) -> Response<Body> {
     let mut response = match result {
         Ok(Answer::Raw { status, headers, body }) => raw(*status, headers, body),
-        Ok(answer) => text(200, protocol, good(protocol, operation, answer, request_id)),
-        Err(failure) => text(failure.status, protocol, bad(protocol, failure, request_id)),
+        Ok(answer) => written(200, protocol, &good(protocol, operation, answer, request_id)),
+        Err(failure) => written(failure.status, protocol, &bad(protocol, failure, request_id)),
     };
     let headers = response.headers_mut();
     let id = if matches!(protocol, Protocol::RestXml) { "x-amz-request-id" } else { "x-amzn-requestid" };
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(id, value);
+    }
+    if protocol == Protocol::Cbor {
+        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
     }
     if let Err(failure) = result
         && matches!(protocol, Protocol::RestJson | Protocol::Json { .. })
@@ -52,8 +55,9 @@ pub(crate) fn write(
     response
 }
 
-fn good(protocol: Protocol, operation: &str, answer: &Answer, request_id: &str) -> String {
-    match (protocol, answer) {
+fn good(protocol: Protocol, operation: &str, answer: &Answer, request_id: &str) -> Vec<u8> {
+    let text = match (protocol, answer) {
+        (Protocol::Cbor, _) => return cbor::answer(answer),
         (Protocol::RestJson | Protocol::Json { .. }, Answer::Json(value)) => value.to_string(),
         (Protocol::Query { .. } | Protocol::Ec2Query, Answer::Xml(elements)) => {
             query::answer(protocol, operation, elements, request_id)
@@ -62,27 +66,31 @@ fn good(protocol: Protocol, operation: &str, answer: &Answer, request_id: &str) 
         (Protocol::RestJson | Protocol::Json { .. }, _) => "{}".to_owned(),
         (Protocol::Query { .. } | Protocol::Ec2Query, _) => query::answer(protocol, operation, &[], request_id),
         (Protocol::RestXml, _) => String::new(),
-    }
+    };
+    text.into_bytes()
 }
 
-fn bad(protocol: Protocol, failure: &Failure, request_id: &str) -> String {
-    match protocol {
+fn bad(protocol: Protocol, failure: &Failure, request_id: &str) -> Vec<u8> {
+    let text = match protocol {
+        Protocol::Cbor => return cbor::error(failure),
         Protocol::RestJson => rest_json::error(failure),
         Protocol::Json { .. } => json::error(failure),
         Protocol::Query { .. } | Protocol::Ec2Query => query::error(protocol, failure, request_id),
         Protocol::RestXml => rest_xml::error(failure, request_id),
-    }
+    };
+    text.into_bytes()
 }
 
-fn text(status: u16, protocol: Protocol, text: String) -> Response<Body> {
+fn written(status: u16, protocol: Protocol, body: &[u8]) -> Response<Body> {
     let content_type = match protocol {
         Protocol::RestJson => "application/json",
         Protocol::Json { version: "1.0" } => "application/x-amz-json-1.0",
         Protocol::Json { .. } => "application/x-amz-json-1.1",
+        Protocol::Cbor => "application/cbor",
         Protocol::Query { .. } | Protocol::Ec2Query => "text/xml;charset=UTF-8",
         Protocol::RestXml => "application/xml",
     };
-    raw(status, &[(header::CONTENT_TYPE, content_type.to_owned())], text.as_bytes())
+    raw(status, &[(header::CONTENT_TYPE, content_type.to_owned())], body)
 }
 
 fn raw(status: u16, headers: &[(HeaderName, String)], body: &[u8]) -> Response<Body> {
@@ -118,6 +126,9 @@ mod tests {
         let json = write(Protocol::Json { version: "1.0" }, "X", &failure(), "r");
         assert_eq!(json.headers()["x-amzn-errortype"], "Conflict");
         assert_eq!(json.headers()["content-type"], "application/x-amz-json-1.0");
+        let cbor = write(Protocol::Cbor, "X", &failure(), "r");
+        assert_eq!(cbor.headers()["content-type"], "application/cbor");
+        assert_eq!(cbor.headers()["smithy-protocol"], "rpc-v2-cbor");
         let xml = write(Protocol::RestXml, "X", &failure(), "r");
         assert_eq!((xml.status().as_u16(), xml.headers().contains_key("x-amzn-errortype")), (409, false));
     }

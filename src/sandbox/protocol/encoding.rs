@@ -1,4 +1,4 @@
-//! Percent-encoding and forms.
+//! Percent-encoding, forms, and Base64.
 
 /// Decodes `%41`; with `plus`, `+` is a space. What is no valid escape stays as it is, and so does UTF-8.
 pub(crate) fn decode(text: &str, plus: bool) -> String {
@@ -42,9 +42,32 @@ pub(crate) fn segments(path: &str) -> Vec<String> {
     path.split('/').filter(|segment| !segment.is_empty()).map(|segment| decode(segment, false)).collect()
 }
 
+/// Base64 with padding, in one line.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits =
+            [0, 1, 2].iter().fold(0_u32, |bits, at| (bits << 8) | u32::from(chunk.get(*at).copied().unwrap_or(0)));
+        let letters = [18, 12, 6, 0].map(|shift| usize::try_from((bits >> shift) & 63).unwrap_or(0));
+        for (place, letter) in letters.into_iter().enumerate() {
+            out.push(if place <= chunk.len() { char::from(LETTERS[letter]) } else { '=' });
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{decode, form, segments};
+    use super::{base64, decode, form, segments};
+
+    #[test]
+    fn base64_is_padded() {
+        for (text, written) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+            assert_eq!(base64(text.as_bytes()), written);
+        }
+        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
+    }
 
     #[test]
     fn escapes_are_decoded_and_broken_ones_kept() {

@@ -64,7 +64,7 @@ impl Failure {
             Protocol::Query { .. } => (400, "Throttling"),
             Protocol::Ec2Query => (400, "RequestLimitExceeded"),
             Protocol::RestXml => (503, "SlowDown"),
-            Protocol::RestJson | Protocol::Json { .. } => (400, "ThrottlingException"),
+            Protocol::RestJson | Protocol::Json { .. } | Protocol::Cbor => (400, "ThrottlingException"),
         };
         Self::new(status, code, "Rate exceeded")
     }
@@ -74,7 +74,7 @@ impl Failure {
         let code = match protocol {
             Protocol::Query { .. } | Protocol::RestXml => "AccessDenied",
             Protocol::Ec2Query => "UnauthorizedOperation",
-            Protocol::RestJson | Protocol::Json { .. } => "AccessDeniedException",
+            Protocol::RestJson | Protocol::Json { .. } | Protocol::Cbor => "AccessDeniedException",
         };
         let usual = || {
             format!("User is not authorized to perform: {operation} because no identity-based policy allows the action")
@@ -89,7 +89,7 @@ impl Failure {
             Protocol::RestXml => (400, "ExpiredToken"),
             Protocol::Ec2Query => (400, "RequestExpired"),
             Protocol::RestJson => (403, "ExpiredTokenException"),
-            Protocol::Json { .. } => (400, "ExpiredTokenException"),
+            Protocol::Json { .. } | Protocol::Cbor => (400, "ExpiredTokenException"),
         };
         Self::new(status, code, "The security token included in the request is expired")
     }

@@ -4,6 +4,7 @@
 //! are paths, routes them. `scope` reads who is calling from the `SigV4` credential scope.
 
 mod answer;
+pub(crate) mod cbor;
 mod chunked;
 pub(crate) mod encoding;
 pub(crate) mod failure;
@@ -28,6 +29,8 @@ pub(crate) enum Protocol {
     Json {
         version: &'static str,
     },
+    /// Smithy's RPC v2: the operation stands in the path, bodies are CBOR.
+    Cbor,
     /// A form in, XML of this namespace out.
     Query {
         namespace: &'static str,
@@ -127,6 +130,7 @@ pub(crate) fn read(protocol: Protocol, wire: &Wire, service: &str, route: Router
         Protocol::RestJson => rest_json::read(wire, service, route),
         Protocol::RestXml => rest_xml::read(wire, service, route),
         Protocol::Json { .. } => json::read(wire),
+        Protocol::Cbor => cbor::read(wire),
         Protocol::Query { .. } | Protocol::Ec2Query => query::read(wire),
     }
 }

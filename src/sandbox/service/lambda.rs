@@ -1,14 +1,16 @@
-//! Lambda: invoking the functions that a definition names. Every function answers what it was given, and `ok`.
+//! Lambda: invoking the functions that a definition names. Every function answers what it was given, and `ok`; one that
+//! asks in drill's place (`function`) answers what it found.
 //!
 //! A payload with a text `simulated_error` is one that the function fails on.
 
 use axum::http::{HeaderName, header};
 use serde_json::{Value, json};
 
+use crate::sandbox::function::Errand;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::scope::Caller;
 use crate::sandbox::protocol::{Answer, Ask, Protocol, Route, Target};
-use crate::sandbox::service::ServiceCalls;
+use crate::sandbox::service::{Deed, ServiceCalls};
 use crate::sandbox::spec::Place;
 use crate::sandbox::thing::lambda::name;
 use crate::sandbox::world::World;
@@ -42,6 +44,19 @@ impl ServiceCalls for Lambda {
         }
     }
 
+    fn deed(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Option<Deed> {
+        let place = caller.place();
+        let function = world.site(&place).shelves.lambda.functions.get(name(ask.label(0)));
+        if ask.operation != "Invoke" || !function.is_some_and(|function| function.probes) {
+            return None;
+        }
+        let payload = serde_json::from_slice::<Value>(&ask.raw).ok()?;
+        // What is no question of a probe is answered like any other.
+        payload.get("drill_probe")?;
+        let errand = Errand::read(world, &place, &payload);
+        Some(Box::pin(async move { Ok(answered(Vec::new(), &errand.run().await)) }))
+    }
+
     fn changed(&self, ask: &Ask) -> Option<String> {
         (ask.operation == "Invoke").then(|| ask.label(0).to_owned())
     }
@@ -49,7 +64,7 @@ impl ServiceCalls for Lambda {
 
 fn invoke(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
     let function = name(ask.label(0));
-    if !world.site(place).shelves.lambda.functions.contains(function) {
+    if !world.site(place).shelves.lambda.functions.contains_key(function) {
         let message =
             format!("Function not found: arn:aws:lambda:{}:{}:function:{function}", place.region, place.account);
         return Err(Failure::new(404, "ResourceNotFoundException", message));
@@ -57,18 +72,22 @@ fn invoke(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure
     let payload = if ask.raw.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(&ask.raw) };
     let payload = payload
         .map_err(|_| Failure::bad("InvalidRequestContentException", "Could not parse request body into json"))?;
-    let mut headers = vec![
+    let failed = payload.get("simulated_error").and_then(Value::as_str).map(str::to_owned);
+    Ok(match failed {
+        Some(message) => {
+            let failure = (HeaderName::from_static("x-amz-function-error"), "Unhandled".to_owned());
+            answered(vec![failure], &json!({ "errorMessage": message, "errorType": "Error" }))
+        }
+        None => answered(Vec::new(), &echoed(payload)),
+    })
+}
+
+fn answered(mut headers: Vec<(HeaderName, String)>, body: &Value) -> Answer {
+    headers.extend([
         (header::CONTENT_TYPE, "application/json".to_owned()),
         (HeaderName::from_static("x-amz-executed-version"), "$LATEST".to_owned()),
-    ];
-    let body = match payload.get("simulated_error").and_then(Value::as_str) {
-        Some(message) => {
-            headers.push((HeaderName::from_static("x-amz-function-error"), "Unhandled".to_owned()));
-            json!({ "errorMessage": message, "errorType": "Error" })
-        }
-        None => echoed(payload),
-    };
-    Ok(Answer::Raw { status: 200, headers, body: body.to_string().into_bytes() })
+    ]);
+    Answer::Raw { status: 200, headers, body: body.to_string().into_bytes() }
 }
 
 fn echoed(payload: Value) -> Value {

@@ -2,6 +2,7 @@
 //! adding an operation is one arm.
 
 pub(crate) mod backup;
+pub(crate) mod cloudwatch;
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
 pub(crate) mod efs;
@@ -14,16 +15,22 @@ pub(crate) mod rds;
 pub(crate) mod redshift;
 pub(crate) mod s3;
 pub(crate) mod secretsmanager;
+mod sessions;
 pub(crate) mod ssm;
 pub(crate) mod storagegateway;
 pub(crate) mod sts;
 pub(crate) mod tagging;
 
+use std::pin::Pin;
+
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::scope::Caller;
-use crate::sandbox::protocol::{Answer, Ask, Protocol, Route, Target};
+use crate::sandbox::protocol::{Answer, Ask, Protocol, Route, Target, Wire};
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::World;
+
+/// Something that is done without the world, and what it answers.
+pub(crate) type Deed = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
 
 /// A service: what it is called, how it is spoken to, what it does.
 pub(crate) trait ServiceCalls: Sync {
@@ -37,6 +44,11 @@ pub(crate) trait ServiceCalls: Sync {
 
     fn protocol(&self) -> Protocol;
 
+    /// The protocol of this request, of a service that speaks several: clients choose.
+    fn spoken(&self, _wire: &Wire) -> Protocol {
+        self.protocol()
+    }
+
     /// The operation that a REST request means, and the values in its path. The other protocols name the operation.
     fn route(&self, _target: &Target) -> Option<Route> {
         None
@@ -44,6 +56,12 @@ pub(crate) trait ServiceCalls: Sync {
 
     /// Performs an operation on an advanced world.
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure>;
+
+    /// What takes real time outside of the world, such as asking a database: done in the place of [`Self::call`], while
+    /// the world goes on.
+    fn deed(&self, _world: &mut World, _caller: &Caller, _ask: &Ask) -> Option<Deed> {
+        None
+    }
 
     /// What a successful request changed, if its operation changes anything.
     fn changed(&self, _ask: &Ask) -> Option<String> {
@@ -54,6 +72,7 @@ pub(crate) trait ServiceCalls: Sync {
 /// One line a service.
 static SERVICES: &[&dyn ServiceCalls] = &[
     &backup::Backup,
+    &cloudwatch::CloudWatch,
     &dynamodb::DynamoDb,
     &ec2::Ec2,
     &efs::Efs,

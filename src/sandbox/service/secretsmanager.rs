@@ -8,7 +8,7 @@ use crate::sandbox::protocol::scope::Caller;
 use crate::sandbox::protocol::{Answer, Ask, Protocol};
 use crate::sandbox::service::ServiceCalls;
 use crate::sandbox::service::page::cut;
-use crate::sandbox::spec::Place;
+use crate::sandbox::spec::{PARAMETER, Place};
 use crate::sandbox::world::{Site, StoredSecret, World};
 
 /// Secrets Manager.
@@ -58,7 +58,10 @@ fn find<'a>(site: &'a Site, ask: &Ask) -> Result<&'a StoredSecret, Failure> {
     let id = ask.text("SecretId").unwrap_or_default();
     // A partial ARN, without the six random characters, is accepted too.
     let fits = |secret: &&StoredSecret| {
-        secret.name == id || secret.arn == id || secret.arn.rsplit_once('-').is_some_and(|(partial, _)| partial == id)
+        !secret.name.starts_with(PARAMETER)
+            && (secret.name == id
+                || secret.arn == id
+                || secret.arn.rsplit_once('-').is_some_and(|(partial, _)| partial == id))
     };
     let found = site.secrets.iter().find(fits);
     found.ok_or_else(|| Failure::not_found("Secrets Manager can't find the specified secret."))
@@ -79,7 +82,8 @@ fn show(secret: &StoredSecret) -> Value {
 fn list(site: &Site, ask: &Ask) -> Result<Value, Failure> {
     let size =
         ask.body.get("MaxResults").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok()).unwrap_or(100);
-    let page = cut(site.secrets.iter().map(show).collect(), "secrets", size, ask.text("NextToken"))
+    let secrets = site.secrets.iter().filter(|secret| !secret.name.starts_with(PARAMETER));
+    let page = cut(secrets.map(show).collect(), "secrets", size, ask.text("NextToken"))
         .map_err(|_| Failure::bad("InvalidNextTokenException", "The NextToken value is invalid."))?;
     let mut answer = json!({ "SecretList": page.items });
     if let (Some(map), Some(token)) = (answer.as_object_mut(), page.token) {

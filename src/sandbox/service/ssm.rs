@@ -1,4 +1,5 @@
-//! Systems Manager: scripts on instances. They run in the simulated shell, and never on this machine.
+//! Systems Manager: scripts on instances. They run in the simulated shell, and never on this machine. Sessions are in
+//! `sessions`.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ use crate::sandbox::protocol::scope::Caller;
 use crate::sandbox::protocol::{Answer, Ask, Protocol};
 use crate::sandbox::service::ServiceCalls;
 use crate::sandbox::service::page::cut;
-use crate::sandbox::spec::Place;
+use crate::sandbox::service::sessions;
+use crate::sandbox::spec::{PARAMETER, Place};
 use crate::sandbox::thing::ec2::{Command, Ec2Shelf};
 use crate::sandbox::world::World;
 
@@ -49,8 +51,32 @@ fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
         "GetCommandInvocation" => invocation(&world.site(place).shelves.ec2, ask, now),
         "ListCommandInvocations" => invocations(&world.site(place).shelves.ec2, ask, now),
         "DescribeInstanceInformation" => instances(&world.site(place).shelves.ec2, ask, now),
+        "GetParameter" => parameter(world, place, ask),
+        "StartSession" => sessions::start(world, place, ask),
+        "TerminateSession" => sessions::terminate(world, place, ask),
+        "DescribeSessions" => listed(ask, "Sessions", sessions::describe(world, place, ask)),
         other => Err(Failure::unknown(other)),
     }
+}
+
+/// A parameter that a probe names, as a secure string.
+fn parameter(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
+    let name = ask.text("Name").unwrap_or_default().to_owned();
+    let wanted = format!("{PARAMETER}{name}");
+    let site = world.site(place);
+    let Some(stored) = site.secrets.iter().find(|stored| stored.name == wanted) else {
+        return Err(Failure::bad("ParameterNotFound", ""));
+    };
+    let decrypted = ask.body.get("WithDecryption").and_then(Value::as_bool) == Some(true);
+    let value = if decrypted { stored.value.as_str() } else { "AQICAHh…" };
+    Ok(json!({ "Parameter": {
+        "Name": name,
+        "Type": "SecureString",
+        "Value": value,
+        "Version": 1,
+        "LastModifiedDate": instant(stored.created),
+        "DataType": "text",
+    } }))
 }
 
 fn texts(list: Option<&Value>) -> Vec<String> {
@@ -77,7 +103,7 @@ fn send(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
             .sites
             .get(place)
             .and_then(|site| site.shelves.ec2.instances.get(id))
-            .is_some_and(|one| one.state == "running")
+            .is_some_and(|one| one.state == "running" && one.managed)
     };
     if named.is_empty() || !named.iter().all(runs) {
         // Its real message is this short.
@@ -183,7 +209,7 @@ fn invocations(shelf: &Ec2Shelf, ask: &Ask, now: Timestamp) -> Result<Value, Fai
     listed(ask, "CommandInvocations", shown.collect())
 }
 
-/// Every running instance is managed.
+/// Every running instance is managed, unless the world file says otherwise.
 fn instances(shelf: &Ec2Shelf, ask: &Ask, now: Timestamp) -> Result<Value, Failure> {
     let filters: Vec<(String, Vec<String>)> = ask
         .body
@@ -200,7 +226,7 @@ fn instances(shelf: &Ec2Shelf, ask: &Ask, now: Timestamp) -> Result<Value, Failu
             _ => false,
         })
     };
-    let running = shelf.instances.values().filter(|one| one.state == "running" && wanted(&one.id));
+    let running = shelf.instances.values().filter(|one| one.state == "running" && one.managed && wanted(&one.id));
     let shown = running.map(|instance| {
         json!({
             "InstanceId": instance.id,

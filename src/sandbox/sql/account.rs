@@ -1,4 +1,4 @@
-//! As whom a server runs. PostgreSQL refuses to run as root, so root lends it another account.
+//! As whom a server runs. Database servers refuse to run as root, so root lends them another account.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,7 +1,8 @@
 //! Certificates: one authority per cache folder, which clients trust, and one certificate per server, which it signs.
 //!
 //! The authority's key never leaves the cache folder and is readable by its owner alone. Its certificates say
-//! `127.0.0.1` and `localhost` and nothing else, so a client that trusts it trusts no other host.
+//! `127.0.0.1`, `localhost` and names that resolve nowhere ([`crate::sandbox::private`]), and nothing else, so a client
+//! that trusts it trusts no other host.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,6 +15,7 @@ use rcgen::{
 };
 use uuid::Uuid;
 
+use crate::sandbox::private;
 use crate::sandbox::sql::home::{locked, make_folder};
 
 const BUNDLE: &str = "ca.pem";
@@ -105,7 +107,8 @@ fn authority_params() -> Result<CertificateParams, rcgen::Error> {
 }
 
 fn server_certificate(key: &KeyPair, issuer: &Issuer<'_, KeyPair>) -> Result<Certificate, rcgen::Error> {
-    let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned(), format!("*.{}", private::DOMAIN)];
+    let mut params = CertificateParams::new(names)?;
     params.distinguished_name = named("drill sandbox database");
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -20,7 +20,7 @@ const ALIVE: &str = "alive";
 /// The longest path of the folder for temporary files. Ours adds up to 32 bytes, the socket 15.
 const LONGEST_BASE_BYTES: usize = 56;
 
-/// How long another process may hold a lock: longer than `initdb` takes on a slow machine.
+/// How long another process may hold a lock: longer than a data folder takes to be made on a slow machine.
 const LOCK_LIMIT: Duration = Duration::from_secs(90);
 
 /// How long servers that were just told to end may take, before the folder is removed under them.
@@ -215,7 +215,7 @@ fn passable(account: Option<&Account>) -> u32 {
     if account.is_some() { 0o711 } else { 0o700 }
 }
 
-/// Whether a path can stand in PostgreSQL's settings without quoting, and leaves room for a socket's name.
+/// Whether a path can stand in a server's settings without quoting, and leaves room for a socket's name.
 fn is_plain(path: &Path) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     bytes.len() <= LONGEST_BASE_BYTES
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_postgres_could_misread_is_not_used() {
+    fn a_folder_that_a_server_could_misread_is_not_used() {
         assert!(is_plain(Path::new("/private/var/folders/zz/zyxvpxvq6csfxvn_n000000/T")));
         for path in ["/tmp/it's", "/tmp/a b", "/tmp/a,b", "/tmp/ü"] {
             assert!(!is_plain(Path::new(path)), "{path}");

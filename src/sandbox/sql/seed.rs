@@ -1,34 +1,26 @@
-//! Fills a server that has just started: users, database, rights, and what was written.
+//! What filling a server has in common, whatever its engine: how one comes in, in which order writes run, and what can
+//! go wrong.
 //!
 //! Two accounts do it, over the socket, where no password is asked: the administrator makes users and the database;
-//! the owner, who is no superuser, runs the writes. So a world file's SQL cannot read files or start programs. Then the
-//! owner may not log in any more.
+//! the owner, who may do nothing outside the database, runs the writes. So a world file's SQL cannot read files or
+//! start programs. Then the owner may not log in any more.
 
-use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_postgres::{Client, Config, NoTls};
+use uuid::Uuid;
 
-use crate::sandbox::sql::data::{Data, Write};
-use crate::words::text::tame;
+use crate::sandbox::sql::data::Write;
 
-/// The superuser, named like the one of RDS, so that no drill's own user has its name.
+/// The administrator, named like the one of RDS, so that no drill's own user has its name.
 pub(super) const ADMIN: &str = "rdsadmin";
 
 /// Who owns the database.
 pub(super) const OWNER: &str = "drill_owner";
 
-/// The database that `initdb` makes.
-const FIRST_DATABASE: &str = "postgres";
-
-/// How much SQL is sent at once.
-const BATCH_BYTES: usize = 256 * 1_024;
-
 /// How long the socket may take to accept.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A server that could not be filled.
 #[derive(Debug, thiserror::Error)]
@@ -39,244 +31,49 @@ pub(super) enum SeedFailed {
     Found(String),
     #[error("write {number} of {total} (at {at}) fails: {message}")]
     Write { number: usize, total: usize, at: Timestamp, message: String },
+    #[error("cannot change the password of the master user: {0}")]
+    Password(String),
 }
 
-/// The way in: the folder with the socket, and the port in the socket's name.
+/// The way in: the folder with the socket, and the port, which a socket's name may hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Door<'a> {
     pub(super) folder: &'a Path,
     pub(super) port: u16,
 }
 
-impl Door<'_> {
-    /// Connects over the socket. The connection ends when the client is dropped.
-    async fn enter(&self, user: &'static str, database: &str) -> Result<Client, SeedFailed> {
-        let mut config = Config::new();
-        config
-            .host_path(self.folder)
-            .port(self.port)
-            .user(user)
-            .dbname(database)
-            .application_name("drill")
-            .connect_timeout(CONNECT_LIMIT);
-        let (client, connection) = config.connect(NoTls).await.map_err(|error| SeedFailed::Connect {
-            user,
-            database: tame(database),
-            message: told(&error),
-        })?;
-        tokio::spawn(connection);
-        Ok(client)
-    }
-
-    /// Whether the server answers.
-    pub(super) async fn answers(&self) -> bool {
-        match self.enter(ADMIN, FIRST_DATABASE).await {
-            Ok(client) => client.batch_execute("SELECT 1").await.is_ok(),
-            Err(_) => false,
-        }
-    }
-}
-
-/// Makes the server hold what `data` says. The caller bounds the time.
-pub(super) async fn seed(door: Door<'_>, data: &Data) -> Result<(), SeedFailed> {
-    let users: BTreeMap<&str, &str> =
-        data.users.iter().map(|(user, password)| (user.as_str(), password.as_str())).collect();
-    let admin = door.enter(ADMIN, FIRST_DATABASE).await?;
-    run_each(&admin, &founding(&data.database, &users)).await?;
-    let inside = door.enter(ADMIN, &data.database).await?;
-    run_each(&inside, &opening()).await?;
-    let owner = door.enter(OWNER, &data.database).await?;
-    run_each(&owner, &granting(&users)).await?;
-    write_all(&owner, &data.writes).await?;
-    run_each(&admin, &[format!("ALTER ROLE {} NOLOGIN", name(OWNER))]).await
-}
-
-/// One statement a request: `CREATE DATABASE` does not run together with others.
-async fn run_each(client: &Client, statements: &[String]) -> Result<(), SeedFailed> {
-    for statement in statements {
-        client.batch_execute(statement).await.map_err(|error| SeedFailed::Found(told(&error)))?;
-    }
-    Ok(())
-}
-
-fn founding(database: &str, users: &BTreeMap<&str, &str>) -> Vec<String> {
-    let (owner, shop) = (name(OWNER), name(database));
-    let mut statements = vec![format!("CREATE ROLE {owner} LOGIN")];
-    for (user, password) in users {
-        statements.push(format!("CREATE ROLE {} LOGIN PASSWORD {}", name(user), literal(password)));
-    }
-    if database == FIRST_DATABASE {
-        statements.push(format!("ALTER DATABASE {shop} OWNER TO {owner}"));
-    } else {
-        statements.push(format!("CREATE DATABASE {shop} OWNER {owner}"));
-    }
-    statements.push(format!("REVOKE ALL ON DATABASE {shop} FROM PUBLIC"));
-    statements.extend(users.keys().map(|user| format!("GRANT CONNECT ON DATABASE {shop} TO {}", name(user))));
-    statements
-}
-
-/// The schema `public` belongs to nobody of ours before PostgreSQL 15.
-fn opening() -> Vec<String> {
-    vec![
-        format!("GRANT ALL ON SCHEMA public TO {}", name(OWNER)),
-        "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
-    ]
-}
-
-/// Before the writes, so that it covers every table and schema that they make.
-fn granting(users: &BTreeMap<&str, &str>) -> Vec<String> {
-    users
-        .keys()
-        .flat_map(|user| {
-            let user = name(user);
-            [
-                format!("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO {user}"),
-                format!("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {user}"),
-                format!("ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO {user}"),
-            ]
-        })
-        .collect()
+/// A password that nobody knows.
+pub(super) fn unknown_password() -> String {
+    Uuid::new_v4().simple().to_string()
 }
 
 /// A write and its place in the order, from 1.
-type Numbered<'a> = (usize, &'a Write);
+pub(super) type Numbered<'a> = (usize, &'a Write);
 
-/// Runs the writes by time. Several go in one request, which is one transaction: if it fails, none of them happened,
-/// and they run one by one to find which it is.
-async fn write_all(owner: &Client, writes: &[Write]) -> Result<(), SeedFailed> {
-    for batch in batches(writes) {
-        if batch.len() > 1 && owner.batch_execute(&joined(&batch)).await.is_ok() {
-            continue;
-        }
-        for (number, write) in batch {
-            owner.batch_execute(&write.sql).await.map_err(|error| SeedFailed::Write {
-                number,
-                total: writes.len(),
-                at: write.at,
-                message: told(&error),
-            })?;
-        }
-    }
-    Ok(())
-}
-
-/// The writes by time, in groups that may run as one transaction.
-fn batches(writes: &[Write]) -> Vec<Vec<Numbered<'_>>> {
+/// The writes by time; those of one instant in the order given.
+pub(super) fn in_order(writes: &[Write]) -> Vec<Numbered<'_>> {
     let mut ordered: Vec<&Write> = writes.iter().collect();
     ordered.sort_by_key(|write| write.at);
-    let mut batches: Vec<Vec<Numbered<'_>>> = Vec::new();
-    // What still fits into the last batch, in bytes; nothing may join it if this is `None`.
-    let mut room: Option<usize> = None;
-    for (index, write) in ordered.into_iter().enumerate() {
-        let numbered = (index + 1, write);
-        let alone = stands_alone(&write.sql);
-        match (room.and_then(|left| left.checked_sub(write.sql.len())), batches.last_mut()) {
-            (Some(left), Some(last)) if !alone => {
-                last.push(numbered);
-                room = Some(left);
-            }
-            _ => {
-                batches.push(vec![numbered]);
-                room = (!alone).then(|| BATCH_BYTES.saturating_sub(write.sql.len()));
-            }
-        }
-    }
-    batches
+    ordered.into_iter().enumerate().map(|(index, write)| (index + 1, write)).collect()
 }
 
-/// Each on its own line, with its own end, so that a comment at the end of one does not reach into the next.
-fn joined(batch: &[Numbered<'_>]) -> String {
-    batch.iter().map(|(_, write)| format!("{}\n;\n", write.sql)).collect()
-}
-
-/// Whether SQL may control transactions, or cannot run inside one, or changes the session for what follows. Words
-/// inside a text or a function count too: such a write just goes by itself.
-fn stands_alone(sql: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "begin",
-        "commit",
-        "rollback",
-        "abort",
-        "end",
-        "transaction",
-        "savepoint",
-        "vacuum",
-        "concurrently",
-        "set",
-        "system",
-        "prepare",
-    ];
-    sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .any(|word| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))
-}
-
-/// A name in SQL, quoted.
-fn name(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
-}
-
-/// A text in SQL, quoted, whatever the server's setting for backslashes.
-fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') { format!(" E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
-}
-
-/// What the server says, without its details: those can quote data.
-fn told(error: &tokio_postgres::Error) -> String {
-    match (error.as_db_error(), error.source()) {
-        (Some(refusal), _) => tame(refusal.message()),
-        (None, Some(cause)) => tame(&format!("{error}: {cause}")),
-        (None, None) => tame(&error.to_string()),
-    }
+/// The failure of one of so many writes.
+pub(super) fn failed_write((number, write): Numbered<'_>, total: usize, message: String) -> SeedFailed {
+    SeedFailed::Write { number, total, at: write.at, message }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BATCH_BYTES, batches, founding, joined, literal, name, stands_alone};
+    use super::in_order;
     use crate::sandbox::sql::data::Write;
     use jiff::Timestamp;
-    use std::collections::BTreeMap;
-
-    fn write(second: i64, sql: &str) -> Write {
-        Write { at: Timestamp::from_second(second).unwrap(), sql: sql.to_owned() }
-    }
 
     #[test]
     fn writes_run_by_time_and_those_of_one_instant_in_their_order() {
+        let write = |second: i64, sql: &str| Write { at: Timestamp::from_second(second).unwrap(), sql: sql.to_owned() };
         let writes = [write(9, "c"), write(1, "a"), write(9, "d"), write(2, "b")];
-        let ordered: Vec<&str> = batches(&writes).into_iter().flatten().map(|(_, write)| write.sql.as_str()).collect();
-        assert_eq!(ordered, ["a", "b", "c", "d"]);
-    }
-
-    #[test]
-    fn what_cannot_share_a_transaction_runs_alone_and_batches_are_bounded() {
-        let big = "x".repeat(BATCH_BYTES / 2 + 1);
-        let writes =
-            [write(1, "a"), write(2, "b"), write(3, "VACUUM orders"), write(4, "c"), write(5, &big), write(6, &big)];
-        let sizes: Vec<usize> = batches(&writes).iter().map(Vec::len).collect();
-        assert_eq!(sizes, [2, 1, 2, 1]);
-        assert!(stands_alone("Begin; INSERT") && !stands_alone("INSERT INTO weekends VALUES (1)"));
-    }
-
-    #[test]
-    fn a_comment_at_the_end_stays_in_its_write() {
-        let writes = [write(1, "SELECT 1 -- one"), write(2, "SELECT 2;")];
-        assert_eq!(joined(&batches(&writes).remove(0)), "SELECT 1 -- one\n;\nSELECT 2;\n;\n");
-    }
-
-    #[test]
-    fn names_and_passwords_cannot_leave_their_quotes() {
-        assert_eq!(name("a\"; DROP"), "\"a\"\"; DROP\"");
-        assert_eq!(literal("it's"), "'it''s'");
-        assert_eq!(literal("a\\'b"), " E'a\\\\''b'");
-    }
-
-    #[test]
-    fn only_the_users_may_connect() {
-        let statements = founding("shop", &BTreeMap::from([("probe", "pw")]));
-        assert!(statements.contains(&"CREATE DATABASE \"shop\" OWNER \"drill_owner\"".to_owned()));
-        assert!(statements.contains(&"REVOKE ALL ON DATABASE \"shop\" FROM PUBLIC".to_owned()));
-        assert!(statements.contains(&"GRANT CONNECT ON DATABASE \"shop\" TO \"probe\"".to_owned()));
-        assert!(founding("postgres", &BTreeMap::new()).iter().any(|s| s.starts_with("ALTER DATABASE")));
+        let ordered: Vec<(usize, &str)> =
+            in_order(&writes).into_iter().map(|(number, write)| (number, write.sql.as_str())).collect();
+        assert_eq!(ordered, [(1, "a"), (2, "b"), (3, "c"), (4, "d")]);
     }
 }

@@ -1,5 +1,6 @@
 //! What all servers of one sandbox share, and what a machine may lack for it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -9,24 +10,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sandbox::sql::account::Account;
 use crate::sandbox::sql::authority::Authority;
-use crate::sandbox::sql::binaries::Binaries;
 use crate::sandbox::sql::data::Data;
+use crate::sandbox::sql::engine::Engine;
 use crate::sandbox::sql::home::Home;
+use crate::sandbox::sql::programs::Programs;
 use crate::sandbox::sql::server::{Order, Server};
 
-/// Why this machine cannot run PostgreSQL servers, and what to do about it.
+/// Why this machine cannot run database servers, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Missing {
-    /// No usable server programs.
+    /// No usable server programs of this engine. The others are not affected.
+    #[error("{}", .0.kind().how_to_install())]
+    Programs(Engine),
+    /// The servers do not run as root, and root has nobody to lend them to.
     #[error(
-        "no PostgreSQL server (12 or later) is installed; install one with `scripts/setup.sh`, or with \
-         `apt-get install postgresql` (Debian, Ubuntu), `dnf install postgresql-server` (Fedora), \
-         `brew install postgresql@17` (macOS), or put its `initdb` and `postgres` on the PATH"
-    )]
-    Programs,
-    /// PostgreSQL does not run as root, and root has nobody to lend it to.
-    #[error(
-        "PostgreSQL does not run as root, and there is no account `postgres` or `nobody`, or no `setpriv` to change \
+        "database servers do not run as root, and there is no account `postgres` or `nobody`, or no `setpriv` to change \
          to it; run drill as an ordinary user, or install util-linux"
     )]
     Account,
@@ -52,7 +50,7 @@ pub struct Servers {
 /// What every server of a sandbox stands on.
 #[derive(Debug)]
 pub(super) struct Ground {
-    pub(super) binaries: Binaries,
+    programs: BTreeMap<Engine, Programs>,
     pub(super) account: Option<Account>,
     pub(super) cache: PathBuf,
     pub(super) authority: Authority,
@@ -62,26 +60,34 @@ pub(super) struct Ground {
 
 impl Servers {
     /// Looks for the server programs, removes what dead sandboxes left, and makes the certificate authority if the
-    /// cache has none. Blocks, for some ten milliseconds; `initdb` runs later, at the first start.
+    /// cache has none. Blocks, for some ten milliseconds; data folders are made later, at an engine's first start.
     ///
     /// # Errors
-    /// When something is missing; it says what, and how to get it.
+    /// When no server at all could run; it says what is missing, and how to get it. What one engine lacks is told by
+    /// [`Servers::missing`].
     pub fn find(cache: &Path) -> Result<Self, Missing> {
-        let binaries = Binaries::find().ok_or(Missing::Programs)?;
         let account = Account::needed().map_err(|_| Missing::Account)?;
+        let found = |engine: Engine| Some((engine, Programs::find(engine.kind().wanted())?));
+        let programs = Engine::ALL.into_iter().filter_map(found).collect();
         let unusable = |reason| Missing::Cache { folder: cache.to_owned(), reason };
-        let cache = cache.join("postgres");
+        let cache = cache.join("databases");
         fs::create_dir_all(&cache).map_err(unusable)?;
         let cache = fs::canonicalize(cache).map_err(unusable)?;
         let authority = Authority::open(&cache).map_err(unusable)?;
         let home = Home::open(account.as_ref()).map_err(Missing::Home)?;
-        Ok(Self { ground: Arc::new(Ground { binaries, account, cache, authority, home, next: AtomicU64::new(0) }) })
+        Ok(Self { ground: Arc::new(Ground { programs, account, cache, authority, home, next: AtomicU64::new(0) }) })
     }
 
-    /// The version of the servers, such as `17.2`.
+    /// What this engine lacks here, if anything.
     #[must_use]
-    pub fn version(&self) -> &str {
-        self.ground.binaries.version()
+    pub fn missing(&self, engine: Engine) -> Option<Missing> {
+        self.ground.programs(engine).err()
+    }
+
+    /// The version of an engine's servers, such as `17.2`.
+    #[must_use]
+    pub fn version(&self, engine: Engine) -> Option<&str> {
+        self.ground.programs.get(&engine).map(Programs::version)
     }
 
     /// The PEM file with the authority that signs every server's certificate. The same for the life of the cache.
@@ -104,10 +110,14 @@ impl Servers {
 }
 
 impl Ground {
-    /// How to run one of the programs as the account that may: the program to start, and what stands before its own
-    /// arguments.
-    pub(super) fn as_account(&self, name: &str) -> (OsString, Vec<OsString>) {
-        let program = self.binaries.program(name).into_os_string();
+    /// The programs of an engine.
+    pub(super) fn programs(&self, engine: Engine) -> Result<&Programs, Missing> {
+        self.programs.get(&engine).ok_or(Missing::Programs(engine))
+    }
+
+    /// How to run a program as the account that may: the program to start, and what stands before its own arguments.
+    pub(super) fn as_account(&self, program: &Path) -> (OsString, Vec<OsString>) {
+        let program = program.as_os_str().to_owned();
         match &self.account {
             None => (program, Vec::new()),
             Some(account) => {
@@ -123,12 +133,15 @@ impl Ground {
 #[cfg(test)]
 mod tests {
     use super::Missing;
+    use crate::sandbox::sql::engine::Engine;
 
     #[test]
     fn what_is_missing_says_how_to_get_it() {
-        let text = Missing::Programs.to_string();
-        for word in ["apt-get install", "dnf install", "brew install", "scripts/setup.sh"] {
-            assert!(text.contains(word), "{text}");
+        for (engine, name) in [(Engine::Postgres, "PostgreSQL"), (Engine::MariaDb, "MariaDB")] {
+            let text = Missing::Programs(engine).to_string();
+            for word in [name, "apt-get install", "dnf install", "brew install", "scripts/setup.sh"] {
+                assert!(text.contains(word), "{text}");
+            }
         }
     }
 }

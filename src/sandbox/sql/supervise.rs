@@ -14,26 +14,29 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use crate::sandbox::sql::engine::Kind;
+use crate::sandbox::sql::programs::Programs;
 use crate::sandbox::sql::servers::Ground;
 
 /// How long the shell may take to end: its own bound for the server is 10 s.
 const END_LIMIT: Duration = Duration::from_secs(15);
 
-/// `$1` is the folder; what follows is the server's command line, taken as it is.
+/// `$1` is the signal that ends the server, `$2` the folder; what follows is the server's command line, taken as it is.
 ///
 /// - Signals are ignored: Ctrl-C and a closed terminal reach a whole group, and the pipe alone decides. The server
 ///   sets its own.
-/// - The server is asked to stop at once (`QUIT`) and, if it still is there after some 10 s, killed.
+/// - The server is told to stop at once and, if it still is there after some 10 s, killed.
 /// - The shell gives up its own copy of the output after the start, so that only the server holds it.
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM
-folder=$1
-shift
+signal=$1
+folder=$2
+shift 2
 "$@" </dev/null &
 server=$!
 exec >/dev/null 2>&1
 while read -r _; do :; done
-kill -QUIT "$server"
+kill -s "$signal" "$server"
 tries=0
 while kill -0 "$server"; do
     tries=$((tries + 1))
@@ -55,18 +58,22 @@ pub(super) struct Supervised {
 ///
 /// # Errors
 /// When there is no shell. That the server does not start is seen later: [`Supervised::gone`].
-pub(super) fn launch(ground: &Ground, folder: &Path, log: File) -> io::Result<Supervised> {
-    let (program, before) = ground.as_account("postgres");
+pub(super) fn launch(
+    ground: &Ground,
+    (kind, programs): (&dyn Kind, &Programs),
+    folder: &Path,
+    log: File,
+) -> io::Result<Supervised> {
+    let (program, before) = ground.as_account(programs.server());
     let mut command = Command::new("/bin/sh");
     command
-        .args(["-c", SCRIPT, "drill-postgres"])
+        .args(["-c", SCRIPT, &format!("drill-{}", kind.word()), kind.farewell()])
         .arg(folder)
         .arg(program)
         .args(before)
-        .arg("-D")
-        .arg(folder.join("data"))
+        .args(kind.arguments(folder))
         .env_clear()
-        .envs(ground.binaries.environment())
+        .envs(programs.environment())
         .current_dir("/")
         .process_group(0)
         .stdin(Stdio::piped())

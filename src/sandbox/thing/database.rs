@@ -7,6 +7,7 @@ use crate::sandbox::data;
 use crate::sandbox::sql::{Server, ServerState, Servers};
 use crate::sandbox::thing::{JobView, Progress};
 use crate::sandbox::world::World;
+use crate::words::secret::Secret;
 
 /// What stands behind restored databases.
 pub(crate) struct Databases {
@@ -26,10 +27,15 @@ pub(crate) enum Database {
 }
 
 impl World {
-    /// Starts a server with what the job's source held at the recovery point's moment; nothing without server programs.
-    pub(crate) fn start_server(&self, job: &JobView) -> Option<Server> {
+    /// Starts a server with what the job's source held at the recovery point's moment; nothing without the programs of
+    /// its engine. `tokens`: whether it lets users in with tokens of IAM.
+    pub(crate) fn start_server(&self, job: &JobView, tokens: bool) -> Option<Server> {
         let servers = self.databases.servers.as_ref()?;
-        Some(servers.start(job.id, data::at_moment(job.source, self.seed, job.point_created, self.started)))
+        if servers.missing(job.source.engine().server()).is_some() {
+            return None;
+        }
+        let moments = (job.point_created, self.started);
+        Some(servers.start(job.id, data::at_moment(job.source, self.seed, moments, tokens)))
     }
 }
 
@@ -54,6 +60,18 @@ impl Database {
     /// Whether a real server is still starting.
     pub(crate) fn is_starting(&self) -> bool {
         matches!(self, Self::Server(server) if server.state() == ServerState::Starting)
+    }
+
+    /// Gives the master user another password, soon. There is nobody to give it to without a real server.
+    pub(crate) fn set_master_password(&mut self, password: Secret) {
+        if let Self::Server(server) = self {
+            server.set_master_password(password);
+        }
+    }
+
+    /// Whether a password was given that does not count yet.
+    pub(crate) fn is_changing_password(&self) -> bool {
+        matches!(self, Self::Server(server) if server.is_changing_password())
     }
 
     /// What its server means for the job that makes it.

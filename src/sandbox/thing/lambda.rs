@@ -1,11 +1,14 @@
-//! Lambda functions: those that a definition names exist in the destination, and answer what they are given.
+//! Lambda functions: those that a definition or a world file names exist in the destination. They answer what they are
+//! given, or ask in drill's place.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::definition::model::Via;
+use crate::sandbox::file::FunctionFile;
 use crate::sandbox::inventory::Thing;
-use crate::sandbox::spec::ResourceSpec;
+use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::keys::literal;
 use crate::sandbox::thing::{Shelf, Tagged};
 use crate::sandbox::world::World;
@@ -14,7 +17,14 @@ use crate::words::kind::ProbeKind;
 /// The functions of one account and region, by name.
 #[derive(Default)]
 pub(crate) struct LambdaShelf {
-    pub(crate) functions: BTreeSet<String>,
+    pub(crate) functions: BTreeMap<String, Function>,
+}
+
+/// A function.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Function {
+    /// It answers what custom probes are asked.
+    pub(crate) probes: bool,
 }
 
 impl Shelf for LambdaShelf {
@@ -30,12 +40,27 @@ impl Shelf for LambdaShelf {
     }
 }
 
-/// Adds the functions that the definition's probes invoke.
+/// Adds the functions that the definition's probes invoke, and those that ask in drill's place.
 pub(crate) fn add_named(world: &mut World, spec: &ResourceSpec) {
     let probes = spec.probes.iter().filter(|probe| probe.kind == ProbeKind::Lambda);
     let named = probes.filter_map(|probe| probe.settings.get("function").and_then(literal)).map(name);
-    let named: Vec<String> = named.map(str::to_owned).collect();
-    world.site(&spec.destination).shelves.lambda.functions.extend(named);
+    let asking = spec.probes.iter().filter_map(|probe| match &probe.via {
+        Some(Via::Lambda(function)) if !function.contains("${{") => Some(name(function)),
+        _ => None,
+    });
+    let functions = &mut world.site(&spec.destination).shelves.lambda.functions;
+    for function in named {
+        functions.entry(function.to_owned()).or_default();
+    }
+    for function in asking {
+        functions.entry(function.to_owned()).or_default().probes = true;
+    }
+}
+
+/// Adds a function that a world file declares, or changes one that the definition names.
+pub(crate) fn declare(world: &mut World, place: &Place, function: &str, declared: FunctionFile) {
+    let functions = &mut world.site(place).shelves.lambda.functions;
+    functions.insert(name(function).to_owned(), Function { probes: declared.probes });
 }
 
 /// The name in a name, in `name:alias`, in an ARN or in `ACCOUNT:function:name`.

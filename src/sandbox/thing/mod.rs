@@ -6,6 +6,7 @@
 
 pub(crate) mod asked;
 pub(crate) mod cluster;
+pub(crate) mod contents;
 pub(crate) mod database;
 pub(crate) mod dynamodb;
 pub(crate) mod ebs;
@@ -17,6 +18,7 @@ pub(crate) mod lambda;
 pub(crate) mod rds;
 pub(crate) mod redshift;
 pub(crate) mod s3;
+pub(crate) mod sessions;
 pub(crate) mod shell;
 pub(crate) mod storage_gateway;
 pub(crate) mod subnets;
@@ -240,6 +242,7 @@ shelves! {
     fsx: fsx::FsxShelf,
     lambda: lambda::LambdaShelf,
     s3: s3::S3Shelf,
+    sessions: sessions::SessionShelf,
     storage_gateway: storage_gateway::StorageGatewayShelf,
     redshift: redshift::RedshiftShelf,
 }

@@ -32,6 +32,7 @@ use restore_drill::run::step::report::rendered;
 use restore_drill::sandbox::{Inventory, Sandbox, access_key};
 use restore_drill::words::id::{AccountId, Name, Region, RunId};
 use restore_drill::words::kind::{Mode, Verdict};
+use restore_drill::words::secret::Secret;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -106,6 +107,8 @@ impl Bench {
             cloud: cloud_as(&sandbox, &plan, ACCOUNT).await,
             clock: sandbox.clock(),
             types: facts,
+            region: plan.definition.destination.region.clone(),
+            key: Secret::new("0123456789abcdef".repeat(4)),
             folder: folder.path().to_owned(),
             ca_bundle: None,
             sandbox_ca: None,
@@ -279,6 +282,7 @@ fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
         world: Some(World::Server { url }),
         unmeasurable: BTreeMap::new(),
         made_world: false,
+        last_pass: None,
     }
 }
 

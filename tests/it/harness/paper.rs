@@ -51,6 +51,7 @@ impl Paper {
             world: None,
             unmeasurable: BTreeMap::new(),
             made_world: false,
+            last_pass: None,
         };
         let first = Event::RunStarted(Box::new(started));
         Self { state: State::begin(run, at, &first).expect("a first record"), at }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::aws::resource::cluster::settings::Capacity;
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{CloudError, ErrorKind};
+use crate::words::secret::Secret;
 
 /// A cluster, as it was seen.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +118,12 @@ pub(crate) trait ClusterApi: Send + Sync {
 
     /// `rds:ModifyDBCluster`: deletion protection off, at once.
     async fn unprotect(&self, cluster: &str) -> Result<(), CloudError>;
+
+    /// `rds:ModifyDBCluster`: another master password, at once. Neptune has no users with passwords.
+    async fn set_password(&self, _cluster: &str, _password: &Secret) -> Result<(), CloudError> {
+        let message = "its clusters have no master password: they are entered with IAM credentials";
+        Err(CloudError::new("rds:ModifyDBCluster", ErrorKind::Invalid, "none", message, None))
+    }
 
     /// `rds:DeleteDBCluster`, without a final snapshot (trap 24) and, where there are such, without automated backups.
     async fn remove_cluster(&self, cluster: &str) -> Result<(), CloudError>;

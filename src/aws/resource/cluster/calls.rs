@@ -14,12 +14,13 @@ use crate::aws::resource::cluster::facts::{MEMBER, members};
 use crate::aws::resource::cluster::observe::{left_behind, observation};
 use crate::aws::resource::cluster::sdk::{is_no_cluster, is_no_member};
 use crate::aws::resource::cluster::{Family, preflight, readiness, settings};
-use crate::aws::resource::shared::guard::Guard;
+use crate::aws::resource::shared::guard::{Guard, without};
 use crate::aws::resource::shared::setting::text;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::resource::{Check, Observation, Part, Phase, Removal, ResourceCalls, Subject};
+use crate::words::secret::Secret;
 
 /// What the ARN of a cluster must say, of whichever service it is.
 const ITS_ARN: (&str, &str) = ("rds", "cluster:");
@@ -156,6 +157,13 @@ impl ResourceCalls for ClusterCalls {
     async fn unprotect(&self, subject: &Subject) -> Result<(), CloudError> {
         self.guard.check("rds:ModifyDBCluster", subject, ITS_ARN).await?;
         self.api.unprotect(&subject.expected.name).await
+    }
+
+    /// As for a DB instance: the service takes it at once and acts on it later.
+    async fn set_master_password(&self, subject: &Subject, password: &Secret) -> Result<(), CloudError> {
+        self.guard.check("rds:ModifyDBCluster", subject, ITS_ARN).await?;
+        let answer = self.api.set_password(&subject.expected.name, password).await;
+        answer.map_err(|error| without(password, error))
     }
 
     /// Members first. The cluster as soon as each of them is being deleted: the service waits for them.

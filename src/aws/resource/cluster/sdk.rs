@@ -10,6 +10,7 @@ use crate::aws::paging::Pages;
 use crate::aws::resource::cluster::api::{Cluster, ClusterApi, Member, NewMember, SubnetGroup};
 use crate::aws::resource::cluster::settings::Capacity;
 use crate::cloud::error::{CloudError, ErrorKind};
+use crate::words::secret::Secret;
 use crate::words::text::tame;
 
 /// The tag that says which restored cluster a member was added to.
@@ -250,6 +251,13 @@ cluster_api!(
         global: filled(seen.global_cluster_identifier()),
     },
     besides: {
+        async fn set_password(&self, cluster: &str, password: &Secret) -> Result<(), CloudError> {
+            const OPERATION: &str = "rds:ModifyDBCluster";
+            let ask = self.modify_db_cluster().db_cluster_identifier(cluster);
+            let ask = ask.master_user_password(password.expose()).apply_immediately(true);
+            ask.send().await.map(|_| ()).map_err(|error| cloud_error(OPERATION, &error))
+        }
+
         async fn automated_backups(&self, cluster: &str) -> Result<Vec<String>, CloudError> {
             const OPERATION: &str = "rds:DescribeDBClusterAutomatedBackups";
             let (mut found, mut pages, mut token) = (Vec::new(), Pages::new(OPERATION), None);
@@ -284,7 +292,14 @@ cluster_api!(
         iam_login: None,
         global: None,
     },
-    besides: {}
+    besides: {
+        async fn set_password(&self, cluster: &str, password: &Secret) -> Result<(), CloudError> {
+            const OPERATION: &str = "rds:ModifyDBCluster";
+            let ask = self.modify_db_cluster().db_cluster_identifier(cluster);
+            let ask = ask.master_user_password(password.expose()).apply_immediately(true);
+            ask.send().await.map(|_| ()).map_err(|error| cloud_error(OPERATION, &error))
+        }
+    }
 );
 
 cluster_api!(

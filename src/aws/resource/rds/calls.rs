@@ -14,11 +14,12 @@ use crate::aws::paging::Pages;
 use crate::aws::resource::rds::preflight;
 use crate::aws::resource::rds::readiness::phase;
 use crate::aws::resource::shared::check::name_is_free;
-use crate::aws::resource::shared::guard::Guard;
+use crate::aws::resource::shared::guard::{Guard, without};
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::resource::{Check, Endpoint, Observation, Phase, Removal, ResourceCalls, Subject};
+use crate::words::secret::Secret;
 use crate::words::text::tame;
 
 /// [`ResourceCalls`] of RDS DB instances.
@@ -146,6 +147,16 @@ impl ResourceCalls for RdsCalls {
         let ask = self.rds.modify_db_instance().db_instance_identifier(&subject.expected.name);
         let ask = ask.deletion_protection(false).apply_immediately(true);
         ask.send().await.map(|_| ()).map_err(|error| cloud_error(OPERATION, &error))
+    }
+
+    /// RDS takes it at once and acts on it later: the status says `available` for some seconds, and then
+    /// `resetting-master-credentials`.
+    async fn set_master_password(&self, subject: &Subject, password: &Secret) -> Result<(), CloudError> {
+        const OPERATION: &str = "rds:ModifyDBInstance";
+        self.guard.check(OPERATION, subject, ITS_ARN).await?;
+        let ask = self.rds.modify_db_instance().db_instance_identifier(&subject.expected.name);
+        let ask = ask.master_user_password(password.expose()).apply_immediately(true);
+        ask.send().await.map(|_| ()).map_err(|error| without(password, cloud_error(OPERATION, &error)))
     }
 
     /// No final snapshot, and no identifier for one: RDS refuses the two together (trap 24).

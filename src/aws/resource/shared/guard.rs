@@ -10,11 +10,17 @@ use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::resource::Subject;
 use crate::words::arn::Arn;
 use crate::words::id::Region;
+use crate::words::secret::Secret;
 
 /// Knows where the session leads.
 pub(crate) struct Guard {
     region: Region,
     sts: aws_sdk_sts::Client,
+}
+
+/// The error without the secret that was sent: a service may quote what it refuses.
+pub(crate) fn without(secret: &Secret, error: CloudError) -> CloudError {
+    CloudError { message: secret.redact(&error.message), ..error }
 }
 
 impl Guard {

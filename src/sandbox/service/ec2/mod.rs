@@ -2,6 +2,7 @@
 
 mod backups;
 mod choice;
+mod console;
 mod instances;
 mod network;
 mod tags;
@@ -54,6 +55,7 @@ fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> 
         "DescribeInstances" => instances::describe(world, place, ask),
         "DescribeInstanceStatus" => instances::status(world, place, ask),
         "DescribeInstanceAttribute" => instances::attribute(world, place, ask),
+        "GetConsoleOutput" => console::output(world, place, ask),
         "ModifyInstanceAttribute" => instances::modify(world, place, ask),
         "TerminateInstances" => instances::terminate(world, place, ask),
         "DescribeInstanceTypeOfferings" => backups::offerings(world, place, ask),

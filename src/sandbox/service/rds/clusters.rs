@@ -7,9 +7,11 @@ use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::query::filters;
 use crate::sandbox::protocol::xml::{Element, instant, list, node, text};
+use crate::sandbox::service::rds::instances::{new_password, pending};
 use crate::sandbox::service::rds::{paged, required, tags};
 use crate::sandbox::spec::Place;
 use crate::sandbox::thing::cluster::{Capacity, Cluster, ClusterShelf, family};
+use crate::sandbox::thing::rds::RESETTING;
 use crate::sandbox::world::{Site, World};
 
 pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
@@ -40,6 +42,7 @@ pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
     let site = world.site(place);
     let id = find(site, &asked)?.id.clone();
     let capacity = capacity(ask)?;
+    let password = ask.param("MasterUserPassword");
     let Some(cluster) = site.shelves.clusters.clusters.get_mut(&id) else { return Err(not_found(&asked)) };
     if !matches!(cluster.status, "available" | "backing-up" | "failed") {
         return Err(wrong_state(&format!(
@@ -47,11 +50,26 @@ pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
             cluster.status
         )));
     }
+    let password = match (password, cluster.settings.family.longest_password) {
+        (None, _) => None,
+        (Some(password), Some(longest)) => Some(new_password(password, longest)?),
+        (Some(_), None) => {
+            let message = "The parameter MasterUserPassword is not supported by the engine of this cluster";
+            return Err(Failure::bad("InvalidParameterCombination", message));
+        }
+    };
     cluster.capacity = capacity.or(cluster.capacity);
     cluster.deletion_protection = ask.flag("DeletionProtection").unwrap_or(cluster.deletion_protection);
     if cluster.status != "failed" {
-        cluster.status = "modifying";
-        cluster.steps = vec![(later(now, stream.between(5.0, 15.0)), "available")];
+        cluster.asked_password = password.or(cluster.asked_password.take());
+        let begins = later(now, stream.between(5.0, 15.0));
+        if cluster.asked_password.is_some() {
+            // Until then it looks as if nothing had been asked of it.
+            cluster.steps = vec![(begins, RESETTING), (later(begins, stream.between(15.0, 60.0)), "available")];
+        } else {
+            cluster.status = "modifying";
+            cluster.steps = vec![(begins, "available")];
+        }
     }
     let cluster = find(site, &id)?;
     Ok(vec![node("DBCluster", show(site, cluster, mute_port))])
@@ -113,7 +131,7 @@ fn check_deletion(shelf: &ClusterShelf, cluster: &Cluster, ask: &Ask) -> Result<
     }
     match cluster.status {
         "deleting" => return Err(wrong_state(&format!("The DB cluster {} is already being deleted.", cluster.id))),
-        "creating" | "modifying" => {
+        "creating" | "modifying" | RESETTING => {
             return Err(wrong_state(&format!("The DB cluster {} is not in available state.", cluster.id)));
         }
         _ => {}
@@ -171,6 +189,7 @@ fn show(site: &Site, cluster: &Cluster, mute_port: u16) -> Vec<Element> {
         text("EngineVersion", &settings.engine_version),
         text("EngineMode", "provisioned"),
         text("DatabaseName", &settings.database),
+        text("MasterUsername", &settings.master),
         text("Port", port),
         text("MultiAZ", false),
         text("DBSubnetGroup", &settings.subnet_group),
@@ -186,6 +205,7 @@ fn show(site: &Site, cluster: &Cluster, mute_port: u16) -> Vec<Element> {
         instant("EarliestRestorableTime", later(cluster.created, SignedDuration::from_secs(1))),
         tags::tag_list(&cluster.tags),
     ];
+    shown.extend(cluster.asked_password.is_some().then(|| pending(true)));
     shown.extend(endpoint.iter().map(|host| text("Endpoint", host)));
     shown.extend(endpoint.iter().map(|host| text("ReaderEndpoint", host)));
     shown.extend(cluster.capacity.map(|range| {
@@ -215,7 +235,7 @@ pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<V
     let asked = ask.param("SnapshotType").is_some() || ask.param("DBClusterSnapshotIdentifier").is_some();
     for (point, id) in points.filter(|_| asked && is("SnapshotType", "awsbackup")) {
         let cluster = point.source.arn.name();
-        if let Some(family) = family(point.source.kind)
+        if let Some(family) = family(&point.source)
             && is("DBClusterIdentifier", cluster)
             && is("DBClusterSnapshotIdentifier", id)
         {

@@ -1,5 +1,6 @@
 //! Subnet, parameter and option groups, and what can be ordered.
 
+use crate::sandbox::engine::Engine;
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::xml::{Element, list, node, text};
@@ -7,6 +8,7 @@ use crate::sandbox::service::rds::{paged, required};
 use crate::sandbox::spec::Place;
 use crate::sandbox::thing::rds::CLASSES;
 use crate::sandbox::world::{Site, World};
+use crate::words::kind::ResourceKind;
 
 pub(crate) fn subnet_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let site = world.site(place);
@@ -49,11 +51,10 @@ fn members(site: &Site, name: &str) -> Option<Vec<Element>> {
 pub(crate) fn parameter_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let asked = ask.param("DBParameterGroupName").map(str::to_owned);
     let site = world.site(place);
-    let wanted =
-        site.shelves.rds.parameter_groups.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
+    let known = site.shelves.rds.parameter_groups.iter();
+    let wanted = known.filter(|(name, _)| asked.as_ref().is_none_or(|asked| asked == *name));
     let shown: Vec<Vec<Element>> = wanted
-        .map(|name| {
-            let family = name.strip_prefix("default.").unwrap_or("postgres16");
+        .map(|(name, family)| {
             vec![
                 text("DBParameterGroupName", name),
                 text("DBParameterGroupFamily", family),
@@ -73,15 +74,15 @@ pub(crate) fn parameter_groups(world: &mut World, place: &Place, ask: &Ask) -> R
 pub(crate) fn option_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let asked = ask.param("OptionGroupName").map(str::to_owned);
     let site = world.site(place);
-    let wanted = site.shelves.rds.option_groups.iter().filter(|name| asked.as_ref().is_none_or(|asked| asked == *name));
+    let known = site.shelves.rds.option_groups.iter();
+    let wanted = known.filter(|(name, _)| asked.as_ref().is_none_or(|asked| asked == *name));
     let shown: Vec<Vec<Element>> = wanted
-        .map(|name| {
-            let version = name.strip_prefix("default:postgres-").unwrap_or("16");
+        .map(|(name, options)| {
             vec![
                 text("OptionGroupName", name),
                 text("OptionGroupDescription", "An option group of the simulated AWS"),
-                text("EngineName", "postgres"),
-                text("MajorEngineVersion", version),
+                text("EngineName", options.engine),
+                text("MajorEngineVersion", &options.major),
                 node("Options", Vec::new()),
                 text("AllowsVpcAndNonVpcInstanceMemberships", true),
                 text("OptionGroupArn", format!("arn:aws:rds:{}:{}:og:{name}", place.region, place.account)),
@@ -101,8 +102,10 @@ pub(crate) fn option_groups(world: &mut World, place: &Place, ask: &Ask) -> Resu
 }
 
 pub(crate) fn orderable(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
-    let engine = required(ask, "Engine")?;
-    let version = ask.param("EngineVersion").unwrap_or("16.6").to_owned();
+    let asked = required(ask, "Engine")?;
+    let known = [Engine::Postgres, Engine::MySql, Engine::MariaDb].into_iter().find(|engine| engine.word() == asked);
+    let engine = known.unwrap_or_default();
+    let version = ask.param("EngineVersion").unwrap_or_else(|| engine.usual_version(ResourceKind::Rds)).to_owned();
     let named: Vec<String> = world
         .sites
         .values()
@@ -111,16 +114,16 @@ pub(crate) fn orderable(world: &mut World, place: &Place, ask: &Ask) -> Result<V
     let mut classes: Vec<&str> = CLASSES.iter().copied().chain(named.iter().map(String::as_str)).collect();
     classes.sort_unstable();
     classes.dedup();
-    classes.retain(|class| engine == "postgres" && ask.param("DBInstanceClass").is_none_or(|asked| asked == *class));
+    classes.retain(|class| known.is_some() && ask.param("DBInstanceClass").is_none_or(|asked| asked == *class));
     let zones = || ["a", "b"].into_iter().map(|letter| vec![text("Name", format!("{}{letter}", place.region))]);
     let shown = classes
         .into_iter()
         .map(|class| {
             vec![
-                text("Engine", engine),
+                text("Engine", engine.word()),
                 text("EngineVersion", &version),
                 text("DBInstanceClass", class),
-                text("LicenseModel", "postgresql-license"),
+                text("LicenseModel", engine.license()),
                 list("AvailabilityZones", "AvailabilityZone", zones()),
                 text("MultiAZCapable", true),
                 text("ReadReplicaCapable", true),

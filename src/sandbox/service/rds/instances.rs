@@ -8,8 +8,9 @@ use crate::sandbox::protocol::xml::{Element, instant, list, node, text};
 use crate::sandbox::service::rds::groups::subnet_group;
 use crate::sandbox::service::rds::{members, paged, required, tags};
 use crate::sandbox::spec::Place;
-use crate::sandbox::thing::rds::{Deletion, Instance, begin_deletion, begin_modification};
+use crate::sandbox::thing::rds::{Deletion, Instance, RESETTING, begin_deletion, begin_modification};
 use crate::sandbox::world::{Site, World};
+use crate::words::secret::Secret;
 
 pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let (now, mute_port) = (world.now, world.databases.mute_port);
@@ -26,7 +27,7 @@ pub(crate) fn describe(world: &mut World, place: &Place, ask: &Ask) -> Result<Ve
         filters.iter().all(|(name, values)| match name.as_str() {
             "db-instance-id" => values.iter().any(|value| *value == instance.id || *value == instance.arn),
             "dbi-resource-id" => values.contains(&instance.resource_id),
-            "engine" => values.iter().any(|value| value == "postgres"),
+            "engine" => values.iter().any(|value| value == instance.settings.engine.word()),
             _ => false,
         })
     };
@@ -69,7 +70,7 @@ fn read_deletion(site: &Site, id: &str, ask: &Ask) -> Result<Deletion, Failure> 
     if instance.deletion_protection {
         return combination("Cannot delete protected DB Instance, please disable deletion protection and try again.");
     }
-    if matches!(instance.status, "creating" | "modifying" | "deleting" | "rebooting") {
+    if matches!(instance.status, "creating" | "modifying" | "deleting" | "rebooting" | RESETTING) {
         let message = match instance.status {
             "deleting" => format!("Instance {id} is already being deleted."),
             status => format!("Instance {id} is currently {status} - try again after it is available."),
@@ -105,6 +106,8 @@ pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
         let message = format!("Database instance {id} is not in available state.");
         return Err(Failure::bad("InvalidDBInstanceState", message));
     }
+    let longest = instance.settings.engine.longest_password();
+    let password = ask.param("MasterUserPassword").map(|password| new_password(password, longest)).transpose()?;
     if let Some(protect) = ask.flag("DeletionProtection") {
         instance.asked_protection = Some(protect);
     }
@@ -115,10 +118,29 @@ pub(crate) fn modify(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
     if instance.status == "failed" {
         instance.deletion_protection = instance.asked_protection.take().unwrap_or(instance.deletion_protection);
     } else {
+        instance.asked_password = password.or(instance.asked_password.take());
         begin_modification(instance, now, &mut stream);
     }
     let instance = find(site, &id)?;
     Ok(vec![node("DBInstance", show(site, instance, now, mute_port))])
+}
+
+/// A password that a master user may have.
+pub(crate) fn new_password(text: &str, longest: usize) -> Result<Secret, Failure> {
+    let invalid = |why: &str| {
+        let message = format!("The parameter MasterUserPassword is not a valid password because {why}");
+        Err(Failure::bad("InvalidParameterValue", message))
+    };
+    if text.chars().count() < 8 {
+        return invalid("it is shorter than 8 characters.");
+    }
+    if text.chars().count() > longest {
+        return invalid(&format!("it is longer than {longest} characters."));
+    }
+    if !text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '/' | '@' | '"')) {
+        return invalid("only printable ASCII characters besides '/', '@', '\"', ' ' may be used.");
+    }
+    Ok(Secret::new(text.to_owned()))
 }
 
 /// By identifier, in any case, or by ARN.
@@ -144,7 +166,7 @@ fn show(site: &Site, instance: &Instance, now: jiff::Timestamp, mute_port: u16) 
     let mut shown = vec![
         text("DBInstanceIdentifier", &instance.id),
         text("DBInstanceClass", &settings.class),
-        text("Engine", "postgres"),
+        text("Engine", settings.engine.word()),
         text("DBInstanceStatus", instance.status),
         text("MasterUsername", &settings.master),
         text("DBName", &instance.source.database),
@@ -159,11 +181,11 @@ fn show(site: &Site, instance: &Instance, now: jiff::Timestamp, mute_port: u16) 
             [vec![text("DBParameterGroupName", &settings.parameter_group), text("ParameterApplyStatus", "in-sync")]],
         ),
         text("PreferredMaintenanceWindow", "sun:06:00-sun:06:30"),
-        node("PendingModifiedValues", Vec::new()),
+        pending(instance.asked_password.is_some()),
         text("MultiAZ", settings.multi_az),
         text("EngineVersion", &settings.engine_version),
         text("AutoMinorVersionUpgrade", settings.minor_upgrades),
-        text("LicenseModel", "postgresql-license"),
+        text("LicenseModel", settings.engine.license()),
         list(
             "OptionGroupMemberships",
             "OptionGroupMembership",
@@ -179,7 +201,7 @@ fn show(site: &Site, instance: &Instance, now: jiff::Timestamp, mute_port: u16) 
         text("CopyTagsToSnapshot", settings.copy_tags),
         text("MonitoringInterval", 0),
         text("DBInstanceArn", &instance.arn),
-        text("IAMDatabaseAuthenticationEnabled", false),
+        text("IAMDatabaseAuthenticationEnabled", settings.iam_login),
         text("PerformanceInsightsEnabled", false),
         text("DeletionProtection", instance.deletion_protection),
         text("NetworkType", "IPV4"),
@@ -192,6 +214,11 @@ fn show(site: &Site, instance: &Instance, now: jiff::Timestamp, mute_port: u16) 
     shown.extend(instance.point.as_ref().map(|point| text("AwsBackupRecoveryPointArn", point)));
     shown.extend(once_created(instance, now, mute_port));
     shown
+}
+
+/// `PendingModifiedValues`: a password is shown as stars.
+pub(crate) fn pending(password: bool) -> Element {
+    node("PendingModifiedValues", password.then(|| text("MasterUserPassword", "****")).into_iter().collect())
 }
 
 /// What RDS leaves out while an instance is being created.

@@ -1,6 +1,8 @@
 //! What differs between the three kinds of clusters.
 
+use crate::sandbox::engine::Engine;
 use crate::sandbox::spec::ResourceSpec;
+use crate::words::kind::ResourceKind;
 
 /// One of the three services.
 #[derive(Debug)]
@@ -8,7 +10,7 @@ pub(crate) struct Family {
     /// AWS Backup's word.
     pub(crate) backup_type: &'static str,
     pub(crate) engine: &'static str,
-    /// The engine's version; none where it is the one of the world's database programs.
+    /// The engine's version; none where the source says it.
     version: Option<&'static str>,
     pub(crate) port: u16,
     /// How the default parameter group begins.
@@ -19,6 +21,8 @@ pub(crate) struct Family {
     pub(crate) serves: bool,
     /// Whether automated backups can outlive it.
     pub(crate) keeps_backups: bool,
+    /// The longest master password; none where there are no users with passwords.
+    pub(crate) longest_password: Option<usize>,
 }
 
 pub(super) static AURORA: Family = Family {
@@ -30,6 +34,19 @@ pub(super) static AURORA: Family = Family {
     group_parts: 1,
     serves: true,
     keeps_backups: true,
+    longest_password: Some(128),
+};
+
+static AURORA_MYSQL: Family = Family {
+    backup_type: "Aurora",
+    engine: "aurora-mysql",
+    version: None,
+    port: 3306,
+    group: "default.aurora-mysql",
+    group_parts: 2,
+    serves: true,
+    keeps_backups: true,
+    longest_password: Some(41),
 };
 
 pub(super) static DOCUMENT_DB: Family = Family {
@@ -41,6 +58,7 @@ pub(super) static DOCUMENT_DB: Family = Family {
     group_parts: 2,
     serves: false,
     keeps_backups: false,
+    longest_password: Some(100),
 };
 
 pub(super) static NEPTUNE: Family = Family {
@@ -52,12 +70,24 @@ pub(super) static NEPTUNE: Family = Family {
     group_parts: 2,
     serves: false,
     keeps_backups: false,
+    longest_password: None,
 };
+
+/// What is special about a resource, if it is a cluster. Aurora is two: its engines share little but the name.
+pub(crate) fn family(spec: &ResourceSpec) -> Option<&'static Family> {
+    match spec.kind {
+        ResourceKind::Aurora if spec.engine() == Engine::Postgres => Some(&AURORA),
+        ResourceKind::Aurora => Some(&AURORA_MYSQL),
+        ResourceKind::DocumentDb => Some(&DOCUMENT_DB),
+        ResourceKind::Neptune => Some(&NEPTUNE),
+        _ => None,
+    }
+}
 
 impl Family {
     /// The version of a source's engine.
     pub(super) fn version(&self, spec: &ResourceSpec) -> String {
-        self.version.map_or_else(|| spec.engine_version.clone(), str::to_owned)
+        self.version.map_or_else(|| spec.engine_version().to_owned(), str::to_owned)
     }
 
     /// `default.aurora-postgresql16`, `default.docdb5.0`: the default parameter group of a source's engine.

@@ -39,7 +39,7 @@ impl Making for Restored {
 
     fn prepare(&mut self, world: &World, job: &JobView) {
         if self.wish.settings.family.serves {
-            self.server = world.start_server(job);
+            self.server = world.start_server(job, self.wish.settings.iam_login);
         }
     }
 
@@ -60,6 +60,7 @@ impl Making for Restored {
             created: job.times.runs,
             settings: self.wish.settings.clone(),
             capacity: None,
+            asked_password: None,
             deletion_protection: self.wish.deletion_protection,
             // Tags that the source had at backup time come along whatever the request says (facts 1.6.1).
             tags: job.source.tags.clone(),

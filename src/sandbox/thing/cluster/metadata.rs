@@ -19,7 +19,7 @@ pub(super) fn returned(world: &World, point: &Point, family: &Family) -> Map<Str
         "DBSubnetGroupName": SOURCE_SUBNET_GROUP,
         "DatabaseName": source.database,
         "EnableCloudwatchLogsExports": "[]",
-        "EnableIAMDatabaseAuthentication": "false",
+        "EnableIAMDatabaseAuthentication": (!source.token_users.is_empty()).to_string(),
         "Engine": family.engine,
         "EngineMode": "provisioned",
         "EngineVersion": family.version(source),

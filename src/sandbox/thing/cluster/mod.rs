@@ -18,15 +18,14 @@ use crate::sandbox::clock::earlier;
 use crate::sandbox::network::{SOURCE_SUBNET_GROUP, add_source_group};
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::{Place, ResourceSpec};
-pub(crate) use crate::sandbox::thing::cluster::family::Family;
 use crate::sandbox::thing::cluster::family::{AURORA, DOCUMENT_DB, NEPTUNE};
+pub(crate) use crate::sandbox::thing::cluster::family::{Family, family};
 use crate::sandbox::thing::cluster::making::Restored;
 pub(crate) use crate::sandbox::thing::cluster::shelf::{Capacity, Cluster, ClusterSettings, ClusterShelf, Member};
 use crate::sandbox::thing::database::Database;
 use crate::sandbox::thing::rds::source_network;
 use crate::sandbox::thing::{Copied, Making, Physics, keys};
 use crate::sandbox::world::{Point, World};
-use crate::words::kind::ResourceKind;
 
 /// Aurora.
 pub(crate) struct Aurora;
@@ -60,11 +59,11 @@ macro_rules! physics {
             }
 
             fn add_source(&self, world: &mut World, spec: &Arc<ResourceSpec>) {
-                add_source(world, spec, &$family);
+                add_source(world, spec, family(spec).unwrap_or(&$family));
             }
 
             fn returned_metadata(&self, world: &World, point: &Point) -> Map<String, Value> {
-                metadata::returned(world, point, &$family)
+                metadata::returned(world, point, family(&point.source).unwrap_or(&$family))
             }
 
             fn missing(&self, _spec: &ResourceSpec, metadata: &BTreeMap<String, String>) -> Option<&'static str> {
@@ -84,7 +83,8 @@ macro_rules! physics {
                 metadata: &BTreeMap<String, String>,
                 _job_id: &str,
             ) -> Result<Box<dyn Making>, String> {
-                let wish = wish::read(world.site(place), point, metadata, &$family)?;
+                let family = family(&point.source).unwrap_or(&$family);
+                let wish = wish::read(world.site(place), point, metadata, family)?;
                 Ok(Box::new(Restored::new(place, wish)))
             }
         }
@@ -95,16 +95,6 @@ physics! {
     Aurora: AURORA,
     DocumentDb: DOCUMENT_DB,
     Neptune: NEPTUNE,
-}
-
-/// What is special about a kind, if it is one of the three.
-pub(crate) fn family(kind: ResourceKind) -> Option<&'static Family> {
-    match kind {
-        ResourceKind::Aurora => Some(&AURORA),
-        ResourceKind::DocumentDb => Some(&DOCUMENT_DB),
-        ResourceKind::Neptune => Some(&NEPTUNE),
-        _ => None,
-    }
 }
 
 fn add_source(world: &mut World, spec: &Arc<ResourceSpec>, family: &'static Family) {
@@ -149,9 +139,11 @@ fn add_cluster(world: &mut World, spec: &Arc<ResourceSpec>, family: &'static Fam
             parameter_group: family.source_group(),
             database: spec.database.clone(),
             key: site.keys.first().map(|key| key.arn.clone()).unwrap_or_default(),
-            iam_login: false,
+            iam_login: !spec.token_users.is_empty(),
+            master: spec.master().to_owned(),
         },
         capacity: None,
+        asked_password: None,
         deletion_protection: spec.deletion_protection,
         tags: spec.tags.clone(),
         source: Arc::clone(spec),

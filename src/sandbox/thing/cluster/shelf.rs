@@ -10,7 +10,9 @@ use crate::sandbox::spec::ResourceSpec;
 use crate::sandbox::sql::Server;
 use crate::sandbox::thing::cluster::family::Family;
 use crate::sandbox::thing::database::Database;
+use crate::sandbox::thing::rds::RESETTING;
 use crate::sandbox::thing::{Shelf, Tagged};
+use crate::words::secret::Secret;
 
 /// Everything of the three services but subnet groups, which are part of the network.
 #[derive(Default)]
@@ -36,6 +38,8 @@ pub(crate) struct Cluster {
     pub(crate) created: Timestamp,
     pub(crate) settings: ClusterSettings,
     pub(crate) capacity: Option<Capacity>,
+    /// The master password that it will have once its reset ends.
+    pub(crate) asked_password: Option<Secret>,
     pub(crate) deletion_protection: bool,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) source: Arc<ResourceSpec>,
@@ -56,6 +60,7 @@ pub(crate) struct ClusterSettings {
     pub(crate) database: String,
     pub(crate) key: String,
     pub(crate) iam_login: bool,
+    pub(crate) master: String,
 }
 
 /// The range of serverless members, in the service's units.
@@ -110,6 +115,15 @@ impl Cluster {
             if at > now || waits {
                 break;
             }
+            // A reset ends when the real server has the password.
+            if self.status == RESETTING {
+                if let Some(password) = self.asked_password.take() {
+                    self.database.set_master_password(password);
+                }
+                if self.database.is_changing_password() {
+                    break;
+                }
+            }
             self.status = status;
             self.steps.remove(0);
         }
@@ -161,7 +175,9 @@ impl ClusterShelf {
     /// Where a cluster answers: nowhere before a member is available (facts 2.2).
     pub(crate) fn endpoint(&self, cluster: &Cluster, mute_port: u16) -> Option<(String, u16)> {
         let serves = self.members_of(&cluster.id).iter().any(|member| member.status == "available");
-        serves.then(|| cluster.database.endpoint(cluster.settings.port, mute_port)).flatten()
+        let (host, port) = serves.then(|| cluster.database.endpoint(cluster.settings.port, mute_port)).flatten()?;
+        let private = cluster.source.private_name(cluster.made_by.as_deref());
+        Some(private.map_or((host, port), |name| (name, cluster.settings.port)))
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) fn read(
         database: source.database.clone(),
         key,
         iam_login: asked.is_true("enableIAMDatabaseAuthentication"),
+        master: source.master().to_owned(),
     };
     Ok(Wish { identifier, settings, deletion_protection: asked.is_true("deletionProtection") })
 }

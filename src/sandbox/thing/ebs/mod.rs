@@ -8,7 +8,7 @@ mod wish;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::sandbox::clock::earlier;
@@ -19,7 +19,7 @@ use crate::sandbox::thing::ebs::block::VolumeBlock;
 pub(crate) use crate::sandbox::thing::ebs::making::RestoredVolume;
 pub(crate) use crate::sandbox::thing::ebs::volume::{Attachment, Volume, VolumeSettings, begin_deletion};
 pub(crate) use crate::sandbox::thing::ebs::wish::key as volume_key;
-use crate::sandbox::thing::shell::Texts;
+use crate::sandbox::thing::shell::Contents;
 use crate::sandbox::thing::{Copied, Making, Physics, ec2, keys};
 use crate::sandbox::world::{Point, World};
 
@@ -87,7 +87,8 @@ pub(crate) fn restore(
     point: &Point,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Box<dyn Making>, String> {
-    let wish = wish::read(world.site(place), place, point, Asked(metadata))?;
+    let started = world.started;
+    let wish = wish::read(world.site(place), place, (point, started), Asked(metadata))?;
     let mut stream = world.stream("restored volume");
     Ok(Box::new(RestoredVolume::new(place, wish, &mut stream)))
 }
@@ -97,18 +98,9 @@ pub(crate) fn snapshot_arn(place: &Place, stream: &mut Stream) -> String {
     format!("arn:aws:ec2:{}::snapshot/snap-{}", place.region, stream.hex(17))
 }
 
-/// What is on a volume, by path: the world file's, or a little of everything.
-pub(crate) fn contents(spec: &ResourceSpec) -> Texts {
-    let block = VolumeBlock::read(&spec.extra).unwrap_or_default();
-    block.files.unwrap_or_else(|| {
-        let name = spec.arn.name();
-        let rows: String = (1..=20).map(|number| format!("{number},{name},{}\n", number * 7)).collect();
-        BTreeMap::from([
-            ("README".to_owned(), format!("a volume of the simulated AWS: {name}\n")),
-            ("data/rows.csv".to_owned(), rows),
-            ("data/state.json".to_owned(), format!("{{\"volume\":\"{name}\"}}\n")),
-        ])
-    })
+/// What a volume holds at a moment, in a world that began at `started`.
+pub(crate) fn contents(spec: &ResourceSpec, moment: Timestamp, started: Timestamp) -> Contents {
+    VolumeBlock::read(&spec.extra).unwrap_or_default().contents.at(spec.arn.name(), moment, started)
 }
 
 /// The file system on a volume; none if the world file says so.
@@ -120,6 +112,7 @@ pub(crate) fn filesystem(spec: &ResourceSpec) -> Option<String> {
 fn add_volume(world: &mut World, spec: &Arc<ResourceSpec>) {
     let id = spec.arn.name().to_owned();
     let created = earlier(world.started, SignedDuration::from_hours(24 * 390));
+    let contents = contents(spec, world.started, world.started);
     let site = world.site(&spec.source);
     let key = site.keys.first().map(|key| key.arn.clone());
     let volume = Volume {
@@ -141,7 +134,7 @@ fn add_volume(world: &mut World, spec: &Arc<ResourceSpec>) {
         tags: spec.tags.clone(),
         made_by: None,
         filesystem: filesystem(spec),
-        contents: Arc::new(contents(spec)),
+        contents: Arc::new(contents),
         id: id.clone(),
     };
     site.shelves.ec2.volumes.entry(id).or_insert(volume);

@@ -9,7 +9,7 @@ use crate::sandbox::clock::later;
 use crate::sandbox::inventory::Thing;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::thing::Tagged;
-use crate::sandbox::thing::shell::Texts;
+use crate::sandbox::thing::shell::Contents;
 
 /// An EBS volume.
 pub(crate) struct Volume {
@@ -29,7 +29,7 @@ pub(crate) struct Volume {
     /// The restore job that made it.
     pub(crate) made_by: Option<String>,
     pub(crate) filesystem: Option<String>,
-    pub(crate) contents: Arc<Texts>,
+    pub(crate) contents: Arc<Contents>,
 }
 
 /// A volume's settings.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::sandbox::spec::Place;
 use crate::sandbox::thing::asked::Asked;
 use crate::sandbox::thing::ebs::{VolumeSettings, contents, filesystem};
 use crate::sandbox::thing::ec2::ec2_error;
-use crate::sandbox::thing::shell::Texts;
+use crate::sandbox::thing::shell::Contents;
 use crate::sandbox::world::{Point, Site};
 
 const KINDS: &[&str] = &["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"];
@@ -15,11 +17,16 @@ const KINDS: &[&str] = &["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"];
 pub(crate) struct VolumeWish {
     pub(super) settings: VolumeSettings,
     pub(super) filesystem: Option<String>,
-    pub(super) contents: Arc<Texts>,
+    pub(super) contents: Arc<Contents>,
 }
 
-/// What the metadata asks for, or why the job fails.
-pub(super) fn read(site: &Site, place: &Place, point: &Point, asked: Asked<'_>) -> Result<VolumeWish, String> {
+/// What the metadata asks for, or why the job fails. `started` is when the world began.
+pub(super) fn read(
+    site: &Site,
+    place: &Place,
+    (point, started): (&Point, Timestamp),
+    asked: Asked<'_>,
+) -> Result<VolumeWish, String> {
     if let Some(key) = ["volumeId", "restoreType"].into_iter().find(|key| asked.get(key).is_some()) {
         return Err(format!("Invalid restore metadata. Unrecognized key : {key}"));
     }
@@ -50,7 +57,7 @@ pub(super) fn read(site: &Site, place: &Place, point: &Point, asked: Asked<'_>) 
             zone: zone.to_owned(),
         },
         filesystem: filesystem(&point.source),
-        contents: Arc::new(contents(&point.source)),
+        contents: Arc::new(contents(&point.source, point.created, started)),
     })
 }
 

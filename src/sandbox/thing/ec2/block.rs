@@ -8,12 +8,15 @@ use serde_json::{Map, Value};
 
 use crate::definition::model::Probe;
 use crate::sandbox::spec::ResourceSpec;
-use crate::sandbox::thing::shell::{Files, Rule, Texts};
+use crate::sandbox::thing::shell::{Files, Network, Rule, Texts};
 use crate::sandbox::thing::web::{Pages, Served};
 use crate::words::kind::ProbeKind;
 
 /// No server has more commands or files of its own.
 const MOST: usize = 200;
+
+/// No console has more lines of its own, in bytes: EC2 keeps so much of one.
+const MOST_CONSOLE: usize = 64 * 1024;
 
 /// The whole block.
 #[derive(Debug, Default, Deserialize)]
@@ -24,6 +27,10 @@ pub(super) struct ServerBlock {
     pub(super) commands: BTreeMap<String, CommandBlock>,
     /// Files that the backup holds, by path.
     pub(super) files: Texts,
+    /// What it reaches besides the endpoints of Systems Manager and what else was restored.
+    pub(super) network: NetworkBlock,
+    /// Lines that it writes to its console when it has booted, besides the usual ones.
+    pub(super) console: String,
 }
 
 /// What the server answers over HTTP.
@@ -38,6 +45,16 @@ pub(super) struct HttpBlock {
     pub(super) needs: Vec<String>,
     /// Values that it has without a file, such as `DB_HOST`.
     pub(super) env: BTreeMap<String, String>,
+}
+
+/// What the server reaches.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct NetworkBlock {
+    /// `HOST:PORT` each.
+    pub(super) reaches: BTreeSet<String>,
+    /// Names that have an address, besides those.
+    pub(super) resolves: BTreeSet<String>,
 }
 
 /// What a command answers.
@@ -56,9 +73,18 @@ impl ServerBlock {
         if read.commands.len() > MOST || read.files.len() > MOST {
             return Err(format!("has more than {MOST} commands or files"));
         }
+        if read.console.len() > MOST_CONSOLE {
+            return Err(format!("has a `console` of more than {MOST_CONSOLE} bytes"));
+        }
         for pattern in read.commands.keys() {
             Regex::new(pattern)
                 .map_err(|error| format!("`commands`: `{pattern}` is no regular expression: {error}"))?;
+        }
+        let is_place = |text: &&String| {
+            text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        if let Some(wrong) = read.network.reaches.iter().find(|text| !is_place(text)) {
+            return Err(format!("`network`: `{wrong}` must be a host and a port, such as db.prod.internal:5432"));
         }
         let paths = read.http.path.keys().chain(&read.http.needs).chain(read.files.keys());
         match paths.into_iter().find(|path| !path.starts_with('/')) {
@@ -74,6 +100,11 @@ impl ServerBlock {
             Some(Rule { pattern, stdout: command.stdout.clone(), exit: command.exit })
         };
         self.commands.iter().filter_map(rule).collect()
+    }
+
+    /// What it reaches.
+    pub(super) fn network(&self) -> Network {
+        Network { reaches: self.network.reaches.clone(), resolves: self.network.resolves.clone() }
     }
 }
 
@@ -128,8 +159,11 @@ mod tests {
     fn a_wrong_block_is_told() {
         let read = |block: serde_json::Value| ServerBlock::read(block.as_object().unwrap()).map(drop);
         let whole = json!({ "http": { "port": 8080, "path": { "/health": {} }, "needs": ["/etc/shop.env"] },
-            "commands": { "^pg_dump": { "stdout": "x", "exit": 1 } } });
+            "commands": { "^pg_dump": { "stdout": "x", "exit": 1 } }, "console": "shop: ready" });
         assert!(read(whole).is_ok());
+        assert!(read(json!({ "console": "x".repeat(65_537) })).unwrap_err().contains("`console`"));
+        assert!(read(json!({ "network": { "reaches": ["db.prod:5432"], "resolves": ["db.prod"] } })).is_ok());
+        assert!(read(json!({ "network": { "reaches": ["db.prod"] } })).unwrap_err().contains("a host and a port"));
         assert!(read(json!({ "commands": { "(": {} } })).unwrap_err().contains("no regular expression"));
         assert!(read(json!({ "http": { "needs": ["etc/shop.env"] } })).unwrap_err().contains("begins with `/`"));
     }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::clock::later;
 use crate::sandbox::thing::ec2::instance::Instance;
+use crate::sandbox::thing::ec2::outside::Outside;
 use crate::sandbox::thing::shell::{Disk, Machine, Ran, run};
 
 /// A command that was sent to one instance.
@@ -32,8 +33,8 @@ pub(crate) struct Outcome {
 
 impl Command {
     /// Runs the script, if its time has come. Its effects are there at once, its end when it has slept enough.
-    pub(crate) fn advance(&mut self, now: Timestamp, instance: Option<&Instance>, disks: Vec<Disk>) {
-        if self.outcome.is_some() || now < self.begins {
+    pub(super) fn advance(&mut self, now: Timestamp, instance: Option<&Instance>, disks: Vec<Disk>, outside: &Outside) {
+        if !self.is_due(now) {
             return;
         }
         let Some(instance) = instance.filter(|instance| instance.state == "running") else {
@@ -42,13 +43,15 @@ impl Command {
             return;
         };
         let mut files = instance.served.files();
-        files.set_disks(disks);
+        files.set_disks(disks, outside.shares.clone());
         let hostname = instance.hostname();
+        let network = outside.network(instance);
         let machine = Machine {
             files: &mut files,
             hostname: &hostname,
             rules: &instance.rules,
             pages: &instance.served.pages,
+            network: &network,
             now: self.begins,
         };
         let ran = run(&self.script, machine);
@@ -60,6 +63,11 @@ impl Command {
         };
         let took = took.min(self.within).saturating_add(SignedDuration::from_millis(400));
         self.outcome = Some(Outcome { ended: later(self.begins, took), status, details, ran });
+    }
+
+    /// Whether its time has come and it has not run.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.outcome.is_none() && self.begins <= now
     }
 
     /// What may be told at `now`.

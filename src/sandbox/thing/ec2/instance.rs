@@ -1,6 +1,7 @@
 //! An instance, and how it changes with time.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +10,7 @@ use crate::sandbox::clock::later;
 use crate::sandbox::inventory::Thing;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::thing::Tagged;
-use crate::sandbox::thing::shell::Rule;
+use crate::sandbox::thing::shell::{Network, Rule};
 use crate::sandbox::thing::web::{Served, Web};
 
 /// A terminated instance stays visible for so long (facts 2.5).
@@ -30,12 +31,18 @@ pub(crate) struct Instance {
     pub(crate) launched: Timestamp,
     /// `DisableApiTermination`
     pub(crate) protected: bool,
+    /// Its SSM Agent reports in.
+    pub(crate) managed: bool,
     pub(crate) settings: InstanceSettings,
     pub(crate) tags: BTreeMap<String, String>,
     /// The restore job that made it; others were there first and answer nothing.
     pub(crate) made_by: Option<String>,
     pub(crate) served: Arc<Served>,
     pub(crate) rules: Vec<Rule>,
+    /// What it reaches, besides what every instance does.
+    pub(crate) network: Network,
+    /// Lines of its own that it writes to its console when it has booted.
+    pub(crate) console: String,
     pub(crate) web: Option<Web>,
 }
 
@@ -53,6 +60,8 @@ pub(crate) struct InstanceSettings {
     pub(crate) interface: String,
     /// Where it answers while it has no server.
     pub(crate) address: String,
+    /// Where it says that it is, though its server is elsewhere.
+    pub(crate) private: Option<Ipv4Addr>,
 }
 
 impl Instance {
@@ -79,10 +88,11 @@ impl Instance {
 
     /// Where it answers. Nothing before it runs, because only then its server has found an address.
     pub(crate) fn address(&self) -> Option<String> {
-        match (self.state, &self.web) {
-            ("pending" | "terminated", _) => None,
-            (_, Some(web)) => Some(web.address().to_string()),
-            (_, None) => Some(self.settings.address.clone()),
+        match (self.state, self.settings.private, &self.web) {
+            ("pending" | "terminated", _, _) => None,
+            (_, Some(private), _) => Some(private.to_string()),
+            (_, None, Some(web)) => Some(web.address().to_string()),
+            (_, None, None) => Some(self.settings.address.clone()),
         }
     }
 

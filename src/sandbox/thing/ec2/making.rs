@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::clock::later;
+use crate::sandbox::private;
 use crate::sandbox::restore::Timetable;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::Place;
@@ -60,6 +61,7 @@ impl Restored {
             tokens_required: self.wish.tokens_required,
             interface: self.interface.clone(),
             address: web::address(&self.id, 0).to_string(),
+            private: self.wish.private.then(|| private::address(&self.id)),
         }
     }
 
@@ -122,12 +124,15 @@ impl Making for Restored {
             gone_at: None,
             launched: job.times.runs,
             protected: self.wish.protected,
+            managed: true,
             settings: self.settings(),
             // Tags come along only where the request asks for it (facts 1.6.1).
             tags: BTreeMap::new(),
             made_by: Some(job.id.to_owned()),
             served: Arc::clone(&self.wish.served),
             rules: self.wish.rules.clone(),
+            network: self.wish.network.clone(),
+            console: self.wish.console.clone(),
             web: None,
         };
         let shelf = &mut site.shelves.ec2;

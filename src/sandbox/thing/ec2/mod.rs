@@ -2,9 +2,11 @@
 
 mod block;
 mod command;
+mod console;
 mod instance;
 mod making;
 mod metadata;
+mod outside;
 mod shelf;
 mod source;
 mod wish;
@@ -21,8 +23,9 @@ use crate::sandbox::thing::ec2::block::ServerBlock;
 pub(crate) use crate::sandbox::thing::ec2::command::Command;
 pub(crate) use crate::sandbox::thing::ec2::instance::Instance;
 use crate::sandbox::thing::ec2::making::Restored;
+pub(crate) use crate::sandbox::thing::ec2::outside::run_commands;
 pub(crate) use crate::sandbox::thing::ec2::shelf::Ec2Shelf;
-pub(crate) use crate::sandbox::thing::ec2::source::add_named;
+pub(crate) use crate::sandbox::thing::ec2::source::{add_named, declare};
 pub(crate) use crate::sandbox::thing::ec2::wish::KINDS;
 use crate::sandbox::thing::{Copied, Making, Physics, keys, subnets};
 use crate::sandbox::world::{Point, World};
@@ -78,7 +81,8 @@ impl Physics for Ec2 {
         metadata: &BTreeMap<String, String>,
         _job_id: &str,
     ) -> Result<Box<dyn Making>, String> {
-        let wish = wish::read(world.site(place), place, point, Asked(metadata))?;
+        let started = world.started;
+        let wish = wish::read(world.site(place), place, (point, started), Asked(metadata))?;
         let mut stream = world.stream("restored instance");
         Ok(Box::new(Restored::new(place, point, wish, &mut stream)))
     }

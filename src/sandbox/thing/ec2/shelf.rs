@@ -9,6 +9,7 @@ use crate::sandbox::spec::Place;
 use crate::sandbox::thing::ebs::Volume;
 use crate::sandbox::thing::ec2::command::Command;
 use crate::sandbox::thing::ec2::instance::Instance;
+use crate::sandbox::thing::ec2::outside::Outside;
 use crate::sandbox::thing::shell::Disk;
 use crate::sandbox::thing::{Shelf, Tagged};
 use crate::sandbox::world::Site;
@@ -33,7 +34,6 @@ impl Shelf for Ec2Shelf {
         self.instances.values_mut().for_each(|instance| instance.advance(now));
         self.release_volumes();
         self.instances.retain(|_, instance| instance.gone_at.is_none_or(|at| at > now));
-        self.run_commands(now);
     }
 
     fn things(&self) -> Vec<Thing> {
@@ -63,11 +63,17 @@ impl Ec2Shelf {
         }
     }
 
-    fn run_commands(&mut self, now: Timestamp) {
+    /// Whether the time of a command has come.
+    pub(super) fn has_due_commands(&self, now: Timestamp) -> bool {
+        self.commands.iter().any(|command| command.is_due(now))
+    }
+
+    /// Runs the commands whose time has come, in an account and region with this outside of the instances.
+    pub(super) fn run_commands(&mut self, now: Timestamp, outside: &Outside) {
         let mut commands = std::mem::take(&mut self.commands);
-        for command in &mut commands {
-            let disks = if command.outcome.is_none() { self.disks(&command.instance) } else { Vec::new() };
-            command.advance(now, self.instances.get(&command.instance), disks);
+        for command in commands.iter_mut().filter(|command| command.is_due(now)) {
+            let disks = self.disks(&command.instance);
+            command.advance(now, self.instances.get(&command.instance), disks, outside);
         }
         let forgotten = commands.len().saturating_sub(MOST_COMMANDS);
         commands.drain(..forgotten);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::definition::model::Via;
 use crate::sandbox::clock::earlier;
+use crate::sandbox::file::InstanceFile;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::ebs::{Attachment, Volume, VolumeSettings};
 use crate::sandbox::thing::ec2::instance::{Instance, InstanceSettings};
 use crate::sandbox::thing::keys::literal;
-use crate::sandbox::thing::shell::Files;
+use crate::sandbox::thing::shell::{Files, Network};
 use crate::sandbox::thing::web::{Pages, Served};
 use crate::sandbox::world::{Site, World};
 
@@ -23,17 +25,33 @@ pub(super) const SOURCE_KIND: &str = "m6i.large";
 pub(super) const ROOT: &str = "/dev/xvda";
 
 /// Adds what a definition names in the destination: the zone, the probe instance of `attach`, the instances that
-/// scripts run on. None of them is made by a restore.
+/// scripts run on and that tunnels go through. None of them is made by a restore.
 pub(crate) fn add_named(world: &mut World, spec: &ResourceSpec) {
     let place = &spec.destination;
     let zone = spec.with.get("availability_zone").and_then(literal).map(str::to_owned);
     world.site(place).shelves.ec2.named_zones.extend(zone.clone());
     let attach = spec.with.get("attach").and_then(Value::as_object).and_then(|attach| attach.get("instance"));
-    let scripts = spec.probes.iter().filter_map(|probe| probe.settings.get("instance"));
-    let named: Vec<String> = attach.into_iter().chain(scripts).filter_map(literal).map(str::to_owned).collect();
+    let settings = || spec.probes.iter().map(|probe| &probe.settings);
+    let scripts = settings().flat_map(|settings| [settings.get("instance"), settings.get("host")]).flatten();
+    let vantages = settings().filter_map(|settings| settings.get("from")?.get("ssm"));
+    let tunnels = spec.probes.iter().filter_map(|probe| match &probe.via {
+        Some(Via::SsmTunnel(instance)) if !instance.contains("${{") => Some(instance.as_str()),
+        _ => None,
+    });
+    let named = attach.into_iter().chain(scripts).chain(vantages).filter_map(literal).chain(tunnels);
+    let named: Vec<String> = named.map(str::to_owned).collect();
     for id in named.into_iter().filter(|id| id.starts_with("i-")) {
         let zone = zone.clone().unwrap_or_else(|| format!("{}a", place.region));
         add(world, place, &id, &zone, BTreeMap::from([("Name".to_owned(), "drill-probe".to_owned())]));
+    }
+}
+
+/// Adds an instance that a world file declares, or changes one that the definition names.
+pub(crate) fn declare(world: &mut World, place: &Place, id: &str, declared: InstanceFile) {
+    let tags = BTreeMap::from([("Name".to_owned(), "drill-probe".to_owned())]);
+    add(world, place, id, &format!("{}a", place.region), tags);
+    if let Some(instance) = world.site(place).shelves.ec2.instances.get_mut(id) {
+        instance.managed = declared.ssm;
     }
 }
 
@@ -55,11 +73,14 @@ pub(super) fn add(world: &mut World, place: &Place, id: &str, zone: &str, tags: 
         gone_at: None,
         launched,
         protected: true,
+        managed: true,
         settings: settings(site, zone, &mut stream),
         tags,
         made_by: None,
         served: Arc::new(Served::new(Pages::default(), Files::new(BTreeMap::new()))),
         rules: Vec::new(),
+        network: Network::default(),
+        console: String::new(),
         web: None,
     };
     let root = root(place, &instance, launched, &mut stream);
@@ -82,6 +103,7 @@ fn settings(site: &Site, zone: &str, stream: &mut Stream) -> InstanceSettings {
         tokens_required: true,
         interface: format!("eni-{}", stream.hex(17)),
         address: format!("172.31.{}.{}", stream.below(16), 4 + stream.below(250)),
+        private: None,
     }
 }
 

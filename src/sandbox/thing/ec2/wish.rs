@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::sandbox::spec::{Place, ResourceSpec};
@@ -11,7 +12,7 @@ use crate::sandbox::thing::ec2::block::{ServerBlock, served};
 use crate::sandbox::thing::ec2::ec2_error;
 use crate::sandbox::thing::ec2::source::SOURCE_KIND;
 use crate::sandbox::thing::keys::literal;
-use crate::sandbox::thing::shell::{Rule, Texts};
+use crate::sandbox::thing::shell::{Contents, Network, Rule};
 use crate::sandbox::thing::web::Served;
 use crate::sandbox::world::{Point, Site, Subnet};
 
@@ -46,12 +47,15 @@ pub(super) struct Wish {
     pub(super) profile: bool,
     pub(super) tokens_required: bool,
     pub(super) protected: bool,
+    pub(super) private: bool,
     pub(super) key: String,
     /// Root and data volume, in GiB.
     pub(super) sizes: (u32, u32),
-    pub(super) contents: Arc<Texts>,
+    pub(super) contents: Arc<Contents>,
     pub(super) served: Arc<Served>,
     pub(super) rules: Vec<Rule>,
+    pub(super) network: Network,
+    pub(super) console: String,
 }
 
 /// Root and data volume of a source, in GiB.
@@ -59,8 +63,13 @@ pub(super) fn sizes(source: &ResourceSpec) -> (u32, u32) {
     (8, source.size_gib.saturating_sub(8).max(1))
 }
 
-/// What the metadata asks for, or why the job fails.
-pub(super) fn read(site: &Site, place: &Place, point: &Point, asked: Asked<'_>) -> Result<Wish, String> {
+/// What the metadata asks for, or why the job fails. `started` is when the world began.
+pub(super) fn read(
+    site: &Site,
+    place: &Place,
+    (point, started): (&Point, Timestamp),
+    asked: Asked<'_>,
+) -> Result<Wish, String> {
     check_interfaces(asked)?;
     check_profile(asked)?;
     if let Some(name) = asked.get("KeyName") {
@@ -87,17 +96,21 @@ pub(super) fn read(site: &Site, place: &Place, point: &Point, asked: Asked<'_>) 
             Some(_) => asked.is_true("DisableApiTermination"),
             None => point.source.deletion_protection,
         },
+        private: point.source.private,
         key: key(site, point, asked)?,
         sizes: sizes(&point.source),
-        contents: Arc::new(contents_of(&point.source)),
+        contents: Arc::new(contents_of(point, started)),
         served: Arc::new(served(&point.source, &block)),
         rules: block.rules(),
+        network: block.network(),
+        console: block.console,
     })
 }
 
 /// What is on the data volume. The block is the server's, so that no `volume:` of it can be read.
-fn contents_of(source: &ResourceSpec) -> Texts {
-    contents(&ResourceSpec { extra: Map::new(), ..source.clone() })
+fn contents_of(point: &Point, started: Timestamp) -> Contents {
+    let plain = ResourceSpec { extra: Map::new(), ..ResourceSpec::clone(&point.source) };
+    contents(&plain, point.created, started)
 }
 
 fn check_interfaces(asked: Asked<'_>) -> Result<(), String> {

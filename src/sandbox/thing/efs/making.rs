@@ -1,6 +1,7 @@
 //! One restore of a file system.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,6 +11,7 @@ use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::Place;
 use crate::sandbox::thing::efs::shelf::FileSystem;
 use crate::sandbox::thing::efs::wish::{Wish, taken};
+use crate::sandbox::thing::shell::Contents;
 use crate::sandbox::thing::{JobView, Making};
 use crate::sandbox::world::Site;
 
@@ -63,6 +65,7 @@ impl Making for Restored {
             performance_mode: self.wish.performance_mode,
             zone: self.wish.zone.clone(),
             bytes: EMPTY_BYTES,
+            contents: Arc::default(),
             // Tags come along only where the request says so, which a drill does not (facts 1.6.1).
             tags: BTreeMap::new(),
             made_by: Some(job.id.to_owned()),
@@ -89,10 +92,14 @@ impl Making for Restored {
         }
     }
 
-    fn complete(&mut self, site: &mut Site, _at: Timestamp) {
+    /// Whatever is restored lies in a folder of its own, also in a new file system (facts 2.6).
+    fn complete(&mut self, site: &mut Site, at: Timestamp) {
         let bytes = self.wish.bytes;
+        let folder = at.strftime("aws-backup-restore_%Y-%m-%dT%H-%M-%S-000Z").to_string();
+        let contents: Arc<Contents> = Arc::new(self.wish.contents.clone().below(&folder));
         if let Some(system) = self.system(site) {
             system.bytes = bytes;
+            system.contents = contents;
         }
     }
 }

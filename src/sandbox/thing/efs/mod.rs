@@ -7,16 +7,18 @@ mod wish;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::sandbox::clock::earlier;
 use crate::sandbox::seed::{Seed, Stream};
 use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::asked::texts;
+use crate::sandbox::thing::contents::ContentsBlock;
 use crate::sandbox::thing::efs::making::Restored;
 pub(crate) use crate::sandbox::thing::efs::shelf::{AccessPoint, EfsShelf, FileSystem, MountTarget};
 use crate::sandbox::thing::keys::literal;
+use crate::sandbox::thing::shell::Contents;
 use crate::sandbox::thing::{Copied, Making, Physics, keys, subnets};
 use crate::sandbox::world::{Point, Site, Subnet, World};
 
@@ -30,6 +32,14 @@ impl Physics for Efs {
 
     fn deletions(&self) -> &'static [&'static str] {
         &["elasticfilesystem:DeleteFileSystem"]
+    }
+
+    fn block(&self) -> Option<&'static str> {
+        Some("file_system")
+    }
+
+    fn check_block(&self, block: &Map<String, Value>) -> Result<(), String> {
+        ContentsBlock::read(block.clone()).map(drop)
     }
 
     fn point_arn(&self, place: &Place, _spec: &ResourceSpec, _how: Copied, stream: &mut Stream) -> String {
@@ -77,7 +87,8 @@ impl Physics for Efs {
     ) -> Result<Box<dyn Making>, String> {
         let mut stream = world.stream("restored file system");
         let own_key = own_key(world.seed, place);
-        let wish = wish::read(world.site(place), place, point, metadata, &own_key)?;
+        let started = world.started;
+        let wish = wish::read(world.site(place), place, (point, started), metadata, &own_key)?;
         Ok(Box::new(Restored::new(place, wish, &mut stream)))
     }
 }
@@ -88,6 +99,11 @@ fn own_key(seed: Seed, place: &Place) -> String {
     format!("arn:aws:kms:{}:{}:key/{id}", place.region, place.account)
 }
 
+/// What a file system holds at a moment, in a world that began at `started`.
+fn contents(spec: &ResourceSpec, moment: Timestamp, started: Timestamp) -> Contents {
+    ContentsBlock::read(spec.extra.clone()).unwrap_or_default().at(spec.arn.name(), moment, started)
+}
+
 /// The source, with a mount target in each subnet of the default VPC and an access point: none of them are restored.
 fn add_file_system(world: &mut World, spec: &Arc<ResourceSpec>) {
     let id = spec.arn.name().to_owned();
@@ -96,6 +112,7 @@ fn add_file_system(world: &mut World, spec: &Arc<ResourceSpec>) {
     }
     let mut stream = world.seed.stream(&format!("file system {}", spec.arn));
     let created = earlier(world.started, SignedDuration::from_hours(24 * 390));
+    let held = contents(spec, world.started, world.started);
     let site = world.site(&spec.source);
     let mut system = FileSystem {
         arn: spec.arn.to_string(),
@@ -108,6 +125,7 @@ fn add_file_system(world: &mut World, spec: &Arc<ResourceSpec>) {
         performance_mode: "generalPurpose",
         zone: None,
         bytes: u64::from(spec.size_gib) * 1024 * 1024 * 1024,
+        contents: Arc::new(held),
         tags: spec.tags.clone(),
         made_by: None,
         mount_targets: source_targets(site, &mut stream),

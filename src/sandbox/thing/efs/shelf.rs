@@ -1,13 +1,15 @@
 //! File systems of one account and region, and how they change with time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::sandbox::clock::later;
 use crate::sandbox::inventory::Thing;
 use crate::sandbox::seed::Stream;
-use crate::sandbox::thing::{Shelf, Tagged};
+use crate::sandbox::thing::shell::Contents;
+use crate::sandbox::thing::{Shelf, Tagged, web};
 use crate::sandbox::world::Subnet;
 
 /// Everything of EFS.
@@ -34,6 +36,8 @@ pub(crate) struct FileSystem {
     /// The zone of a One Zone file system.
     pub(crate) zone: Option<String>,
     pub(crate) bytes: u64,
+    /// What whoever mounts it sees.
+    pub(crate) contents: Arc<Contents>,
     pub(crate) tags: BTreeMap<String, String>,
     /// The restore job that it comes from.
     pub(crate) made_by: Option<String>,
@@ -64,15 +68,16 @@ pub(crate) struct AccessPoint {
 }
 
 impl MountTarget {
-    /// One that is being made, for a minute or more. It is reached at this machine: a private address could be somebody
-    /// else's.
+    /// One that is being made, for a minute or more. It is reached at an address of this machine, of its own: a private
+    /// address could be somebody else's.
     pub(crate) fn begin(subnet: &Subnet, security_groups: Vec<String>, now: Timestamp, stream: &mut Stream) -> Self {
+        let id = format!("fsmt-{}", stream.hex(17));
         Self {
-            id: format!("fsmt-{}", stream.hex(17)),
+            address: web::address(&id, 0).to_string(),
+            id,
             subnet: subnet.id.clone(),
             vpc: subnet.vpc.clone(),
             zone: subnet.zone.clone(),
-            address: "127.0.0.1".to_owned(),
             interface: format!("eni-{}", stream.hex(17)),
             security_groups,
             state: "creating",
@@ -113,6 +118,11 @@ impl FileSystem {
         self.mount_targets.retain(|_, target| target.gone_at.is_none_or(|at| at > now));
     }
 
+    /// Mount targets that can be used.
+    fn targets(&self) -> impl Iterator<Item = &MountTarget> {
+        self.mount_targets.values().filter(|target| target.state == "available")
+    }
+
     fn things(&self) -> Vec<Thing> {
         let own = Thing {
             arn: self.arn.clone(),
@@ -131,6 +141,29 @@ impl FileSystem {
         let mut things: Vec<Thing> = targets.collect();
         things.insert(0, own);
         things
+    }
+}
+
+impl EfsShelf {
+    /// What can be mounted: the file system's id, what is mounted, the type, what is on it.
+    pub(crate) fn shares(&self) -> Vec<(String, String, &'static str, &Arc<Contents>)> {
+        let usable = self.file_systems.values().filter(|system| system.state == "available");
+        let each = usable.flat_map(|system| {
+            let place: Vec<&str> = system.arn.split(':').collect();
+            let region = place.get(3).copied().unwrap_or_default();
+            let name = format!("{}.efs.{region}.amazonaws.com", system.id);
+            let targets: Vec<&MountTarget> = system.targets().collect();
+            let name = (!targets.is_empty()).then_some(name);
+            let hosts = targets.into_iter().map(|target| target.address.clone()).chain(name);
+            hosts.map(|host| (system.id.clone(), format!("{host}:/"), "nfs4", &system.contents)).collect::<Vec<_>>()
+        });
+        each.collect()
+    }
+
+    /// Where what was restored answers.
+    pub(crate) fn doors(&self) -> Vec<(String, u16)> {
+        let restored = self.file_systems.values().filter(|system| system.made_by.is_some());
+        restored.flat_map(FileSystem::targets).map(|target| (target.address.clone(), 2049)).collect()
     }
 }
 

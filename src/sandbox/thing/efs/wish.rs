@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::sandbox::spec::Place;
 use crate::sandbox::thing::asked::Asked;
+use crate::sandbox::thing::efs::contents;
+use crate::sandbox::thing::shell::Contents;
 use crate::sandbox::world::{Point, Site};
 
 /// The file system that the metadata asks for.
@@ -14,13 +18,16 @@ pub(super) struct Wish {
     pub(super) performance_mode: &'static str,
     pub(super) zone: Option<String>,
     pub(super) bytes: u64,
+    /// What the job will write.
+    pub(super) contents: Contents,
 }
 
-/// What the metadata asks for, or why the job fails. `own_key` is the region's own key for EFS.
+/// What the metadata asks for, or why the job fails. `own_key` is the region's own key for EFS, `started` when the world
+/// began.
 pub(super) fn read(
     site: &Site,
     place: &Place,
-    point: &Point,
+    (point, started): (&Point, Timestamp),
     metadata: &BTreeMap<String, String>,
     own_key: &str,
 ) -> Result<Wish, String> {
@@ -43,7 +50,17 @@ pub(super) fn read(
     if let Some(wrong) = items.iter().find(|item| !item.starts_with('/')) {
         return Err(bad(&format!("ItemsToRestore holds {wrong}, which is no absolute path")));
     }
-    Ok(Wish { creation_token, key, performance_mode, zone, bytes: point.source.point_bytes() })
+    let mut contents = contents(&point.source, point.created, started);
+    if !items.is_empty() {
+        contents.files.retain(|path, _| items.iter().any(|item| lies_in(path, item)));
+    }
+    Ok(Wish { creation_token, key, performance_mode, zone, bytes: point.source.point_bytes(), contents })
+}
+
+/// Whether a file is what somebody asked for, or lies below it.
+fn lies_in(path: &str, item: &str) -> bool {
+    let item = item.trim_matches('/');
+    path == item || path.strip_prefix(item).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn creation_token(site: &Site, asked: Asked) -> Result<String, String> {

@@ -53,6 +53,15 @@ impl Flavour {
         }
     }
 
+    /// The TCP port that clients mount it at.
+    pub(crate) fn port(self) -> u16 {
+        match self {
+            Self::Windows => 445,
+            Self::Lustre => 988,
+            Self::OpenZfs | Self::Ontap => 2049,
+        }
+    }
+
     /// The key of its configuration, in metadata and in FSx's answers.
     pub(crate) fn configuration_key(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! One restore of a file system, or of an ONTAP volume.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,11 +12,12 @@ use crate::sandbox::spec::Place;
 use crate::sandbox::thing::fsx::flavour::Flavour;
 use crate::sandbox::thing::fsx::shelf::{FileSystem, Life, SystemSettings, Volume};
 use crate::sandbox::thing::fsx::volume::{VolumeWish, taken};
-use crate::sandbox::thing::{JobView, Making};
+use crate::sandbox::thing::shell::Contents;
+use crate::sandbox::thing::{JobView, Making, web};
 use crate::sandbox::world::Site;
 
-/// Where everything restored is reached: a name of AWS's could be looked up, and a private address could be somebody
-/// else's.
+/// Where the machines that a definition names are reached: a name of AWS's could be looked up, and a private address
+/// could be somebody else's. What is restored has an address of its own on this machine.
 pub(super) const HOST: &str = "127.0.0.1";
 
 /// The file system that a job makes.
@@ -24,17 +26,24 @@ pub(super) struct RestoredSystem {
     arn: String,
     flavour: Flavour,
     settings: SystemSettings,
+    contents: Arc<Contents>,
 }
 
 impl RestoredSystem {
-    pub(super) fn new(place: &Place, flavour: Flavour, mut settings: SystemSettings, stream: &mut Stream) -> Self {
+    pub(super) fn new(
+        place: &Place,
+        flavour: Flavour,
+        mut settings: SystemSettings,
+        contents: Contents,
+        stream: &mut Stream,
+    ) -> Self {
         let id = format!("fs-{}", stream.hex(17));
         let arn = format!("arn:aws:fsx:{}:{}:file-system/{id}", place.region, place.account);
         if flavour == Flavour::Lustre {
             let name = Value::from(stream.word(8).to_lowercase());
             settings.configuration.insert("MountName".to_owned(), name);
         }
-        Self { id, arn, flavour, settings }
+        Self { id, arn, flavour, settings, contents: Arc::new(contents) }
     }
 }
 
@@ -50,8 +59,9 @@ impl Making for RestoredSystem {
             flavour: self.flavour,
             life: Life::creating(if job.comes_up { system_steps(&job.times) } else { Vec::new() }),
             created: job.times.runs,
-            host: HOST.to_owned(),
+            host: web::address(&self.id, 0).to_string(),
             settings: self.settings.clone(),
+            contents: Arc::clone(&self.contents),
             // Tags come along only where the request says so, which a drill does not (facts 1.6.1).
             tags: BTreeMap::new(),
             made_by: Some(job.id.to_owned()),
@@ -82,13 +92,14 @@ pub(super) struct RestoredVolume {
     arn: String,
     uuid: String,
     wish: VolumeWish,
+    contents: Arc<Contents>,
 }
 
 impl RestoredVolume {
-    pub(super) fn new(place: &Place, wish: VolumeWish, stream: &mut Stream) -> Self {
+    pub(super) fn new(place: &Place, wish: VolumeWish, contents: Contents, stream: &mut Stream) -> Self {
         let id = format!("fsvol-{}", stream.hex(17));
         let arn = format!("arn:aws:fsx:{}:{}:volume/{}/{id}", place.region, place.account, wish.file_system);
-        Self { id, arn, uuid: stream.uuid(), wish }
+        Self { id, arn, uuid: stream.uuid(), wish, contents: Arc::new(contents) }
     }
 }
 
@@ -110,6 +121,7 @@ impl Making for RestoredVolume {
             created: job.times.runs,
             uuid: self.uuid.clone(),
             settings: self.wish.settings.clone(),
+            contents: Arc::clone(&self.contents),
             is_root: false,
             tags: BTreeMap::new(),
             made_by: Some(job.id.to_owned()),

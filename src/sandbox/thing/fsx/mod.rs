@@ -10,14 +10,17 @@ mod volume;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::sandbox::seed::{Seed, Stream};
 use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::asked::{Asked, texts};
+use crate::sandbox::thing::contents::ContentsBlock;
 pub(crate) use crate::sandbox::thing::fsx::flavour::Flavour;
 use crate::sandbox::thing::fsx::making::{RestoredSystem, RestoredVolume};
 pub(crate) use crate::sandbox::thing::fsx::shelf::{Backup, BackupOf, FileSystem, FsxShelf, Machine, Volume};
+use crate::sandbox::thing::shell::Contents;
 use crate::sandbox::thing::{Copied, Making, Physics, keys, subnets};
 use crate::sandbox::world::{Point, World};
 
@@ -31,6 +34,14 @@ impl Physics for Fsx {
 
     fn deletions(&self) -> &'static [&'static str] {
         &["fsx:DeleteFileSystem", "fsx:DeleteVolume"]
+    }
+
+    fn block(&self) -> Option<&'static str> {
+        Some("share")
+    }
+
+    fn check_block(&self, block: &Map<String, Value>) -> Result<(), String> {
+        ContentsBlock::read(block.clone()).map(drop)
     }
 
     fn point_arn(&self, place: &Place, _spec: &ResourceSpec, _how: Copied, stream: &mut Stream) -> String {
@@ -73,6 +84,7 @@ impl Physics for Fsx {
         let mut stream = world.stream("restored file system");
         let (asked, flavour) = (Asked(metadata), Flavour::of(&point.source));
         let own_key = own_key(world.seed, place);
+        let held = contents(&point.source, point.created, world.started);
         let site = world.site(place);
         flavour.check_keys(metadata)?;
         if !site.can_read(point) {
@@ -80,11 +92,16 @@ impl Physics for Fsx {
         }
         if flavour == Flavour::Ontap {
             let wish = volume::read(site, &point.source, asked)?;
-            return Ok(Box::new(RestoredVolume::new(place, wish, &mut stream)));
+            return Ok(Box::new(RestoredVolume::new(place, wish, held, &mut stream)));
         }
         let wish = system::read(site, &point.source, flavour, asked, &own_key)?;
-        Ok(Box::new(RestoredSystem::new(place, flavour, wish, &mut stream)))
+        Ok(Box::new(RestoredSystem::new(place, flavour, wish, held, &mut stream)))
     }
+}
+
+/// What a file system or volume holds at a moment, in a world that began at `started`.
+fn contents(spec: &ResourceSpec, moment: Timestamp, started: Timestamp) -> Contents {
+    ContentsBlock::read(spec.extra.clone()).unwrap_or_default().at(spec.arn.name(), moment, started)
 }
 
 /// The region's own key for FSx, `aws/fsx`.

@@ -1,6 +1,7 @@
 //! File systems, storage virtual machines, volumes and backups of one account and region, and how they change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -9,6 +10,7 @@ use crate::sandbox::clock::later;
 use crate::sandbox::inventory::Thing;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::thing::fsx::flavour::Flavour;
+use crate::sandbox::thing::shell::Contents;
 use crate::sandbox::thing::{Shelf, Tagged};
 
 /// Everything of FSx, and the directories that Windows file systems can join.
@@ -40,6 +42,8 @@ pub(crate) struct FileSystem {
     /// `DNSName`, once it can be used.
     pub(crate) host: String,
     pub(crate) settings: SystemSettings,
+    /// What whoever mounts it sees.
+    pub(crate) contents: Arc<Contents>,
     pub(crate) tags: BTreeMap<String, String>,
     /// The restore job that it comes from.
     pub(crate) made_by: Option<String>,
@@ -79,6 +83,8 @@ pub(crate) struct Volume {
     pub(crate) created: Timestamp,
     pub(crate) uuid: String,
     pub(crate) settings: VolumeSettings,
+    /// What whoever mounts it sees.
+    pub(crate) contents: Arc<Contents>,
     /// It carries its machine.
     pub(crate) is_root: bool,
     pub(crate) tags: BTreeMap<String, String>,
@@ -113,6 +119,19 @@ pub(crate) struct Backup {
 pub(crate) enum BackupOf {
     FileSystem { id: String, arn: String, flavour: Flavour },
     Volume { id: String, arn: String, file_system: String },
+}
+
+impl FileSystem {
+    /// What is mounted, and its type; of ONTAP only volumes are.
+    fn share(&self) -> Option<(String, &'static str)> {
+        let name = || self.settings.configuration.get("MountName").and_then(Value::as_str);
+        match self.flavour {
+            Flavour::Windows => Some((format!("//{}/share", self.host), "cifs")),
+            Flavour::Lustre => Some((format!("{}@tcp:/{}", self.host, name()?), "lustre")),
+            Flavour::OpenZfs => Some((format!("{}:/fsx", self.host), "nfs4")),
+            Flavour::Ontap => None,
+        }
+    }
 }
 
 impl Life {
@@ -155,6 +174,32 @@ impl Life {
 }
 
 impl FsxShelf {
+    /// What can be mounted: the file system's or volume's id, what is mounted, the type, what is on it.
+    pub(crate) fn shares(&self) -> Vec<(String, String, &'static str, &Arc<Contents>)> {
+        let systems = self.file_systems.values().filter(|system| system.life.state == "AVAILABLE");
+        let systems = systems.filter_map(|system| {
+            let (device, kind) = system.share()?;
+            Some((system.id.clone(), device, kind, &system.contents))
+        });
+        let volumes = self.volumes.values().filter(|volume| matches!(volume.life.state, "CREATED" | "AVAILABLE"));
+        let volumes = volumes.filter_map(|volume| {
+            let host = &self.machines.get(&volume.settings.machine)?.host;
+            let device = format!("{host}:{}", volume.settings.junction_path);
+            Some((volume.id.clone(), device, "nfs4", &volume.contents))
+        });
+        systems.chain(volumes).collect()
+    }
+
+    /// Where what was restored answers.
+    pub(crate) fn doors(&self) -> Vec<(String, u16)> {
+        let usable = |system: &&FileSystem| system.made_by.is_some() && system.life.state == "AVAILABLE";
+        let systems = self.file_systems.values().filter(usable);
+        let systems = systems.map(|system| (system.host.clone(), system.flavour.port()));
+        let restored = self.volumes.values().filter(|volume| volume.made_by.is_some());
+        let machines = restored.filter_map(|volume| self.machines.get(&volume.settings.machine));
+        systems.chain(machines.map(|machine| (machine.host.clone(), Flavour::Ontap.port()))).collect()
+    }
+
     /// A deletion, which takes minutes. Answers the id of the final backup if there will be one.
     pub(crate) fn delete_file_system(
         &mut self,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::sandbox::clock::earlier;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::{Place, ResourceSpec};
+use crate::sandbox::thing::fsx::contents;
 use crate::sandbox::thing::fsx::flavour::{Flavour, source_configuration, storage_gib, storage_type};
 use crate::sandbox::thing::fsx::making::HOST;
 use crate::sandbox::thing::fsx::shelf::{FileSystem, Life, Machine, SystemSettings, Volume, VolumeSettings};
@@ -34,11 +35,15 @@ pub(super) fn add(world: &mut World, spec: &Arc<ResourceSpec>) {
     let place = &spec.source;
     let mut stream = world.seed.stream(&format!("fsx {}", spec.arn));
     let created = earlier(world.started, SignedDuration::from_hours(24 * 370));
+    let held = Arc::new(contents(spec, world.started, world.started));
     let site = world.site(place);
     let (system, volume) = ids(spec, &mut stream);
     if Flavour::of(spec) != Flavour::Ontap {
         let tags = spec.tags.clone();
         add_system(site, spec, (place, created), &system, host(&system, place), tags, &mut stream);
+        if let Some(made) = site.shelves.fsx.file_systems.get_mut(&system) {
+            made.contents = held;
+        }
         return;
     }
     if site.shelves.fsx.volumes.contains_key(&volume) {
@@ -54,6 +59,7 @@ pub(super) fn add(world: &mut World, spec: &Arc<ResourceSpec>) {
     let name = spec.name.as_str().replace('-', "_");
     let mut made = plan.volume(&volume, &name, &mut stream);
     made.settings.size_mib = u64::from(spec.size_gib) * 1024;
+    made.contents = held;
     made.tags = spec.tags.clone();
     site.shelves.fsx.volumes.insert(volume, made);
 }
@@ -100,6 +106,7 @@ impl Plan<'_> {
                 storage_efficiency: true,
                 tiering: "AUTO".to_owned(),
             },
+            contents: Arc::default(),
             is_root: false,
             tags: BTreeMap::new(),
             made_by: None,
@@ -176,6 +183,7 @@ fn add_system(
             key: site.keys.first().map(|key| key.arn.clone()).unwrap_or_default(),
             configuration,
         },
+        contents: Arc::default(),
         tags,
         made_by: None,
     };

@@ -36,7 +36,7 @@ impl Making for Restored {
     }
 
     fn prepare(&mut self, world: &World, job: &JobView) {
-        self.server = world.start_server(job);
+        self.server = world.start_server(job, self.wish.settings.iam_login);
     }
 
     fn appear(&mut self, site: &mut Site, job: &JobView) -> Result<(), String> {
@@ -51,6 +51,7 @@ impl Making for Restored {
             resource_id: format!("db-{}", job.id.replace('-', "").chars().take(26).collect::<String>()),
             status: "creating",
             asked_protection: None,
+            asked_password: None,
             steps: if job.comes_up { steps(&job.times) } else { Vec::new() },
             gone_at: None,
             keep_automated_backups: false,

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use crate::sandbox::clock::earlier;
+use crate::sandbox::engine::Engine;
 use crate::sandbox::network::{SOURCE_SUBNET_GROUP, add_source_group};
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::{Place, ResourceSpec};
@@ -19,8 +20,8 @@ use crate::sandbox::thing::database::Database;
 use crate::sandbox::thing::rds::making::Restored;
 pub(crate) use crate::sandbox::thing::rds::metadata::source_network;
 pub(crate) use crate::sandbox::thing::rds::shelf::{
-    AutomatedBackup, Deletion, Instance, InstanceSettings, RdsShelf, Snapshot, automated_backup_arn, begin_deletion,
-    begin_modification,
+    AutomatedBackup, Deletion, Instance, InstanceSettings, OptionsFor, RESETTING, RdsShelf, Snapshot,
+    automated_backup_arn, begin_deletion, begin_modification,
 };
 pub(crate) use crate::sandbox::thing::rds::wish::{
     CLASSES, check_identifier, rds_error, security_groups, subnet_group,
@@ -29,9 +30,12 @@ use crate::sandbox::thing::{Copied, Making, Physics};
 use crate::sandbox::world::{Point, World};
 
 /// What the source's databases use exists in the source alone: whoever sends it to the destination fails there.
-pub(crate) const SOURCE_PARAMETER_GROUP: &str = "prod-postgres";
-/// See [`SOURCE_PARAMETER_GROUP`].
 pub(crate) const SOURCE_OPTION_GROUP: &str = "prod-options";
+
+/// See [`SOURCE_OPTION_GROUP`].
+pub(crate) fn source_parameter_group(engine: Engine) -> String {
+    format!("prod-{}", engine.word())
+}
 
 /// DB instances.
 pub(crate) struct Rds;
@@ -58,18 +62,21 @@ impl Physics for Rds {
     }
 
     fn add_source(&self, world: &mut World, spec: &Arc<ResourceSpec>) {
+        let (engine, version) = (spec.engine(), spec.engine_version());
+        let family = engine.group_family(version);
+        let options = OptionsFor { engine: engine.word(), major: engine.major(version) };
         for place in [&spec.source, &spec.destination] {
             let shelf = &mut world.site(place).shelves.rds;
-            shelf.parameter_groups.insert(default_group(&spec.engine_version, "default.postgres"));
-            shelf.option_groups.insert(default_group(&spec.engine_version, "default:postgres-"));
+            shelf.parameter_groups.insert(format!("default.{family}"), family.clone());
+            shelf.option_groups.insert(engine.option_group(version), options.clone());
         }
         let site = world.site(&spec.source);
-        site.shelves.rds.parameter_groups.insert(SOURCE_PARAMETER_GROUP.to_owned());
-        site.shelves.rds.option_groups.insert(SOURCE_OPTION_GROUP.to_owned());
+        site.shelves.rds.parameter_groups.insert(source_parameter_group(engine), family.clone());
+        site.shelves.rds.option_groups.insert(SOURCE_OPTION_GROUP.to_owned(), options.clone());
         add_source_group(site, &spec.source);
         let shelf = &mut world.site(&spec.destination).shelves.rds;
-        shelf.parameter_groups.extend(spec.parameter_group.clone());
-        shelf.option_groups.extend(spec.option_group.clone());
+        shelf.parameter_groups.extend(spec.parameter_group.clone().map(|name| (name, family)));
+        shelf.option_groups.extend(spec.option_group.clone().map(|name| (name, options)));
         add_instance(world, spec);
     }
 
@@ -104,11 +111,6 @@ impl Physics for Rds {
     }
 }
 
-/// `default.postgres16` or `default:postgres-16`: the default group of an engine version.
-fn default_group(engine_version: &str, prefix: &str) -> String {
-    format!("{prefix}{}", engine_version.split('.').next().unwrap_or(engine_version))
-}
-
 fn add_instance(world: &mut World, spec: &Arc<ResourceSpec>) {
     let id = spec.arn.name().to_owned();
     if world.site(&spec.source).shelves.rds.instances.contains_key(&id) {
@@ -126,21 +128,23 @@ fn add_instance(world: &mut World, spec: &Arc<ResourceSpec>) {
         status: "available",
         steps: Vec::new(),
         asked_protection: None,
+        asked_password: None,
         gone_at: None,
         keep_automated_backups: false,
         created,
         settings: InstanceSettings {
             class: spec.instance_class.clone(),
             size_gib: spec.size_gib,
-            engine_version: spec.engine_version.clone(),
+            engine: spec.engine(),
+            engine_version: spec.engine_version().to_owned(),
             zone: format!("{}a", spec.source.region),
             multi_az: true,
             public: false,
-            port: 5432,
+            port: spec.engine().port(),
             subnet_group: SOURCE_SUBNET_GROUP.to_owned(),
             vpc,
             security_groups: group.into_iter().collect(),
-            parameter_group: SOURCE_PARAMETER_GROUP.to_owned(),
+            parameter_group: source_parameter_group(spec.engine()),
             option_group: SOURCE_OPTION_GROUP.to_owned(),
             storage_type: "gp3".to_owned(),
             iops: Some("3000".to_owned()),
@@ -150,7 +154,8 @@ fn add_instance(world: &mut World, spec: &Arc<ResourceSpec>) {
             copy_tags: true,
             retention_days: 7,
             key: site.keys.first().map(|key| key.arn.clone()).unwrap_or_default(),
-            master: "postgres".to_owned(),
+            master: spec.master().to_owned(),
+            iam_login: !spec.token_users.is_empty(),
         },
         deletion_protection: spec.deletion_protection,
         tags: spec.tags.clone(),

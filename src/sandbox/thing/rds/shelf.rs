@@ -1,17 +1,22 @@
 //! DB instances, snapshots and automated backups of one account and region, and how they change with time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::sandbox::clock::later;
+use crate::sandbox::engine::Engine;
 use crate::sandbox::inventory::Thing;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::ResourceSpec;
 use crate::sandbox::sql::Server;
 use crate::sandbox::thing::database::Database;
 use crate::sandbox::thing::{Shelf, Tagged};
+use crate::words::secret::Secret;
+
+/// The status of an instance, or of a cluster, whose master password is being reset.
+pub(crate) const RESETTING: &str = "resetting-master-credentials";
 
 /// Everything of RDS but subnet groups, which are part of the network.
 #[derive(Default)]
@@ -19,8 +24,16 @@ pub(crate) struct RdsShelf {
     pub(crate) instances: BTreeMap<String, Instance>,
     pub(crate) snapshots: Vec<Snapshot>,
     pub(crate) automated_backups: Vec<AutomatedBackup>,
-    pub(crate) parameter_groups: BTreeSet<String>,
-    pub(crate) option_groups: BTreeSet<String>,
+    /// The family of each parameter group, by name.
+    pub(crate) parameter_groups: BTreeMap<String, String>,
+    pub(crate) option_groups: BTreeMap<String, OptionsFor>,
+}
+
+/// What an option group is for.
+#[derive(Debug, Clone)]
+pub(crate) struct OptionsFor {
+    pub(crate) engine: &'static str,
+    pub(crate) major: String,
 }
 
 /// A DB instance.
@@ -39,6 +52,8 @@ pub(crate) struct Instance {
     pub(crate) deletion_protection: bool,
     /// What protection will be once the instance has been modified.
     pub(crate) asked_protection: Option<bool>,
+    /// The master password that it will have once its reset ends.
+    pub(crate) asked_password: Option<Secret>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) source: Arc<ResourceSpec>,
     /// The restore job that made it; a source instance has none.
@@ -52,6 +67,7 @@ pub(crate) struct Instance {
 pub(crate) struct InstanceSettings {
     pub(crate) class: String,
     pub(crate) size_gib: u32,
+    pub(crate) engine: Engine,
     pub(crate) engine_version: String,
     pub(crate) zone: String,
     pub(crate) multi_az: bool,
@@ -71,6 +87,7 @@ pub(crate) struct InstanceSettings {
     pub(crate) retention_days: u32,
     pub(crate) key: String,
     pub(crate) master: String,
+    pub(crate) iam_login: bool,
 }
 
 /// A DB snapshot that somebody asked for.
@@ -103,7 +120,9 @@ impl Instance {
         if self.status == "creating" || self.status == "failed" {
             return None;
         }
-        self.database.endpoint(self.settings.port, mute_port)
+        let (host, port) = self.database.endpoint(self.settings.port, mute_port)?;
+        let private = self.source.private_name(self.made_by.as_deref());
+        Some(private.map_or((host, port), |name| (name, self.settings.port)))
     }
 
     /// It stays `failed`.
@@ -117,6 +136,15 @@ impl Instance {
             let waits = self.status == "creating" && self.database.is_starting();
             if at > now || waits {
                 break;
+            }
+            // A reset ends when the real server has the password.
+            if self.status == RESETTING {
+                if let Some(password) = self.asked_password.take() {
+                    self.database.set_master_password(password);
+                }
+                if self.database.is_changing_password() {
+                    break;
+                }
             }
             self.status = status;
             self.deletion_protection = self.asked_protection.take().unwrap_or(self.deletion_protection);
@@ -212,10 +240,16 @@ pub(crate) fn automated_backup_arn(instance: &Instance) -> String {
     format!("{place}:auto-backup:ab-{}", instance.resource_id.trim_start_matches("db-").to_lowercase())
 }
 
-/// A change of settings: the instance is `modifying` for some seconds.
+/// A change of settings: the instance is `modifying` for some seconds. A reset of the master password begins some
+/// seconds later: until then the instance looks as if nothing had been asked of it.
 pub(crate) fn begin_modification(instance: &mut Instance, now: Timestamp, stream: &mut Stream) {
-    instance.status = "modifying";
-    instance.steps = vec![(later(now, stream.between(8.0, 25.0)), "available")];
+    if instance.asked_password.is_none() {
+        instance.status = "modifying";
+        instance.steps = vec![(later(now, stream.between(8.0, 25.0)), "available")];
+    } else {
+        let begins = later(now, stream.between(5.0, 25.0));
+        instance.steps = vec![(begins, RESETTING), (later(begins, stream.between(15.0, 60.0)), "available")];
+    }
 }
 
 /// A deletion: `deleting` for some minutes, then gone; a final snapshot stays if one was asked for.

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use crate::sandbox::spec::{Place, ResourceSpec};
-use crate::sandbox::thing::rds::default_group;
 use crate::sandbox::thing::rds::shelf::InstanceSettings;
 use crate::sandbox::world::{Point, Site};
 
@@ -60,14 +59,16 @@ pub(crate) fn read(
     let security_groups = security_groups(site, &vpc, value("VpcSecurityGroupIds"))?;
     let (parameter_group, option_group) = groups(site, point, value("DBParameterGroupName"), value("OptionGroupName"))?;
     let size_gib = size(value("AllocatedStorage"), point.source.size_gib)?;
+    let engine = point.source.engine();
     let settings = InstanceSettings {
         class: class.to_owned(),
         size_gib,
-        engine_version: point.source.engine_version.clone(),
+        engine,
+        engine_version: point.source.engine_version().to_owned(),
         zone,
         multi_az,
         public: flag(metadata, "PubliclyAccessible", false),
-        port: port(value("Port"))?,
+        port: value("Port").map_or(Ok(engine.port()), port)?,
         subnet_group,
         vpc,
         security_groups,
@@ -82,7 +83,8 @@ pub(crate) fn read(
         retention_days: value("BackupRetentionPeriod").and_then(|text| text.parse().ok()).unwrap_or(7),
         // KmsKeyId in the metadata is ignored: the copy's key decides (trap 37).
         key: point.key.clone(),
-        master: "postgres".to_owned(),
+        master: point.source.master().to_owned(),
+        iam_login: flag(metadata, "EnableIAMDatabaseAuthentication", false),
     };
     let deletion_protection = flag(metadata, "DeletionProtection", point.source.deletion_protection);
     Ok(Wish { identifier, settings, deletion_protection })
@@ -132,8 +134,10 @@ fn check_class(class: &str, source: &ResourceSpec) -> Result<(), String> {
         "InvalidParameterCombination",
         &format!(
             "RDS does not support creating a DB instance with the following combination: DBInstanceClass={class}, \
-             Engine=postgres, EngineVersion={}, LicenseModel=postgresql-license",
-            source.engine_version
+             Engine={}, EngineVersion={}, LicenseModel={}",
+            source.engine().word(),
+            source.engine_version(),
+            source.engine().license()
         ),
     ))
 }
@@ -211,13 +215,24 @@ fn groups(
     parameters: Option<&str>,
     options: Option<&str>,
 ) -> Result<(String, String), String> {
-    let version = &point.source.engine_version;
-    let parameters = parameters.map_or_else(|| default_group(version, "default.postgres"), str::to_owned);
-    let options = options.map_or_else(|| default_group(version, "default:postgres-"), str::to_owned);
-    if !site.shelves.rds.parameter_groups.contains(&parameters) {
-        return Err(rds_error("DBParameterGroupNotFound", &format!("DBParameterGroup not found: {parameters}")));
+    let (engine, version) = (point.source.engine(), point.source.engine_version());
+    let family = engine.group_family(version);
+    let parameters = parameters.map_or_else(|| format!("default.{family}"), str::to_owned);
+    let options = options.map_or_else(|| engine.option_group(version), str::to_owned);
+    match site.shelves.rds.parameter_groups.get(&parameters) {
+        None => {
+            return Err(rds_error("DBParameterGroupNotFound", &format!("DBParameterGroup not found: {parameters}")));
+        }
+        Some(known) if *known != family => {
+            let message = format!(
+                "The parameter group {parameters} with DBParameterGroupFamily {known} cannot be used for this instance. \
+                 Please use a Parameter Group with DBParameterGroupFamily {family}"
+            );
+            return Err(rds_error("InvalidParameterCombination", &message));
+        }
+        Some(_) => {}
     }
-    if !site.shelves.rds.option_groups.contains(&options) {
+    if !site.shelves.rds.option_groups.contains_key(&options) {
         return Err(rds_error("OptionGroupNotFoundFault", &format!("Specified OptionGroupName: {options} not found")));
     }
     Ok((parameters, options))
@@ -234,8 +249,7 @@ fn size(asked: Option<&str>, source_gib: u32) -> Result<u32, String> {
     })
 }
 
-fn port(asked: Option<&str>) -> Result<u16, String> {
-    let Some(asked) = asked else { return Ok(5432) };
+fn port(asked: &str) -> Result<u16, String> {
     asked
         .parse()
         .ok()
@@ -270,6 +284,6 @@ mod tests {
         assert_eq!(size(None, 100), Ok(100));
         assert_eq!(size(Some("110"), 100), Ok(110));
         assert!(size(Some("105"), 100).is_err() && size(Some("50"), 100).is_err());
-        assert!(port(Some("80")).is_err());
+        assert!(port("80").is_err());
     }
 }

@@ -29,6 +29,9 @@ impl Shell<'_> {
                 (0, Flow::Next)
             }
             "read" => (self.read(args, io), Flow::Next),
+            "trap" => (self.trap(args), Flow::Next),
+            "wait" => (self.wait(), Flow::Next),
+            "umask" => (0, Flow::Next),
             "sleep" => {
                 let seconds = args.first().and_then(|text| text.trim_end_matches('s').parse::<f64>().ok());
                 self.slept += std::time::Duration::try_from_secs_f64(seconds.unwrap_or(0.0)).map_or(0, |d| d.as_secs());

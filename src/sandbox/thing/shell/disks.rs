@@ -1,4 +1,5 @@
-//! `mount`, `umount`, `findmnt`, `lsblk`, `blkid`: attached volumes, as a Nitro instance shows them.
+//! `mount`, `umount`, `findmnt`, `lsblk`, `blkid`: attached volumes, as a Nitro instance shows them, and file systems in
+//! the network.
 
 use crate::sandbox::thing::shell::exec::{Io, Shell};
 use crate::sandbox::thing::shell::files::{Disk, Mount, plain};
@@ -41,8 +42,11 @@ impl Shell<'_> {
                 return 1;
             }
         };
-        let Some(disk) = files.disk(device).cloned() else {
-            io.err.push_str(&format!("mount: {at}: special device {device} does not exist.\n"));
+        let wanted = option(args, &["-t"]);
+        let Some(disk) = files.source(device, wanted).cloned() else {
+            let (problem, waits) = unknown(device, at, wanted);
+            self.slept += waits;
+            io.err.push_str(&format!("{problem}\n"));
             return 32;
         };
         if !files.is_folder(at) {
@@ -53,8 +57,14 @@ impl Shell<'_> {
             io.err.push_str(&format!("mount: {at}: wrong fs type, bad option, bad superblock on {device}.\n"));
             return 32;
         };
-        if option(args, &["-t"]).is_some_and(|wanted| wanted != kind) {
+        if wanted.is_some_and(|wanted| wanted != kind && !(wanted == "nfs" && kind == "nfs4")) {
             io.err.push_str(&format!("mount: {at}: wrong fs type: {device} holds {kind}.\n"));
+            return 32;
+        }
+        let options: Vec<&str> = option(args, &["-o"]).unwrap_or_default().split(',').collect();
+        let allowed = |file: &str| files.is_file(file);
+        if let Some(problem) = refused(&disk, kind, at, &options, &allowed) {
+            io.err.push_str(&format!("{problem}\n"));
             return 32;
         }
         files.mount(disk, at);
@@ -63,10 +73,13 @@ impl Shell<'_> {
 
     pub(super) fn umount(&mut self, args: &[String], io: &mut Io) -> i32 {
         for what in operands(args, &[]) {
-            if !self.machine.files.unmount(what) {
-                io.err.push_str(&format!("umount: {what}: not mounted.\n"));
-                return 32;
-            }
+            let problem = match self.machine.files.unmount(what) {
+                Ok(true) => continue,
+                Ok(false) => "not mounted.",
+                Err(()) => "target is busy.",
+            };
+            io.err.push_str(&format!("umount: {what}: {problem}\n"));
+            return 32;
         }
         0
     }
@@ -141,6 +154,36 @@ impl Shell<'_> {
         io.out.push_str(&lines.concat());
         if lines.is_empty() { 2 } else { 0 }
     }
+}
+
+/// What `mount` says of something that is not there, and how long that takes.
+fn unknown(device: &str, at: &str, kind: Option<&str>) -> (String, u64) {
+    match kind {
+        Some("nfs" | "nfs4") => (format!("mount.nfs4: Connection timed out for {device} on {at}"), 20),
+        Some("cifs") => ("mount error(112): Host is down".to_owned(), 10),
+        Some("lustre") => (format!("mount.lustre: mount {device} at {at} failed: Connection timed out"), 20),
+        _ => (format!("mount: {at}: special device {device} does not exist."), 0),
+    }
+}
+
+/// Why it cannot be mounted with these options.
+fn refused(disk: &Disk, kind: &str, at: &str, options: &[&str], is_file: &dyn Fn(&str) -> bool) -> Option<String> {
+    let in_network = matches!(kind, "nfs4" | "lustre" | "cifs");
+    if disk.contents.damaged && in_network {
+        return Some(format!("mount.{kind}: mount system call failed for {at}: Input/output error"));
+    }
+    if disk.contents.damaged {
+        return Some(format!("mount: {at}: mount(2) system call failed: Structure needs cleaning."));
+    }
+    let as_it_is = ["norecovery", "noload", "nologreplay"].iter().any(|option| options.contains(option));
+    if disk.contents.dirty && !in_network && !as_it_is {
+        return Some(format!("mount: {at}: cannot mount {} read-only: its journal must be replayed.", disk.device));
+    }
+    let file = options.iter().find_map(|option| option.strip_prefix("credentials="));
+    if kind == "cifs" && !file.is_some_and(is_file) {
+        return Some("mount error(13): Permission denied".to_owned());
+    }
+    None
 }
 
 fn row(mount: &Mount, columns: &str) -> String {

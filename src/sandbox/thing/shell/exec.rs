@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::sandbox::thing::shell::Machine;
 use crate::sandbox::thing::shell::parse::parse;
 use crate::sandbox::thing::shell::pattern::fits;
-use crate::sandbox::thing::shell::tree::{Node, Redirect, Word};
+use crate::sandbox::thing::shell::tree::{Node, Piece, Redirect, Word};
 
 /// A script that runs more commands is ended.
 const MOST_STEPS: u32 = 20_000;
@@ -43,6 +43,12 @@ pub(super) struct Shell<'m> {
     pub(super) status: i32,
     /// World seconds that were slept.
     pub(super) slept: u64,
+    /// When the last of what runs in the background ends, in the same seconds.
+    pub(super) behind: u64,
+    /// What runs at the end, `trap … EXIT`.
+    pub(super) at_exit: Option<String>,
+    /// It is `bash`, which knows more than others.
+    pub(super) bash: bool,
     /// `set -e`
     pub(super) strict: bool,
     /// Above 0 while a failure is only asked for.
@@ -61,6 +67,9 @@ impl<'m> Shell<'m> {
             args: Vec::new(),
             status: 0,
             slept: 0,
+            behind: 0,
+            at_exit: None,
+            bash: false,
             strict: false,
             asking: 0,
             steps: 0,
@@ -128,6 +137,7 @@ impl<'m> Shell<'m> {
                 self.isolated(node, io);
                 Flow::Next
             }
+            Node::Background(node) => self.background(node, io),
             Node::Function { name, body } => {
                 self.functions.insert(name.clone(), (**body).clone());
                 self.status = 0;
@@ -157,8 +167,10 @@ impl<'m> Shell<'m> {
     /// Runs in a copy of the shell: variables come back as they were, and leaving leaves only the copy.
     pub(super) fn isolated(&mut self, node: &Node, io: &mut Io) {
         let kept = (self.vars.clone(), self.args.clone(), self.functions.clone(), self.strict);
+        let at_exit = self.at_exit.take();
         self.run(node, io);
         (self.vars, self.args, self.functions, self.strict) = kept;
+        self.at_exit = at_exit;
     }
 
     fn pipe(&mut self, parts: &[Node], io: &mut Io) -> Flow {
@@ -234,12 +246,15 @@ impl<'m> Shell<'m> {
     }
 
     fn simple(&mut self, assigns: &[(String, Word)], words: &[Word], redirects: &[Redirect], io: &mut Io) -> Flow {
-        self.status = 0;
         let values: Vec<(String, String)> =
             assigns.iter().map(|(name, word)| (name.clone(), self.text(word, io))).collect();
         let fields = self.fields(words, io);
         let Some((name, args)) = fields.split_first() else {
             // What a substitution in a value answered stays the status.
+            let asks = |word: &Word| word.iter().any(|piece| matches!(piece, Piece::Output { .. }));
+            if !assigns.iter().any(|(_, word)| asks(word)) {
+                self.status = 0;
+            }
             self.vars.extend(values);
             return self.redirected(redirects, io, |_, _| Flow::Next);
         };
@@ -257,7 +272,7 @@ impl<'m> Shell<'m> {
     }
 
     /// A command by its name: the world's, the shell's own, a function, a program.
-    fn invoke(&mut self, name: &str, args: &[String], io: &mut Io) -> Flow {
+    pub(super) fn invoke(&mut self, name: &str, args: &[String], io: &mut Io) -> Flow {
         let line = std::iter::once(name).chain(args.iter().map(String::as_str)).collect::<Vec<&str>>().join(" ");
         if let Some(rule) = self.machine.rules.iter().find(|rule| rule.pattern.is_match(&line)) {
             io.out.push_str(&rule.stdout);
@@ -273,7 +288,10 @@ impl<'m> Shell<'m> {
         match self.builtin(name, args, io) {
             Some(flow) => flow,
             None => {
-                self.status = self.program(name, args, io);
+                self.status = match self.runner(name, args, io) {
+                    Some(status) => status,
+                    None => self.program(name, args, io),
+                };
                 Flow::Next
             }
         }

@@ -1,6 +1,10 @@
-//! Expands words: values, outputs, fields, paths.
+//! Expands words: values, outputs, sums, fields, paths.
 
+use std::collections::BTreeSet;
+
+use crate::sandbox::thing::shell::arithmetic::calculate;
 use crate::sandbox::thing::shell::exec::{Io, Shell};
+use crate::sandbox::thing::shell::files::ancestors;
 use crate::sandbox::thing::shell::pattern::{Mark, cut, fits, is_open};
 use crate::sandbox::thing::shell::tree::{Cut, Node, Piece, Word};
 
@@ -34,6 +38,19 @@ impl Shell<'_> {
     fn split(&mut self, word: &Word, io: &mut Io) -> Vec<Vec<Mark>> {
         let (mut fields, mut field, mut open) = (Vec::new(), Vec::new(), false);
         for piece in word {
+            if let Piece::Value { name, cut: None, quoted: true } = piece
+                && name == "@"
+            {
+                // Each argument stays a word of its own.
+                for (index, argument) in self.args.iter().enumerate() {
+                    if index > 0 {
+                        fields.push(std::mem::take(&mut field));
+                    }
+                    field.extend(argument.chars().map(|c| (c, true)));
+                }
+                open |= !self.args.is_empty();
+                continue;
+            }
             let (text, quoted, is_value) = self.piece(piece, io);
             open |= quoted;
             for c in text.chars() {
@@ -61,7 +78,10 @@ impl Shell<'_> {
             return vec![text];
         }
         let fit = |path: &String| fits(field, &path.chars().collect::<Vec<char>>(), true);
-        let found: Vec<String> = self.machine.files.paths().into_iter().filter(fit).collect();
+        let files = self.machine.files.paths();
+        let folders = files.iter().flat_map(|path| ancestors(path));
+        let known: BTreeSet<String> = folders.chain(files.iter().cloned()).collect();
+        let found: Vec<String> = known.into_iter().filter(fit).collect();
         if found.is_empty() { vec![text] } else { found }
     }
 
@@ -70,6 +90,7 @@ impl Shell<'_> {
         match piece {
             Piece::Text { text, quoted } => (text.clone(), *quoted, false),
             Piece::Output { script, quoted } => (self.output(script, io), *quoted, true),
+            Piece::Sum { word, quoted } => (self.sum(word, io), *quoted, true),
             Piece::Value { name, cut, quoted } => {
                 let value = self.value(name);
                 (self.cut_value(value, cut.as_ref(), io), *quoted, true)
@@ -82,6 +103,18 @@ impl Shell<'_> {
         self.isolated(script, &mut inner);
         io.err.push_str(&inner.err);
         inner.out.trim_end_matches('\n').to_owned()
+    }
+
+    fn sum(&mut self, word: &Word, io: &mut Io) -> String {
+        let text = self.text(word, io);
+        match calculate(&text, &|name| self.value(name).unwrap_or_default()) {
+            Ok(value) => value.to_string(),
+            Err(problem) => {
+                io.err.push_str(&format!("sh: {problem}\n"));
+                self.status = 2;
+                String::new()
+            }
+        }
     }
 
     fn value(&self, name: &str) -> Option<String> {

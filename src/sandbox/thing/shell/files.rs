@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
+use crate::sandbox::thing::shell::contents::Contents;
+
 /// Files by their path.
 pub(crate) type Texts = BTreeMap<String, String>;
 
@@ -16,20 +20,22 @@ pub(crate) struct Files {
     texts: Texts,
     folders: BTreeSet<String>,
     disks: Vec<Disk>,
+    /// File systems that can be mounted over the network.
+    shares: Vec<Disk>,
     mounts: Vec<Mount>,
 }
 
-/// A volume that is attached.
+/// A volume that is attached, or a file system somewhere in the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Disk {
-    /// Such as `vol-0a1b…`.
+    /// Such as `vol-0a1b…` or `fs-0a1b…`.
     pub(crate) volume: String,
-    /// Such as `/dev/nvme1n1`.
+    /// Such as `/dev/nvme1n1`, or `127.0.0.1:/` in the network.
     pub(crate) device: String,
+    /// Such as `ext4`, or `nfs4` in the network.
     pub(crate) filesystem: Option<String>,
     pub(crate) size_gib: u32,
-    /// By path, relative to the file system's root.
-    pub(crate) contents: Arc<Texts>,
+    pub(crate) contents: Arc<Contents>,
 }
 
 /// A disk in the tree of folders.
@@ -56,14 +62,15 @@ impl Files {
     /// The files that a server has when it starts.
     pub(crate) fn new(texts: Texts) -> Self {
         let texts = texts.into_iter().map(|(path, text)| (plain(&path), text)).collect();
-        let folders = ["/etc", "/mnt", "/tmp", "/var/log", "/root"].map(str::to_owned).into();
+        let folders = ["/etc", "/mnt", "/run", "/tmp", "/var/log", "/root"].map(str::to_owned).into();
         Self { texts, folders, ..Self::default() }
     }
 
-    /// The disks that are attached now; what is mounted of others is gone.
-    pub(crate) fn set_disks(&mut self, disks: Vec<Disk>) {
-        self.mounts.retain(|mount| disks.iter().any(|disk| disk.volume == mount.disk.volume));
-        self.disks = disks;
+    /// The disks that are attached now, and what can be mounted over the network; what is mounted of others is gone.
+    pub(crate) fn set_disks(&mut self, disks: Vec<Disk>, shares: Vec<Disk>) {
+        let is_there = |mount: &Mount| disks.iter().chain(&shares).any(|disk| disk.volume == mount.disk.volume);
+        self.mounts.retain(is_there);
+        (self.disks, self.shares) = (disks, shares);
     }
 
     /// The values of all `/etc/*.env` files, or of the named ones; the last file wins.
@@ -86,9 +93,21 @@ impl Files {
     pub(crate) fn read(&self, path: &str) -> Option<&str> {
         let path = plain(path);
         match self.mount_of(&path) {
-            Some((mount, rest)) => mount.disk.contents.get(rest).map(String::as_str),
+            Some((mount, rest)) => mount.disk.contents.files.get(rest).map(|file| file.text.as_str()),
             None => self.texts.get(&path).map(String::as_str),
         }
+    }
+
+    /// Whether reading it ends in an error.
+    pub(super) fn is_unreadable(&self, path: &str) -> bool {
+        let path = plain(path);
+        self.mount_of(&path).is_some_and(|(mount, rest)| mount.disk.contents.unreadable.contains(rest))
+    }
+
+    /// When a file was written; nobody remembers that of the instance's own.
+    pub(super) fn modified(&self, path: &str) -> Option<Timestamp> {
+        let path = plain(path);
+        self.mount_of(&path).and_then(|(mount, rest)| Some(mount.disk.contents.files.get(rest)?.modified))
     }
 
     /// Writes a file.
@@ -161,7 +180,7 @@ impl Files {
         let hidden = |path: &str| self.mount_of(path).is_some();
         let own = self.texts.keys().chain(&self.folders).filter(|path| !hidden(path)).cloned();
         let mounted = self.mounts.iter().flat_map(|mount| {
-            mount.disk.contents.keys().map(|path| format!("{}/{path}", mount.at)).chain([mount.at.clone()])
+            mount.disk.contents.files.keys().map(|path| format!("{}/{path}", mount.at)).chain([mount.at.clone()])
         });
         let devices = self.disks.iter().flat_map(|disk| [disk.device.clone(), disk.link()]);
         own.chain(mounted).chain(devices).collect()
@@ -181,6 +200,12 @@ impl Files {
         self.disks.iter().find(|disk| disk.device == path || disk.link() == path)
     }
 
+    /// What `mount` finds: a disk, or with this type a file system in the network.
+    pub(super) fn source(&self, device: &str, kind: Option<&str>) -> Option<&Disk> {
+        let fits = |share: &&Disk| share.device == device && share.filesystem.as_deref() == kind.map(network_kind);
+        self.disk(device).or_else(|| self.shares.iter().find(fits))
+    }
+
     pub(super) fn disks(&self) -> &[Disk] {
         &self.disks
     }
@@ -193,11 +218,16 @@ impl Files {
         self.mounts.push(Mount { at: plain(at), disk });
     }
 
-    /// Unmounts the last of what lies at a folder, or of a device.
-    pub(super) fn unmount(&mut self, what: &str) -> bool {
+    /// Unmounts the last of what lies at a folder, or of a device. Whether there was something, unless it is busy.
+    pub(super) fn unmount(&mut self, what: &str) -> Result<bool, ()> {
         let what = plain(what);
         let found = self.mounts.iter().rposition(|mount| mount.at == what || mount.disk.device == what);
-        found.map(|index| self.mounts.remove(index)).is_some()
+        let Some(index) = found else { return Ok(false) };
+        if self.mounts.get(index).is_some_and(|mount| mount.disk.contents.busy) {
+            return Err(());
+        }
+        self.mounts.remove(index);
+        Ok(true)
     }
 
     /// The mount that a path lies in, and the path in it.
@@ -205,6 +235,16 @@ impl Files {
         let inside = |mount: &Mount| path.strip_prefix(&mount.at).and_then(|rest| rest.strip_prefix('/'));
         self.mounts.iter().rev().find_map(|mount| inside(mount).map(|rest| (mount, rest)))
     }
+}
+
+/// How the mount table calls a type of file system in the network.
+fn network_kind(kind: &str) -> &str {
+    if kind == "nfs" { "nfs4" } else { kind }
+}
+
+/// The folders that a path lies in.
+pub(super) fn ancestors(path: &str) -> Vec<String> {
+    path.match_indices('/').skip(1).filter_map(|(at, _)| path.get(..at).map(str::to_owned)).collect()
 }
 
 impl Disk {

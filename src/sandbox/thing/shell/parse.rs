@@ -136,8 +136,13 @@ impl Parser {
             if over || ends.contains(&self.bare().as_str()) {
                 break;
             }
-            nodes.push(self.and_or()?);
+            let node = self.and_or()?;
             self.blanks();
+            if self.take("&") {
+                nodes.push(Node::Background(Box::new(node)));
+                continue;
+            }
+            nodes.push(node);
             match self.peek() {
                 None | Some('\n' | ';' | ')') => {}
                 Some(c) => return Err(near(c)),
@@ -145,6 +150,17 @@ impl Parser {
         }
         self.depth -= 1;
         Ok(Node::List(nodes))
+    }
+
+    /// Reads something that may hold more of its own kind.
+    pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err("commands nest too deeply for a simulated instance".to_owned());
+        }
+        let found = read(self)?;
+        self.depth -= 1;
+        Ok(found)
     }
 
     fn and_or(&mut self) -> Parsed<Node> {

@@ -63,6 +63,12 @@ impl Shell<'_> {
             To::Here(_) => return Ok(None),
             To::From(word) => {
                 let path = self.text(word, io);
+                if let Some(connected) = self.dev_tcp(&path) {
+                    return connected.map(|()| None);
+                }
+                if self.machine.files.is_unreadable(&path) {
+                    return Err(format!("{path}: Input/output error"));
+                }
                 let there = path == "/dev/null" || self.machine.files.is_file(&path);
                 return if there { Ok(None) } else { Err(format!("{path}: No such file or directory")) };
             }

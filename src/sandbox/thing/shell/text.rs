@@ -1,10 +1,11 @@
 //! The programs that read files or their input: `cat`, `head`, `tail`, `wc`, `grep`, `sort`, `uniq`, `cut`, `tee`, `ls`,
-//! `find`, `sha256sum`.
+//! `find`, `sha256sum`, `awk`.
 
 use regex_lite::Regex;
 
+use crate::sandbox::thing::shell::awk;
 use crate::sandbox::thing::shell::exec::{Io, Shell};
-use crate::sandbox::thing::shell::files::plain;
+use crate::sandbox::thing::shell::files::{ancestors, plain};
 use crate::sandbox::thing::shell::programs::fail;
 
 impl Shell<'_> {
@@ -14,6 +15,7 @@ impl Shell<'_> {
             "ls" => self.ls(args, io),
             "find" => self.find(args, io),
             "grep" => self.grep(args, io),
+            "awk" => self.awk(args, io),
             "cat" | "head" | "tail" | "wc" | "sort" | "uniq" | "cut" | "sha256sum" | "tee" => {
                 self.filter(name, args, io)
             }
@@ -29,6 +31,10 @@ impl Shell<'_> {
         }
         let (mut found, mut status) = (Vec::new(), 0);
         for path in named {
+            if self.machine.files.is_unreadable(path) {
+                status = fail(io, &format!("{program}: {path}: Input/output error"), 1);
+                continue;
+            }
             match self.machine.files.read(path) {
                 Some(text) => found.push(((*path).to_owned(), text.to_owned())),
                 None => status = fail(io, &format!("{program}: {path}: No such file or directory"), 1),
@@ -94,6 +100,23 @@ impl Shell<'_> {
         if status != 0 { 2 } else { i32::from(found.is_empty()) }
     }
 
+    /// `awk PROGRAM [FILE…]`.
+    fn awk(&mut self, args: &[String], io: &mut Io) -> i32 {
+        let Some((program, named)) = args.split_first().filter(|(program, _)| !program.starts_with('-')) else {
+            return fail(io, "awk: the simulated instance knows `awk PROGRAM [FILE…]`", 2);
+        };
+        let named: Vec<&str> = named.iter().map(String::as_str).collect();
+        let (inputs, status) = self.inputs("awk", &named, io);
+        let input: String = inputs.into_iter().map(|(_, text)| text).collect();
+        match awk::run(program, &input) {
+            Ok(text) => {
+                io.out.push_str(&text);
+                status
+            }
+            Err(problem) => fail(io, &format!("awk: {problem}"), 2),
+        }
+    }
+
     fn ls(&mut self, args: &[String], io: &mut Io) -> i32 {
         let named: Vec<&str> = args.iter().filter(|arg| !arg.starts_with('-')).map(String::as_str).collect();
         for path in if named.is_empty() { vec!["/root"] } else { named } {
@@ -118,7 +141,7 @@ impl Shell<'_> {
         0
     }
 
-    /// Files by folder, `-type f` or `-type d`, and `-name`.
+    /// Files by folder, `-type f` or `-type d`, `-name`, and `-printf` with `%p`, `%s` and `%T@`.
     fn find(&mut self, args: &[String], io: &mut Io) -> i32 {
         let from = args.first().filter(|arg| !arg.starts_with('-')).map_or("/root", String::as_str);
         let option = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
@@ -146,14 +169,24 @@ impl Shell<'_> {
             };
             found.retain(fits);
         }
-        io.out.push_str(&joined(found.iter()));
+        match option("-printf") {
+            Some(format) => {
+                let told: String = found.iter().map(|path| self.described(format, path)).collect();
+                io.out.push_str(&told);
+            }
+            None => io.out.push_str(&joined(found.iter())),
+        }
         0
     }
-}
 
-/// The folders that a path lies in.
-fn ancestors(path: &str) -> Vec<String> {
-    path.match_indices('/').skip(1).filter_map(|(at, _)| path.get(..at).map(str::to_owned)).collect()
+    /// A file as `find -printf` tells it.
+    fn described(&self, format: &str, path: &str) -> String {
+        let files = &*self.machine.files;
+        let modified = files.modified(path).unwrap_or(self.machine.now);
+        let seconds = format!("{}.{:010}", modified.as_second(), i64::from(modified.subsec_nanosecond()) * 10);
+        let size = files.read(path).map_or(4_096, str::len).to_string();
+        format.replace("%T@", &seconds).replace("%s", &size).replace("%p", path).replace("\\n", "\n")
+    }
 }
 
 struct Operands<'a> {
@@ -218,7 +251,7 @@ fn counted(args: &[String], path: &str, text: &str) -> String {
 fn sorted(args: &[String], mut lines: Vec<&str>) -> String {
     let flag = |sign: char| args.iter().any(|arg| arg.starts_with('-') && arg.contains(sign));
     if flag('n') {
-        lines.sort_by_key(|line| line.trim().parse::<i64>().unwrap_or(0));
+        lines.sort_by_key(|line| line.split_whitespace().next().and_then(|word| word.parse::<i64>().ok()).unwrap_or(0));
     } else {
         lines.sort_unstable();
     }

@@ -38,6 +38,8 @@ pub(super) enum Node {
         name: String,
         body: Box<Node>,
     },
+    /// `… &`
+    Background(Box<Node>),
 }
 
 /// A word before it is expanded.
@@ -46,9 +48,24 @@ pub(super) type Word = Vec<Piece>;
 /// A part of a word.
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
-    Text { text: String, quoted: bool },
-    Value { name: String, cut: Option<Cut>, quoted: bool },
-    Output { script: Box<Node>, quoted: bool },
+    Text {
+        text: String,
+        quoted: bool,
+    },
+    Value {
+        name: String,
+        cut: Option<Cut>,
+        quoted: bool,
+    },
+    Output {
+        script: Box<Node>,
+        quoted: bool,
+    },
+    /// `$((…))`
+    Sum {
+        word: Word,
+        quoted: bool,
+    },
 }
 
 /// What `${name…}` does to the value.

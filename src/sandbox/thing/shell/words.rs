@@ -1,4 +1,4 @@
-//! Reads words: quotes, `$name`, `${name…}`, `$(…)`.
+//! Reads words: quotes, `$name`, `${name…}`, `$(…)`, `$((…))`.
 
 use crate::sandbox::thing::shell::parse::{Parsed, Parser, ends_word, is_name};
 use crate::sandbox::thing::shell::tree::{Cut, Piece, Word};
@@ -7,7 +7,7 @@ use crate::sandbox::thing::shell::tree::{Cut, Piece, Word};
 pub(super) fn literal(piece: &Piece) -> &str {
     match piece {
         Piece::Text { text, .. } => text,
-        Piece::Value { .. } | Piece::Output { .. } => "",
+        Piece::Value { .. } | Piece::Output { .. } | Piece::Sum { .. } => "",
     }
 }
 
@@ -98,8 +98,10 @@ impl Parser {
     }
 
     fn dollar(&mut self, word: &mut Word, quoted: bool) -> Parsed<()> {
-        if self.starts("$((") {
-            return Err("a simulated instance does not calculate: $((…))".to_owned());
+        if self.take("$((") {
+            let sum = self.nested(Self::sum)?;
+            word.push(Piece::Sum { word: sum, quoted });
+            return Ok(());
         }
         if self.take("$(") {
             let script = Box::new(self.list(&[])?);
@@ -123,6 +125,29 @@ impl Parser {
         self.at += usize::from(!name.starts_with(is_letter));
         word.push(Piece::Value { name, cut: None, quoted });
         Ok(())
+    }
+
+    /// What stands between `$((` and `))`.
+    fn sum(&mut self) -> Parsed<Word> {
+        let (mut word, mut open) = (Word::new(), 0_u32);
+        loop {
+            match self.peek() {
+                Some(')') if open == 0 => {
+                    return if self.take("))") { Ok(word) } else { Err("`$((` is not closed".to_owned()) };
+                }
+                None => return Err("`$((` is not closed".to_owned()),
+                Some('$') => self.dollar(&mut word, true)?,
+                Some(c) => {
+                    open = match c {
+                        '(' => open + 1,
+                        ')' => open - 1,
+                        _ => open,
+                    };
+                    push(&mut word, c, true);
+                    self.at += 1;
+                }
+            }
+        }
     }
 
     /// Takes a name.

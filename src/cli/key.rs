@@ -1,0 +1,67 @@
+//! The machine's own key: what passwords are derived from that a run sets on what it restored.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use crate::cli::error::CliError;
+use crate::words::secret::Secret;
+
+/// Characters of a whole key.
+const LENGTH: usize = 64;
+
+/// The key in a state folder; made now if there is none. Only its owner may read it.
+///
+/// # Errors
+/// When it can be neither read nor made.
+pub fn key(folder: &Path) -> Result<Secret, CliError> {
+    let path = folder.join("key");
+    let failed = |source| CliError::Read { path: path.clone(), source };
+    if !path.exists() {
+        make(folder, &path).map_err(failed)?;
+    }
+    let text = fs::read_to_string(&path).map_err(failed)?;
+    if text.trim().len() < LENGTH {
+        let message = "it is cut off; remove it, and the next run makes another one";
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, message)));
+    }
+    Ok(Secret::new(text.trim().to_owned()))
+}
+
+/// Whole or not at all, and never over another process's.
+fn make(folder: &Path, path: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let aside = folder.join(format!("key-{}", uuid::Uuid::new_v4().simple()));
+    let text = format!("{}{}\n", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&aside, path);
+    fs::remove_file(&aside)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::key;
+
+    #[test]
+    fn a_key_is_made_once_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let first = key(&state).unwrap();
+        assert_eq!(first.expose(), key(&state).unwrap().expose());
+        assert_eq!(first.expose().len(), 64);
+        let mode = std::fs::metadata(state.join("key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(&state).unwrap().count(), 1);
+        std::fs::write(state.join("key"), "short").unwrap();
+        assert!(key(&state).is_err());
+    }
+}
