@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::aws::resource::facts;
 use crate::cli::ask::{Asking, can_ask};
+use crate::cli::clock::MachineClock;
 use crate::cli::connect::{CloudArgs, Connection, connect, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -36,7 +37,7 @@ use crate::run::services::Services;
 use crate::run::step::report::rendered;
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::{Mode, Verdict};
-use crate::words::time::show_duration;
+use crate::words::time::{Clock as _, show_duration};
 
 /// Runs a drill: restores, probes, tears down, reports.
 ///
@@ -105,7 +106,9 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     }
     // What an earlier run owed is not this run's time.
     let now = connection.clock.now();
-    let run = RunId::new(u64::try_from(now.as_millisecond()).unwrap_or(0), first_ten(&random));
+    // Ids are in the order of this machine's time: the clocks of simulated worlds start anew with each of them.
+    let machine_now = MachineClock.now();
+    let run = RunId::new(u64::try_from(machine_now.as_millisecond()).unwrap_or(0), first_ten(&random));
     let last_pass = last_pass(&store, &loaded.definition.name, connection.mode)?;
     let started = started(&loaded, plan, &connection, templates, &path, last_pass);
     let first = Event::RunStarted(Box::new(started));

@@ -229,3 +229,25 @@ async fn a_secret_may_be_a_parameter_of_ssm_and_its_name_is_no_reference() {
     let other = format!("{}{}", HEAD.replace("limits:", restore), asks("'${{ run.id }}'"));
     Drill::new().definition("asked", &other).ask(&["validate", "asked"]).await.ends(2);
 }
+
+#[tokio::test]
+async fn the_kinds_are_listed_and_so_are_programs_of_ones_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let drill = drill("");
+    let folder = drill.path().join("probes");
+    fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join("drill-probe-mine");
+    let about = r#"{"drill_probe": 1, "name": "mine", "version": "7", "about": "Asks \u001b[31mmine", "settings": {}}"#;
+    fs::write(&path, format!("#!/bin/sh\necho '{about}'\n")).expect("a program");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it can be run");
+    let listed = drill.ask(&["probes", "--output", "json"]).await.ends(0).json();
+    let of_sql = listed["kinds"].as_array().into_iter().flatten().find(|one| one["kind"] == "sql").cloned();
+    assert_eq!(of_sql.map(|one| one["reads_data"].clone()), Some(Value::Bool(true)), "{listed:#}");
+    assert_eq!(
+        (&listed["custom"][0]["name"], &listed["custom"][0]["version"]),
+        (&"mine".into(), &"7".into()),
+        "{listed:#}"
+    );
+    let shown = drill.ask(&["probes"]).await.ends(0).stdout;
+    assert!(shown.contains("custom: mine") && !shown.contains('\u{1b}'), "{shown}");
+}

@@ -60,7 +60,7 @@ impl ProbeCalls for Compare {
     }
 
     fn control_keys(&self) -> &'static [&'static str] {
-        &["sql", "sql_schema", "dynamodb", "s3", "http", "describe", "source"]
+        &["sql", "sql_schema", "dynamodb", "s3", "http", "source"]
     }
 
     fn check(&self, settings: &Settings) -> Result<(), String> {
@@ -91,9 +91,6 @@ async fn measure(measured: ProbeKind, settings: &Settings, target: &Target, time
 
 async fn measure_source(settings: &CompareSettings, target: &Target, timeout: Duration) -> Outcome {
     let source = side(target)?;
-    if settings.kind == ProbeKind::Describe && source.look.is_none() {
-        return Err(miss(ProbeReason::Setup, "drill does not look at the source: it cannot be described"));
-    }
     measure(settings.kind, &settings.source, source, timeout).await.map_err(unread)
 }
 
@@ -126,6 +123,7 @@ fn judged(restored: &Observed, source: Outcome, settings: &CompareSettings) -> O
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -133,36 +131,52 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::Compare;
-    use crate::cloud::error::CloudError;
-    use crate::cloud::resource::{Observation, Phase};
+    use crate::cloud::data::{Item, Items, KeyValue, Table, Tables};
+    use crate::cloud::error::{CloudError, ErrorKind};
     use crate::definition::model::ProbeReason;
-    use crate::probe::target::{Look, Target};
+    use crate::probe::target::Target;
     use crate::probe::{Outcome, ProbeCalls as _};
 
-    /// What a service says; with nothing to say, it never answers.
-    struct Says(Vec<(&'static str, &'static str)>);
+    /// A table `carts` with so many items; with none, nobody answers.
+    struct Carts(Option<u64>);
+
+    fn refused<T>(kind: ErrorKind) -> Result<T, CloudError> {
+        Err(CloudError::new("dynamodb:DescribeTable", kind, "no", "no", None))
+    }
 
     #[async_trait]
-    impl Look for Says {
-        async fn look(&self) -> Result<Observation, CloudError> {
-            if self.0.is_empty() {
-                std::future::pending::<()>().await;
+    impl Tables for Carts {
+        async fn table(&self, name: &str) -> Result<Table, CloudError> {
+            let Some(item_count) = self.0 else { return std::future::pending().await };
+            if name != "carts" {
+                return refused(ErrorKind::NotFound);
             }
-            Ok(Observation {
-                phase: Phase::Ready,
-                status: "available".to_owned(),
-                facts: self.0.iter().map(|(name, fact)| ((*name).to_owned(), (*fact).to_owned())).collect(),
-                ..Observation::absent()
+            Ok(Table {
+                status: "ACTIVE".to_owned(),
+                item_count,
+                size_bytes: 0,
+                keys: BTreeMap::new(),
+                types: BTreeMap::new(),
+                indexes: BTreeMap::new(),
+                billing: "PAY_PER_REQUEST".to_owned(),
             })
+        }
+
+        async fn scan(&self, _: &str, _: u32, _: Option<&str>) -> Result<Items, CloudError> {
+            refused(ErrorKind::Denied)
+        }
+
+        async fn item(&self, _: &str, _: &BTreeMap<String, KeyValue>) -> Result<Option<Item>, CloudError> {
+            refused(ErrorKind::Denied)
         }
     }
 
-    fn says(facts: &[(&'static str, &'static str)]) -> Target {
-        Target { look: Some(Arc::new(Says(facts.to_vec()))), ..Target::for_tests() }
+    fn holds(items: Option<u64>) -> Target {
+        Target { tables: Arc::new(Carts(items)), identifier: Some("carts".to_owned()), ..Target::for_tests() }
     }
 
     async fn attempt(change: Value, restored: Target, source: Option<Target>) -> Outcome {
-        let mut settings = json!({ "describe": {}, "values": ["storage_gib"] });
+        let mut settings = json!({ "dynamodb": {}, "values": ["item_count"] });
         let (Value::Object(all), Value::Object(change)) = (&mut settings, change) else { unreachable!() };
         all.extend(change);
         Compare.check(all).unwrap();
@@ -172,29 +186,27 @@ mod tests {
 
     #[tokio::test]
     async fn both_sides_are_measured_and_held_against_each_other() {
-        let (restored, source) = (says(&[("storage_gib", "99")]), says(&[("storage_gib", "100")]));
+        let (restored, source) = (holds(Some(99)), holds(Some(100)));
         let within = json!({ "within": "1%" });
         let seen = attempt(within, restored.clone(), Some(source.clone())).await.unwrap().values;
-        assert_eq!((&seen["storage_gib"], &seen["storage_gib.source"]), (&json!(99), &json!(100)));
-        assert_eq!(seen["storage_gib.difference"], json!(-1));
+        assert_eq!((&seen["item_count"], &seen["item_count.source"]), (&json!(99), &json!(100)));
+        assert_eq!(seen["item_count.difference"], json!(-1));
         let missed = attempt(json!({}), restored, Some(source)).await.unwrap_err();
         assert_eq!(missed.reason, ProbeReason::Expectation);
-        let wanted = "what was restored is not like its source: storage_gib: expected the same, the source has 100, \
+        let wanted = "what was restored is not like its source: item_count: expected the same, the source has 100, \
                       what was restored 99 (1 less, -1.00%)";
         assert_eq!(missed.message, wanted);
-        assert_eq!(missed.observed.unwrap().values["storage_gib.source"], json!(100));
+        assert_eq!(missed.observed.unwrap().values["item_count.source"], json!(100));
     }
 
     #[tokio::test]
     async fn a_source_that_cannot_be_measured_fails_nothing() {
-        let restored = says(&[("storage_gib", "99")]);
-        let gone = Target { look: Some(Arc::new(Says(Vec::new()))), ..Target::for_tests() };
         for (source, part) in [
             (None, "no source to compare with"),
-            (Some(Target::for_tests()), "cannot be described"),
-            (Some(gone), "the source cannot be measured"),
+            (Some(holds(None)), "the source cannot be measured"),
+            (Some(Target { identifier: Some("gone".to_owned()), ..holds(Some(1)) }), "the source cannot be measured"),
         ] {
-            let missed = attempt(json!({ "describe": { "fact": ["storage_gib"] } }), restored.clone(), source);
+            let missed = attempt(json!({}), holds(Some(99)), source);
             let missed = tokio::time::timeout(Duration::from_secs(60), missed).await.unwrap().unwrap_err();
             assert_eq!(missed.reason, ProbeReason::Setup, "{}", missed.message);
             assert!(missed.message.contains(part), "{}", missed.message);
@@ -203,11 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_wrong_with_the_restored_side_comes_first() {
-        let source = says(&[("storage_gib", "100")]);
-        let absent =
-            attempt(json!({ "describe": { "fact": ["typo"] } }), says(&[("storage_gib", "100")]), Some(source));
-        let missed = absent.await.unwrap_err();
-        assert_eq!(missed.reason, ProbeReason::Expectation);
-        assert!(missed.message.contains("`typo`"), "{}", missed.message);
+        let missed = attempt(json!({ "dynamodb": { "table": "typo" } }), holds(Some(1)), Some(holds(None)));
+        assert_eq!(missed.await.unwrap_err().reason, ProbeReason::Query);
     }
 }

@@ -18,7 +18,7 @@ use crate::yaml::shape::{Field, Shape};
 
 /// What can be measured on both sides. A comparison is not among them: it would compare with the source of the source.
 pub(super) const MEASURED: &[ProbeKind] =
-    &[ProbeKind::Sql, ProbeKind::SqlSchema, ProbeKind::DynamoDb, ProbeKind::S3, ProbeKind::Http, ProbeKind::Describe];
+    &[ProbeKind::Sql, ProbeKind::SqlSchema, ProbeKind::DynamoDb, ProbeKind::S3, ProbeKind::Http];
 
 /// The settings of the comparison itself.
 const OWN: &[&str] = &["source", "values", "within", "not_older_than"];
@@ -102,9 +102,6 @@ impl CompareSettings {
             }
             ProbeKind::SqlSchema if self.source.contains_key("against") => {
                 Err("`against` means nothing in a comparison: it is with the source".to_owned())
-            }
-            ProbeKind::Describe if self.values.is_none() => {
-                Err("say with `values` what is compared: much that a service says is different by design".to_owned())
             }
             _ => Ok(()),
         }
@@ -196,7 +193,6 @@ mod tests {
             json!({ "dynamodb": null }),
             json!({ "s3": {}, "source": { "bucket": "originals" }, "not_older_than": "PT26H" }),
             json!({ "http": { "path": "/count" }, "source": { "host": "shop.example.com" } }),
-            json!({ "describe": {}, "values": ["engine_version"] }),
         ] {
             assert_eq!(check(good.clone()), Ok(()), "{good}");
         }
@@ -222,7 +218,7 @@ mod tests {
             (json!({ "sql": sql(json!({ "read_only": false })), "source": { "host": "a" } }), "only read"),
             (json!({ "dynamodb": {}, "source": { "bucket": "a" } }), "`bucket` is not a setting of `dynamodb`"),
             (json!({ "sql": sql(json!({})), "source": { "host": "a", "port": "x" } }), "`source`: "),
-            (json!({ "describe": {} }), "say with `values`"),
+            (json!({ "describe": {} }), "cannot be compared"),
             (json!({ "s3": {}, "within": "much" }), "such as 1%"),
             (json!({ "s3": {}, "source": { "password": "canary-9f2c" } }), "is not a setting"),
         ] {

@@ -245,7 +245,7 @@ impl Forwarder {
         }
     }
 
-    /// The fault that the world has in store for this session.
+    /// The fault that the world has in store for the session.
     async fn break_now(&mut self) -> Result<(), Over> {
         match self.order.breaks {
             None => Ok(()),
