@@ -328,7 +328,7 @@ pub struct ByHand {
 /// The calls of a resource type. Each is one request, or one short fixed sequence of requests.
 ///
 /// Where a call needs the thing's id and nobody knows it yet, `observe` answers [`Observation::absent`] and the others
-/// refuse with [`ErrorKind::Invalid`](crate::cloud::error::ErrorKind::Invalid).
+/// refuse with [`ErrorKind::Invalid`].
 #[async_trait]
 pub trait ResourceCalls: Send + Sync {
     /// One look, parts included. A thing that does not exist is an observation (`Phase::Gone`), not an error; it is not

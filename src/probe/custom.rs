@@ -1,5 +1,5 @@
 //! `custom`: a question by a program of the user's own, `drill-probe-NAME`, which speaks JSON on its standard input and
-//! output. [`protocol`](crate::probe::protocol) is what is said, `found` is where programs are looked for.
+//! output. [`protocol`] is what is said, `found` is where programs are looked for.
 //!
 //! No shell, no arguments. What it is told, secrets included, comes over standard input alone: whoever lists the
 //! machine's processes sees neither. Its environment is PATH, HOME, LANG and TZ. It and everything in its process group

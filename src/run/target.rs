@@ -104,7 +104,11 @@ fn source(state: &State, services: &Services, on: &Name, values: BTreeMap<String
 /// The master password that a run sets on what it restored: always the same for the run and the restore, so that a
 /// resumed run knows it, and known to nobody who does not hold this machine's key.
 pub(crate) fn master_password(services: &Services, run: &RunId, restore: &Name) -> Secret {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, services.key.expose().as_bytes());
+    derived(&services.key, run, restore)
+}
+
+fn derived(key: &Secret, run: &RunId, restore: &Name) -> Secret {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
     let mark = hmac::sign(&key, format!("master password of {restore} in run {run}").as_bytes());
     // 30 characters is the least of the services' longest; a letter first, and both cases and digits.
     let hex: String = mark.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -209,4 +213,30 @@ fn observed(state: &State, probe: &Name, column: &str) -> Option<String> {
         }),
         Tried::Missed { .. } => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use regex_lite::Regex;
+
+    use super::derived;
+    use crate::words::id::RunId;
+    use crate::words::secret::Secret;
+
+    #[test]
+    fn a_password_is_the_runs_the_restores_and_the_machines_own() {
+        let (key, run) = (Secret::new("a".repeat(64)), RunId::new(1, [1; 10]));
+        let password = |key: &Secret, run: &RunId, restore: &str| derived(key, run, &restore.parse().unwrap());
+        let one = password(&key, &run, "orders");
+        assert_eq!(one.expose(), password(&key, &run, "orders").expose());
+        // Tests of what a run leaves look for this form.
+        assert!(Regex::new("^Dr1[0-9a-f]{27}$").unwrap().is_match(one.expose()));
+        for other in [
+            password(&key, &run, "ledger"),
+            password(&key, &RunId::new(1, [2; 10]), "orders"),
+            password(&Secret::new("b".repeat(64)), &run, "orders"),
+        ] {
+            assert_ne!(one.expose(), other.expose());
+        }
+    }
 }

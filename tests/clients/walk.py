@@ -303,6 +303,21 @@ def walk_rds(url):
     rds.describe_orderable_db_instance_options(Engine="postgres")
 
 
+def walk_cloudwatch(url, point):
+    """Reads a metric of the source, which has been up for long: CloudWatch answers JSON to boto3."""
+    cloudwatch = client(url, "cloudwatch", point["ResourceArn"].split(":")[3])
+    metrics = pages(cloudwatch.list_metrics, "Metrics", Namespace="AWS/RDS", MetricName="CPUUtilization")
+    if not metrics:
+        finding("cloudwatch:ListMetrics", "is empty")
+        return
+    now = datetime.now(timezone.utc)
+    ask = {"StartTime": now - timedelta(hours=1), "EndTime": now, "Period": 300, "Statistics": ["Average", "SampleCount"]}
+    answer = cloudwatch.get_metric_statistics(**metrics[0], **ask)
+    if not answer["Datapoints"] or any(point["SampleCount"] > 5 for point in answer["Datapoints"]):
+        finding("cloudwatch:GetMetricStatistics", f"answers {len(answer['Datapoints'])} points")
+    expect_error("InvalidParameterValue", cloudwatch.get_metric_statistics, **metrics[0], **(ask | {"Period": 90}))
+
+
 def wait(what, look, url):
     """Looks until `look` answers something, moving the world's clock so that it does not take long."""
     import urllib.request
@@ -392,6 +407,7 @@ def main():
     walk_copies(url, point)
     walk_ground(url, point)
     walk_rds(url)
+    walk_cloudwatch(url, point)
     restore(url, vault, point)
     for line in dict.fromkeys(FINDINGS):
         print(line, file=sys.stderr)

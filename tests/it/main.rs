@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod asked;
+mod aws_probes;
 mod clients;
 mod command_line;
 mod crash;

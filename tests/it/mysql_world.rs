@@ -265,8 +265,31 @@ async fn passes(definition: &str, world: Option<&str>) {
     if let Some(world) = world {
         fs::write(drill.path().join("drills/ledger.world.yaml"), world).unwrap();
     }
-    let run = drill.ask(&["run", "ledger", "--sandbox", "--output", "json"]).await.ends(0).json();
+    let said = drill.ask(&["run", "ledger", "--sandbox", "--output", "json"]).await.ends(0);
+    for text in [said.stdout.as_str(), said.stderr.as_str()] {
+        assert!(!shows_a_password(text), "{text}");
+    }
+    let run = said.json();
     assert_eq!(run["verdict"], "passed", "{run:#}");
+    nothing_left_shows_a_password(drill.path());
+}
+
+/// Whether a text holds a master password as a run makes them.
+fn shows_a_password(text: &str) -> bool {
+    regex_lite::Regex::new("Dr1[0-9a-f]{27}").unwrap().is_match(text)
+}
+
+/// Journal, report and whatever else a run leaves.
+fn nothing_left_shows_a_password(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            nothing_left_shows_a_password(&path);
+        } else {
+            let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+            assert!(!shows_a_password(&text), "{}", path.display());
+        }
+    }
 }
 
 const ENTRIES: &str = r"    sql:
