@@ -72,6 +72,7 @@ async fn a_probe_that_must_hold_is_asked_again_and_one_that_does_not_stay_green_
     let run = steady.ask(&SANDBOX).await.ends(0).json();
     assert_eq!(run["verdict"], "passed", "{run:#}");
     assert_eq!(runs(&steady, "steady"), 6, "at once and after each of five minutes");
+    assert!(report(steady.path()).contains("| asked | `hold` | `5m` |"));
 
     let falling = drill(
         "  falling: { on: carts, command: { argv: [./falling] }, expect: { n: { at_least: 1 } }, hold: 5m, retry: { for: 1m, every: 1m } }\n",

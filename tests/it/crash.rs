@@ -201,3 +201,11 @@ async fn a_run_dies_twice() {
     failing().await.dies_twice(8).await;
     cancelled().await.dies_twice(8).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_probes_hold_and_have_conditions_dies_at_every_event() {
+    let probes = "  stays:\n    on: orders\n    tcp: {}\n    hold: 2h\n    retry: { for: 2d, every: 1h }\n  \
+                  deep:\n    on: orders\n    when: { value: \"${{ run.id }}\", matches: ^never }\n    tcp: { port: 1 }\n";
+    let definition = worlds::orders_probed_by(probes);
+    Scenario::new("a run that holds", &definition, None, Verdict::Passed).await.dies_everywhere(false).await;
+}

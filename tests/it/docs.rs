@@ -6,10 +6,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use restore_drill::aws::permissions::{ACCESS_ROLE, COMMON, NEVER, SECRETS};
+use restore_drill::aws::permissions::{
+    ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, INSTANCES, METRICS, NEVER, SCRIPTS, SECRETS, TABLES, TUNNELS,
+};
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::{check_text, load, names};
 use restore_drill::definition::shape::definition;
+use restore_drill::plan::compile::compile;
+use restore_drill::plan::permissions::permissions;
 use restore_drill::probe::{DOERS, kind};
 use restore_drill::sandbox::WorldFile;
 use restore_drill::sandbox::resource_file::KnownResource;
@@ -484,6 +488,36 @@ fn json_in_documents_is_json() {
     for block in blocks(&["json"]) {
         let parsed: Result<Value, _> = serde_json::from_str(&block.text);
         assert!(parsed.is_ok(), "{}: {parsed:?}", block.place);
+    }
+}
+
+/// The lists stand beside the requests that need them, and again beside the kinds that make those: they say the same.
+#[test]
+fn what_kinds_need_is_what_their_requests_need() {
+    for (one, needs) in [
+        (ProbeKind::Ssm, SCRIPTS),
+        (ProbeKind::Lambda, FUNCTIONS),
+        (ProbeKind::DynamoDb, TABLES),
+        (ProbeKind::S3, BUCKETS),
+        (ProbeKind::CloudWatch, METRICS),
+        (ProbeKind::Ec2, INSTANCES),
+        (ProbeKind::Ebs, SCRIPTS),
+        (ProbeKind::Efs, SCRIPTS),
+        (ProbeKind::Fsx, SCRIPTS),
+        (ProbeKind::Isolation, SCRIPTS),
+    ] {
+        assert_eq!(kind(one).permissions(), needs, "{one}");
+    }
+    let plan = |via: &str| {
+        let text = read("tests/cases/validate/ok-minimal.yaml");
+        let text = text.replace("    tcp: {}", &format!("    tcp: {{}}\n    via: {via}"));
+        let loaded =
+            check_text("ok-minimal.yaml", text.as_bytes(), None, &BTreeMap::new(), facts).expect("it is valid");
+        permissions(&compile(&loaded.definition, facts).expect("a plan"), facts, &[])
+    };
+    for (via, needs) in [("{ ssm_tunnel: i-0a1b2c3d4e5f60718 }", TUNNELS), ("{ lambda: ask }", FUNCTIONS)] {
+        let asked = plan(via);
+        assert!(needs.iter().all(|action| asked.iter().any(|known| known == action)), "{via}: {asked:?}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! The real program is killed, interrupted and started twice, against a simulated AWS that lives on.
 
+use std::path::Path;
 use std::time::Duration;
 
-use restore_drill::sandbox::{Held, Hold, Inventory, Sandbox, When};
+use restore_drill::sandbox::{Held, Hold, Inventory, Options, Sandbox, When, WorldFile, WorldSpec};
 use rustix::process::Signal;
 
 use crate::harness::check::{assert_clean, assert_harmless, changes};
@@ -188,4 +189,23 @@ async fn a_new_run_first_tears_down_what_a_killed_one_left() {
     let verdicts: Vec<&str> =
         runs["runs"].as_array().into_iter().flatten().filter_map(|run| run["verdict"].as_str()).collect();
     assert_eq!(verdicts, ["passed", "inconclusive"], "newest first");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_a_new_password_is_set_and_it_is_known_afterwards() {
+    let probe = "  logs-in:\n    on: orders\n    retry: { for: 2d, every: 1m }\n    \
+                 sql: { database: shop, user: postgres, password: { master_password_reset: true }, query: SELECT 1 AS one }\n    \
+                 expect: { one: { equals: 1 } }\n";
+    let definition = worlds::orders_probed_by(probe);
+    let file = WorldFile::read("test.world.yaml", worlds::QUICK).expect("the world file is right");
+    let spec = WorldSpec::from_definition(&worlds::definition(&definition)).overlay(file);
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("drill-cache");
+    let options = Options { port: 0, speed: worlds::STEADY, seed: 42, cache };
+    let sandbox = Sandbox::start(spec, options).await.expect("a world with database servers");
+    let drill = Drill::new().definition("orders", &definition);
+    let url = format!("--sandbox={}", sandbox.url());
+    let ground = Ground { drill, before: sandbox.inventory(), sandbox, url };
+    for when in [When::Before, When::After] {
+        ground.dies_at("rds:ModifyDBInstance", when).await;
+    }
 }

@@ -272,6 +272,10 @@ async fn passes(definition: &str, world: Option<&str>) {
     let run = said.json();
     assert_eq!(run["verdict"], "passed", "{run:#}");
     nothing_left_shows_a_password(drill.path());
+    let evidence = drill.path().join(run["evidence"].as_str().expect("it says where the report is"));
+    let report = fs::read_to_string(evidence.join("report.md")).unwrap();
+    let says = report.contains("| Master password | a new one, which the run set at ");
+    assert_eq!(says, definition.contains("master_password_reset"), "{report}");
 }
 
 /// Whether a text holds a master password as a run makes them.

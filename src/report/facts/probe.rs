@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cloud::resource::Settings;
-use crate::definition::model::{Expectation, NegativeControl, Probe, ProbeReason, Severity};
+use crate::definition::model::{Expectation, NegativeControl, Probe, ProbeReason, Severity, Via};
 use crate::journal::event::Tried;
 use crate::journal::state::{ProbeState, State, StepState};
 use crate::plan::step::Work;
@@ -93,7 +93,7 @@ fn facts(state: &State, name: &Name, probe: &Probe, tries: &ProbeState) -> Probe
         outcome: status(step).replace('_', " "),
         icon: icon(step).to_owned(),
         because: if last.is_none() { detail(step) } else { None },
-        settings: settings(&probe.settings),
+        settings: asked(probe),
         expected: expected(probe),
         observed: observed.map(|seen| values(&seen.values)).unwrap_or_default(),
         facts: observed.map(|seen| scope::rows(seen.facts.iter())).unwrap_or_default(),
@@ -122,6 +122,20 @@ fn observed(result: &Tried) -> Option<&Observed> {
 
 fn settings(settings: &Settings) -> Vec<Row> {
     settings.iter().map(|(name, value)| Row { name: name.clone(), value: shown_value(value) }).collect()
+}
+
+/// How it was asked, beside the kind's own settings: under which condition, which way, for how long.
+fn asked(probe: &Probe) -> Vec<Row> {
+    let row = |name: &str, value: String| Row { name: name.to_owned(), value };
+    let when = probe.when.as_ref().map(|when| row("when", format!("{} is {}", when.value, in_words(&when.expect))));
+    let via = probe.via.as_ref().map(|via| match via {
+        Via::SsmTunnel(instance) => row("via", format!("a tunnel of SSM through {instance}")),
+        Via::Lambda(function) => row("via", format!("the function {function}")),
+    });
+    let hold = probe.hold.map(|hold| row("hold", show_duration(hold)));
+    let mut rows: Vec<Row> = when.into_iter().chain(via).chain(hold).collect();
+    rows.extend(settings(&probe.settings));
+    rows
 }
 
 fn values(values: &BTreeMap<String, Value>) -> Vec<Row> {

@@ -137,10 +137,21 @@ pub fn restores(state: &State, events: &[Recorded], types: Types) -> Vec<Restore
     restores.map(|(name, restore)| facts(state, events, types(restore.kind), name, restore)).collect()
 }
 
+/// What is known of the restored resource, and what the run changed of it besides its tags.
+fn made_facts(entry: Option<&Entry>) -> Vec<Row> {
+    let Some(entry) = entry else { return Vec::new() };
+    let seen = entry.seen.as_ref().map(|(_, observation)| scope::rows(observation.facts.iter()));
+    let mut facts = seen.unwrap_or_default();
+    if let Some(at) = entry.password_set_at {
+        let value = format!("a new one, which the run set at {} and nobody keeps", show_instant(at));
+        facts.push(Row { name: "Master password".to_owned(), value });
+    }
+    facts
+}
+
 fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Name, restore: &Restore) -> RestoreFacts {
     let picked = state.picked.get(name);
     let entry = state.ledger.get(name);
-    let seen = entry.and_then(|entry| entry.seen.as_ref()).map(|(_, observation)| observation);
     let stamp = entry.and_then(|entry| entry.stamp.as_ref());
     let open = open_metadata(restore, entry);
     let by_hand = by_hand::by_hand(state, kind, name, restore, &open);
@@ -160,7 +171,7 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
         metadata: entry.map(|entry| metadata(&entry.intended.metadata, &open)).unwrap_or_default(),
         arn: entry.map(made_arn),
         endpoint: endpoint(name, events),
-        facts: seen.map(|observation| scope::rows(observation.facts.iter())).unwrap_or_default(),
+        facts: made_facts(entry),
         tags_added: stamp.map(|stamp| scope::rows(stamp.add.iter())).unwrap_or_default(),
         tags_removed: stamp.map(|stamp| scope::rows(stamp.remove.iter())).unwrap_or_default(),
         measures: measures(state, name),
