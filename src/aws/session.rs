@@ -11,6 +11,7 @@ use aws_config::identity::IdentityCache;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -19,6 +20,7 @@ use aws_types::app_name::AppName;
 
 use crate::aws::buckets::AwsBuckets;
 use crate::aws::error::cloud_error;
+use crate::aws::exchange::{Exchange, Inside};
 use crate::aws::ground::AwsGround;
 use crate::aws::instances::AwsInstances;
 use crate::aws::metrics::AwsMetrics;
@@ -158,13 +160,40 @@ pub async fn connect(
     let (there, here) = overrides.unzip();
     let destination_config = configure(destination, there.as_ref(), run_tag).await;
     let source_config = configure(source, here.as_ref(), run_tag).await;
+    connected((destination, &destination_config), (source, &source_config), sandbox).await
+}
 
-    let mut places = destination_places(&destination.region, &destination_config).await?;
-    places.extend(source_places(&source.region, &source_config).await?);
+/// Builds the session of a rehearsal whose requests `exchange` answers: nothing reaches a network.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_inside(
+    destination: &Side,
+    source: &Side,
+    overrides: (Override, Override),
+    exchange: &Arc<dyn Exchange>,
+) -> Result<Connected, SessionError> {
+    let inside = Inside(Arc::clone(exchange));
+    let within = |config: SdkConfig| {
+        config.into_builder().http_client(inside.clone()).sleep_impl(SharedAsyncSleep::new(inside.clone())).build()
+    };
+    let destination_config = within(overridden(destination, &overrides.0));
+    let source_config = within(overridden(source, &overrides.1));
+    connected((destination, &destination_config), (source, &source_config), true).await
+}
+
+async fn connected(
+    (destination, destination_config): (&Side, &SdkConfig),
+    (source, source_config): (&Side, &SdkConfig),
+    sandbox: bool,
+) -> Result<Connected, SessionError> {
+
+    let mut places = destination_places(&destination.region, destination_config).await?;
+    places.extend(source_places(&source.region, source_config).await?);
     let mode = mode(&places, sandbox)?;
 
-    let clients = Clients::new(&destination.region, &destination_config, mode);
-    let copies = Clients::new(&source.region, &source_config, mode);
+    let clients = Clients::new(&destination.region, destination_config, mode);
+    let copies = Clients::new(&source.region, source_config, mode);
     let mut endpoints: Vec<String> = Vec::new();
     for place in &places {
         let line = place.to_string();
@@ -172,7 +201,7 @@ pub async fn connect(
             endpoints.push(line);
         }
     }
-    Ok(Connected { cloud: cloud(clients, &destination_config, &copies, mode), mode, endpoints })
+    Ok(Connected { cloud: cloud(clients, destination_config, &copies, mode), mode, endpoints })
 }
 
 fn cloud(destination: Clients, config: &SdkConfig, source: &Clients, mode: Mode) -> Cloud {

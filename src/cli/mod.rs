@@ -18,6 +18,7 @@ pub mod place;
 pub mod plan;
 pub mod probes;
 pub mod progress;
+pub mod rehearse;
 pub mod report;
 pub mod resume;
 pub mod run;
@@ -65,6 +66,7 @@ enum Verb {
     Plan(plan::Args),
     Probes(probes::Args),
     Schema(schema::Args),
+    Rehearse(rehearse::Args),
     Run(run::Args),
     Resume(resume::Args),
     Cancel(cancel::Args),
@@ -119,6 +121,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::Plan(args) => plan::plan(&args, place, ui).await,
         Verb::Probes(args) => probes::probes(&args, place, ui).await,
         Verb::Schema(args) => Ok(schema::schema(&args, ui)),
+        Verb::Rehearse(args) => rehearse::rehearse(&args, place, ui).await,
         Verb::Run(args) => run::run(&args, place, ui).await,
         Verb::Resume(args) => resume::resume(&args, place, ui).await,
         Verb::Cancel(args) => cancel::cancel(&args, place, ui),

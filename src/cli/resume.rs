@@ -186,19 +186,26 @@ fn take_over(
     end_it: Option<CancelBy>,
 ) -> Result<(), CliError> {
     let at = connection.clock.now().max(state.last_at);
-    let mut events = vec![(at, Event::RunResumed { by: format!("process {}", std::process::id()) })];
-    if leaked(state) {
-        events.push((at, Event::TeardownReopened));
-    }
     let world_is_gone = state.started.mode == Mode::Sandbox && state.started.world == Some(World::InProcess);
     let by = if world_is_gone { Some(CancelBy::WorldLost) } else { end_it };
-    // What leaked had run to its end: only its teardown is open, and its probes keep what they showed.
-    if let Some(by) = by.filter(|by| state.concluded.is_none() || (leaked(state) && *by == CancelBy::WorldLost)) {
-        events.push((at, Event::CancelRequested { by }));
-    }
+    let by_whom = format!("process {}", std::process::id());
+    let events: Vec<_> = takeover(state, by_whom, by).into_iter().map(|event| (at, event)).collect();
     journal.append(&events)?;
     for (at, event) in &events {
         state.apply(*at, event).map_err(|source| CliError::Store(StoreError::Senseless { run: state.run, source }))?;
     }
     Ok(())
+}
+
+/// What a process records that goes on with a run.
+#[must_use]
+pub fn takeover(state: &State, who: String, end_it: Option<CancelBy>) -> Vec<Event> {
+    let mut events = vec![Event::RunResumed { by: who }];
+    if leaked(state) {
+        events.push(Event::TeardownReopened);
+    }
+    // What leaked had run to its end: only its teardown is open, and its probes keep what they showed.
+    let ends = |by: &CancelBy| state.concluded.is_none() || (leaked(state) && *by == CancelBy::WorldLost);
+    events.extend(end_it.filter(ends).map(|by| Event::CancelRequested { by }));
+    events
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -32,12 +33,17 @@ use crate::plan::compile::compile;
 use crate::plan::step::Plan;
 use crate::report::{json, runbook, write};
 use crate::run::drive::{Ended, drive};
+use crate::run::guards::Guards;
+use crate::run::prober::Asks;
 use crate::run::select::resolve;
 use crate::run::services::Services;
 use crate::run::step::report::rendered;
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::{Mode, Verdict};
 use crate::words::time::{Clock as _, show_duration};
+
+/// Real time between two looks for `drill cancel` and for answers at gates.
+const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
 
 /// Runs a drill: restores, probes, tears down, reports.
 ///
@@ -168,7 +174,10 @@ fn banner(state: &State, connection: &Connection) -> String {
 }
 
 /// The templates of a run, as read now: the built-in ones, and the user's, which win.
-fn templates(place: &Place, definition: &Definition) -> Result<BTreeMap<String, String>, CliError> {
+///
+/// # Errors
+/// When they cannot be read, or the definition's runbook is not among them.
+pub(crate) fn templates(place: &Place, definition: &Definition) -> Result<BTreeMap<String, String>, CliError> {
     let mut templates = runbook::built_in();
     read_templates(&place.runbooks(), "", &mut templates)?;
     read_templates(&place.runbooks().join("partials"), "partials/", &mut templates)?;
@@ -270,6 +279,9 @@ pub async fn drive_to_end(
         environment,
         key: key(&place.state(state.started.mode))?,
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
+        prober: Arc::new(Asks),
+        look_for_requests: LOOK_FOR_REQUESTS,
+        guards: Guards::all(),
     };
     let mut view = observer(ui, Arc::clone(&connection.clock));
     if can_ask(ui, &state) {

@@ -83,6 +83,21 @@ impl Call {
 /// A call under way: the events that it ends with. Never empty-handed forever: every I/O below has its own time-out.
 pub type Outcome = Pin<Box<dyn Future<Output = Vec<Event>> + Send>>;
 
+tokio::task_local! {
+    static STEP: StepId;
+}
+
+/// The step whose call this task does, if it does one.
+#[must_use]
+pub fn under_way() -> Option<StepId> {
+    STEP.try_with(Clone::clone).ok()
+}
+
+/// A call that knows its step.
+pub(crate) fn of_step(step: StepId, call: Outcome) -> impl Future<Output = Vec<Event>> + Send {
+    STEP.scope(step, call)
+}
+
 /// Begins a call. What it needs of the state is copied now; it sees nothing of what happens meanwhile. `history` reads
 /// the journal's records, for the report.
 pub fn begin(

@@ -8,6 +8,7 @@ use crate::journal::event::{CancelBy, Class, Event, StepEnd};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::{Step, Until, Work};
 use crate::run::call::{Call, failed};
+use crate::run::guards::{Guard, Guards};
 use crate::run::pace::{Looked, paused_until};
 use crate::run::step;
 
@@ -21,6 +22,8 @@ pub struct Situation<'a> {
     pub looked: &'a Looked,
     /// The resource types.
     pub types: Types,
+    /// The guards that stand.
+    pub guards: Guards,
 }
 
 /// What a step needs.
@@ -73,7 +76,7 @@ impl Situation<'_> {
     /// Ends the run when it has taken too long.
     #[must_use]
     pub fn overdue(&self) -> Option<Event> {
-        let over = self.now >= self.must_end_by();
+        let over = self.now >= self.must_end_by() && self.guards.stand(Guard::Deadline);
         (over && self.state.cancelled.is_none() && self.goes_forward())
             .then_some(Event::CancelRequested { by: CancelBy::MaxDuration })
     }

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -17,14 +16,12 @@ use crate::journal::ledger::Entry;
 use crate::journal::state::{Illegal, State, StepState};
 use crate::journal::store::{Append, StoreError};
 use crate::plan::step::{Step, Work};
-use crate::run::call::{Call, begin, failed};
+use crate::run::call::{Call, begin, failed, of_step};
 use crate::run::decide::{Next, Situation};
+use crate::run::guards::Guard;
 use crate::run::pace::Looked;
 use crate::run::services::Services;
 use crate::words::id::{Name, StepId};
-
-/// Real time between two looks for `drill cancel`.
-const CANCEL_LOOK: Duration = Duration::from_millis(500);
 
 /// What a person asks of a run under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +122,7 @@ struct Driver<'a> {
 
 impl Driver<'_> {
     async fn run(mut self, signals: &mut mpsc::Receiver<Signal>) -> Result<Ended, DriveError> {
-        let mut cancel_look = tokio::time::interval(CANCEL_LOOK);
+        let mut cancel_look = tokio::time::interval(self.services.look_for_requests);
         // What was said while nobody drove the run counts before anything is decided.
         self.look_for_cancel()?;
         let mut listening = true;
@@ -188,6 +185,10 @@ impl Driver<'_> {
                 break wake;
             }
         };
+        let durable = self.services.guards.stand(Guard::IntentFirst);
+        if !durable {
+            calls.drain(..).for_each(|(step, call)| self.begin(&step, call));
+        }
         if !self.commit()? {
             return Ok(Some(self.now()));
         }
@@ -209,7 +210,13 @@ impl Driver<'_> {
             {
                 continue;
             }
-            let situation = Situation { state: &self.state, now, looked: &self.looked, types: self.services.types };
+            let situation = Situation {
+                state: &self.state,
+                now,
+                looked: &self.looked,
+                types: self.services.types,
+                guards: self.services.guards,
+            };
             if let Some(event) = situation.overdue() {
                 self.happened(now, event)?;
                 recorded = true;
@@ -250,6 +257,9 @@ impl Driver<'_> {
             Err(error) => {
                 tracing::error!(error = %error, "the journal cannot be written");
                 self.broken = Some(error);
+                if !self.services.guards.stand(Guard::StopWithoutJournal) {
+                    return Ok(true);
+                }
                 self.cancel(CancelBy::JournalLost)?;
                 return Ok(false);
             }
@@ -260,7 +270,7 @@ impl Driver<'_> {
     fn begin(&mut self, step: &StepId, call: Call) {
         let journal = &*self.journal;
         let future = begin(&call, step, &self.state, &self.services, || journal.records());
-        let abort = self.calls.spawn(future);
+        let abort = self.calls.spawn(of_step(step.clone(), future));
         self.under_way.insert(abort.id(), UnderWay { step: step.clone(), call, abort });
     }
 

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cloud::Cloud;
 use crate::cloud::resource::{ResourceCalls, Types};
+use crate::run::guards::Guards;
 use crate::run::other::OtherCalls;
+use crate::run::prober::Prober;
 use crate::words::id::Region;
 use crate::words::kind::ResourceKind;
 use crate::words::secret::Secret;
@@ -34,6 +37,12 @@ pub struct Services {
     pub key: Secret,
     /// Where the run's report is written.
     pub evidence: PathBuf,
+    /// Who asks what was restored.
+    pub prober: Arc<dyn Prober>,
+    /// Real time between two looks for what was asked of the run from elsewhere, such as `drill cancel`.
+    pub look_for_requests: Duration,
+    /// The engine's own guards: all of them.
+    pub guards: Guards,
 }
 
 impl Services {

@@ -3,6 +3,7 @@
 //! World time = start + real time since then × speed + whatever `/_world/advance` added. Timers of the world are real
 //! timers of (distance ÷ speed), looked at again whenever the clock was moved.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
+use crate::sandbox::idle::IdleClock;
 use crate::words::time::Clock;
 
 /// No timer sleeps longer than this before it looks at the clock again.
@@ -31,12 +33,28 @@ pub(crate) struct WorldClock {
     speed: f64,
     advanced_ms: AtomicI64,
     moved: Notify,
+    /// Where it stands in the place of all of these: a clock that moves when nothing is left to do.
+    idle: Option<Arc<IdleClock>>,
 }
 
 impl WorldClock {
     /// A clock that shows `start` now.
     pub(crate) fn new(start: Timestamp, speed: f64) -> Self {
-        Self { start, begun: ticks(), speed: sane_speed(speed), advanced_ms: AtomicI64::new(0), moved: Notify::new() }
+        let (speed, advanced_ms) = (sane_speed(speed), AtomicI64::new(0));
+        Self { start, begun: ticks(), speed, advanced_ms, moved: Notify::new(), idle: None }
+    }
+
+    /// A clock that follows another one, which moves when nothing is left to do.
+    pub(crate) fn following(idle: Arc<IdleClock>) -> Self {
+        Self { idle: Some(Arc::clone(&idle)), ..Self::new(idle.now(), 1.0) }
+    }
+
+    /// Lets so much pass: real time, or that of the clock it follows.
+    pub(crate) async fn pass(&self, real: Duration) {
+        match &self.idle {
+            Some(idle) => idle.sleep_until(later(idle.now(), scaled(real, 1.0))).await,
+            None => rest(real).await,
+        }
     }
 
     pub(crate) fn speed(&self) -> f64 {
@@ -45,6 +63,9 @@ impl WorldClock {
 
     /// Moves the clock forward; never back.
     pub(crate) fn advance(&self, by: SignedDuration) {
+        if let Some(idle) = &self.idle {
+            return idle.advance(by);
+        }
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX).clamp(0, 1_000 * 3_600 * 24 * 3_660);
         self.advanced_ms.fetch_add(millis, Ordering::SeqCst);
         self.moved.notify_waiters();
@@ -54,11 +75,17 @@ impl WorldClock {
 #[async_trait]
 impl Clock for WorldClock {
     fn now(&self) -> Timestamp {
+        if let Some(idle) = &self.idle {
+            return idle.now();
+        }
         let passed = scaled(ticks().duration_since(self.begun), self.speed);
         later(later(self.start, passed), SignedDuration::from_millis(self.advanced_ms.load(Ordering::SeqCst)))
     }
 
     async fn sleep_until(&self, instant: Timestamp) {
+        if let Some(idle) = &self.idle {
+            return idle.sleep_until(instant).await;
+        }
         loop {
             // Made before the clock is read: an advance in between wakes it.
             let moved = self.moved.notified();

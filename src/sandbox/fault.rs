@@ -92,6 +92,8 @@ pub enum What {
     Unreachable,
     /// A job that was just started cannot be seen for some seconds (facts 1.4).
     StaleReads,
+    /// A read is answered as the same request was answered the last time; nothing yet means that nothing is there.
+    StaleAnswer,
     /// The restore job fails.
     JobFailed,
     /// AWS stops the restore job.
@@ -104,6 +106,8 @@ pub enum What {
     StaleCopy,
     /// The key of the destination vault is disabled: its restores fail.
     KeyDisabled,
+    /// The recovery point expires just before its restore is asked for.
+    PointExpired,
     /// The restore role may not use the key: its restores fail.
     MissingGrant,
     /// The destination has no default VPC.
@@ -190,6 +194,7 @@ impl Fault {
 
     fn reaches(&self, operation: &str, region: &str) -> bool {
         let operation_fits = match (self.what, self.operation.as_deref()) {
+            (What::PointExpired, _) => operation == "backup:StartRestoreJob",
             (What::DenyDelete, _) => every().any(|kind| kind.deletions().contains(&operation)),
             (_, None) => true,
             (_, Some(wanted)) => match wanted.strip_suffix('*') {
@@ -219,6 +224,8 @@ pub(crate) enum Mischief {
     Silence,
     /// Answer late, in world time.
     Late(jiff::SignedDuration),
+    /// Answer as the last time.
+    Stale,
 }
 
 /// The faults of a world, with their counts.
@@ -244,6 +251,11 @@ impl Faults {
     pub(crate) fn add(&mut self, fault: Fault) {
         let chance = self.seed.stream(&format!("fault {}", self.entries.len()));
         self.entries.push(Entry { fault, chance, seen: 0, hit: 0 });
+    }
+
+    /// From now on nothing goes wrong any more; what befell a job already stays.
+    pub(crate) fn end(&mut self) {
+        self.entries.clear();
     }
 
     /// What befalls a request.
@@ -333,6 +345,8 @@ fn is_of_wire(what: What) -> bool {
             | What::ExpiredToken
             | What::Unreachable
             | What::DenyDelete
+            | What::StaleAnswer
+            | What::PointExpired
     )
 }
 
@@ -348,6 +362,11 @@ fn mischief(fault: &Fault, operation: &str) -> Mischief {
         What::ExpiredToken => Mischief::Refuse(Failure::expired(protocol)),
         What::ResetAfter => Mischief::CutAfter,
         What::Timeout => Mischief::Silence,
+        What::StaleAnswer => Mischief::Stale,
+        What::PointExpired => {
+            let words = fault.message.as_deref().unwrap_or("Recovery point could not be found: it has expired");
+            Mischief::Refuse(Failure::not_found(words))
+        }
         What::Slow => Mischief::Late(match fault.lasts {
             Some(Lasting::For(span)) => span.0,
             _ => jiff::SignedDuration::from_secs(60),

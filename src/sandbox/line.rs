@@ -22,7 +22,8 @@ impl Scissors {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    fn is_cut(&self) -> bool {
+    /// Whether it was.
+    pub(crate) fn is_cut(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }

@@ -3,6 +3,7 @@
 //! Until its effect a request lives and dies with its connection; from its effect on it runs in a task of its own, so
 //! that a client that goes away cannot undo half of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
 use crate::sandbox::channel;
-use crate::sandbox::clock::{WorldClock, later, rest};
+use crate::sandbox::clock::{WorldClock, later};
 use crate::sandbox::control;
 use crate::sandbox::fault::Mischief;
 use crate::sandbox::hold::{Holds, When};
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) ca_bundle: Option<PathBuf>,
     pub(crate) sql_missing: SqlMissing,
     pub(crate) requests: AtomicU32,
+    pub(crate) memory: Memory,
 }
 
 impl Shared {
@@ -66,6 +68,11 @@ async fn handle(
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response<Body> {
+    answer(shared, scissors, request).await
+}
+
+/// Answers one request that came over this connection, or has the connection cut.
+pub(crate) async fn answer(shared: Arc<Shared>, scissors: Scissors, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if channel::is_wanted(&parts) {
         return channel::answer(&mut shared.world(), scissors, parts);
@@ -86,6 +93,16 @@ async fn handle(
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let wire = Wire { method: parts.method, path, query, headers: parts.headers, body: body.to_vec() };
     aws(&shared, &scissors, &wire).await
+}
+
+/// The operation that a request asks for, such as `rds:DescribeDBInstances`; nothing where that cannot be read.
+pub(crate) fn operation(shared: &Shared, wire: &Wire) -> Option<String> {
+    let default = shared.world().default_account.clone();
+    let caller = scope::caller(&wire.headers, &default).ok()?;
+    let service = service::find(&caller.service).ok()?;
+    let route = |target: &Target| service.route(target);
+    let ask = protocol::read(service.spoken(wire), wire, service.prefix(), &route).ok()?;
+    Some(format!("{}:{}", service.prefix(), ask.operation))
 }
 
 /// A request to a service of AWS.
@@ -122,16 +139,23 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
             return plain(StatusCode::OK, "");
         }
         Some(Mischief::Late(by)) => shared.clock.sleep_until(later(shared.clock.now(), *by)).await,
+        Some(Mischief::Stale) => {
+            if let Some(answer) = shared.memory.last(&caller, &operation, wire) {
+                record(shared, &caller, &operation, &Outcome::of(service, &ask, &answer));
+                return protocol::write(spoken, &ask.operation, &answer, &request_id);
+            }
+        }
         Some(Mischief::CutAfter | Mischief::Silence) | None => {}
     }
-    let task = tokio::spawn(perform(Arc::clone(shared), service, (caller, ask), spoken, request_id));
+    let key = shared.memory.key(&caller, &operation, wire);
+    let task = tokio::spawn(perform(Arc::clone(shared), service, (caller, ask, key), spoken, request_id));
     let Ok(response) = task.await else {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "the simulated AWS failed; its log says why");
     };
     match mischief {
         Some(Mischief::CutAfter) => scissors.cut(),
         Some(Mischief::Silence) => {
-            rest(LONGEST_SILENCE).await;
+            shared.clock.pass(LONGEST_SILENCE).await;
             scissors.cut();
         }
         _ => {}
@@ -157,7 +181,7 @@ fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> Option<Mischief> 
 async fn perform(
     shared: Arc<Shared>,
     service: &'static dyn ServiceCalls,
-    (caller, ask): (Caller, Ask),
+    (caller, ask, key): (Caller, Ask, Option<String>),
     spoken: Protocol,
     request_id: String,
 ) -> Response<Body> {
@@ -168,8 +192,34 @@ async fn perform(
         None => service::call(service, &mut shared.world(), &caller, &ask),
     };
     record(&shared, &caller, &operation, &Outcome::of(service, &ask, &result));
+    shared.memory.keep(key, &result);
     shared.holds.pass(&operation, When::After).await;
     protocol::write(spoken, &ask.operation, &result, &request_id)
+}
+
+/// The last answer to each read, for answers that are stale.
+#[derive(Default)]
+pub(crate) struct Memory(Mutex<BTreeMap<String, Result<Answer, Failure>>>);
+
+impl Memory {
+    fn last(&self, caller: &Caller, operation: &str, wire: &Wire) -> Option<Result<Answer, Failure>> {
+        let key = self.key(caller, operation, wire)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
+    /// What an answer is kept under; nothing for a request that changes something.
+    fn key(&self, caller: &Caller, operation: &str, wire: &Wire) -> Option<String> {
+        let verb = operation.split_once(':').map_or(operation, |(_, verb)| verb);
+        let reads = ["Describe", "List", "Get", "Head"].iter().any(|reads| verb.starts_with(reads));
+        let body = String::from_utf8_lossy(&wire.body);
+        reads.then(|| format!("{} {} {operation} {}?{} {body}", caller.account, caller.region, wire.path, wire.query))
+    }
+
+    fn keep(&self, key: Option<String>, result: &Result<Answer, Failure>) {
+        if let Some(key) = key {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, result.clone());
+        }
+    }
 }
 
 struct Outcome {

@@ -17,7 +17,7 @@ use crate::sandbox::hold::{Held, Hold, Holds};
 use crate::sandbox::inventory::{self, Inventory};
 use crate::sandbox::line::{Lines, Scissors};
 use crate::sandbox::make::{add_fault, make};
-use crate::sandbox::server::{Shared, router};
+use crate::sandbox::server::{Memory, Shared, router};
 use crate::sandbox::spec::WorldSpec;
 use crate::sandbox::sql::{self, Servers};
 use crate::sandbox::thing::database::Databases;
@@ -123,6 +123,7 @@ impl Sandbox {
             ca_bundle,
             sql_missing,
             requests: AtomicU32::new(0),
+            memory: Memory::default(),
         });
         let (farewell, until) = oneshot::channel::<()>();
         let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Scissors>();

@@ -10,6 +10,7 @@ use restore_drill::definition::model::Definition;
 use restore_drill::journal::event::{CancelBy, Class, Event, Witness};
 use restore_drill::journal::ledger::Entry;
 use restore_drill::run::decide::{Next, Situation};
+use restore_drill::run::guards::Guards;
 use restore_drill::run::guard::{RUN_TAG, Refusal, may_delete};
 use restore_drill::run::pace::Looked;
 use restore_drill::run::step::teardown;
@@ -264,7 +265,8 @@ fn after_a_refusal(doubted: bool) -> Next {
     paper.ends(0, "restore.orders", failed(Class::Environment));
     paper.starts(0, "teardown.orders");
     let looked = Looked::default();
-    let situation = Situation { state: &paper.state, now: paper.at, looked: &looked, types: facts };
+    let guards = Guards::all();
+    let situation = Situation { state: &paper.state, now: paper.at, looked: &looked, types: facts, guards };
     let step = paper.state.started.plan.step(&id("teardown.orders")).expect("the plan has it");
     teardown::next(&situation, step, &name("orders"), paper.at)
 }

@@ -13,11 +13,11 @@ use crate::definition::model::{Action, Expectation, ProbeReason, Undo};
 use crate::journal::event::{CancelBy, Class, Event, Tried};
 use crate::journal::state::{ActionState, State};
 use crate::plan::step::Step;
-use crate::probe::kind;
 use crate::run::call::{Call, Outcome, failed, nonsense, passed};
 use crate::run::decide::{Next, Situation};
+use crate::run::prober::{Purpose, Question};
 use crate::run::services::Services;
-use crate::run::target::{judged, target};
+use crate::run::target::target;
 use crate::words::id::{Name, StepId};
 use crate::words::kind::ProbeKind;
 use crate::words::time::show_duration;
@@ -105,7 +105,8 @@ pub fn act(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -
         return nonsense(step, "an attempt without an action");
     };
     let attempt = state.actions.get(name).map_or(1, |action| number(action.tried.len()));
-    let tried = attempt_of(state, services, &action, (action.kind, &action.settings), action.expect.clone());
+    let what = (Purpose::Action, action.kind, action.settings.clone(), action.expect.clone());
+    let tried = attempt_of(state, services, name, &action, what);
     let name = name.clone();
     Box::pin(async move { vec![Event::ActionTried { action: name, attempt, result: tried.await }] })
 }
@@ -117,7 +118,7 @@ pub fn undo(step: &StepId, name: &Name, state: &State, services: Arc<Services>) 
         return nonsense(step, "an undo without an action");
     };
     let attempt = state.actions.get(name).map_or(1, |action| number(action.undone.len()));
-    let tried = attempt_of(state, services, &action, (kind, &settings), BTreeMap::new());
+    let tried = attempt_of(state, services, name, &action, (Purpose::Undo, kind, settings, BTreeMap::new()));
     let name = name.clone();
     Box::pin(async move { vec![Event::UndoTried { action: name, attempt, result: tried.await }] })
 }
@@ -125,15 +126,21 @@ pub fn undo(step: &StepId, name: &Name, state: &State, services: Arc<Services>) 
 fn attempt_of(
     state: &State,
     services: Arc<Services>,
+    name: &Name,
     action: &Action,
-    (how, settings): (ProbeKind, &Settings),
-    expect: BTreeMap<String, Expectation>,
+    (purpose, kind, settings, expect): (Purpose, ProbeKind, Settings, BTreeMap<String, Expectation>),
 ) -> impl Future<Output = Tried> + Send + use<> {
-    let target = target(state, &services, action.on.as_ref(), settings);
-    let timeout = Duration::try_from(action.timeout).unwrap_or(Duration::from_secs(30));
-    let settings = settings.clone();
-    async move {
-        let outcome = kind(how).attempt(&settings, &target, timeout).await;
-        judged(outcome, &expect, services.clock.now(), &BTreeMap::new())
-    }
+    let question = Question {
+        name: name.clone(),
+        on: action.on.clone(),
+        purpose,
+        kind,
+        target: Ok(target(state, &services, action.on.as_ref(), &settings)),
+        settings,
+        expect,
+        function: None,
+        timeout: Duration::try_from(action.timeout).unwrap_or(Duration::from_secs(30)),
+        last_pass: BTreeMap::new(),
+    };
+    async move { services.prober.ask(question, &services.clock).await }
 }

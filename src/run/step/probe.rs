@@ -15,12 +15,13 @@ use crate::journal::state::{ProbeState, State};
 use crate::plan::step::Step;
 use crate::probe::expect::satisfies;
 use crate::probe::manual::Asked;
-use crate::probe::{Miss, Observed, by_function, kind};
+use crate::probe::{Miss, Observed};
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
 use crate::run::pace::VISIBLE_AFTER;
+use crate::run::prober::{Purpose, Question};
 use crate::run::services::Services;
-use crate::run::target::{filled, judged, known, last_pass, master_password, probe_target};
+use crate::run::target::{filled, known, last_pass, master_password, probe_target};
 use crate::words::id::{Name, StepId};
 use crate::words::kind::ProbeKind;
 use crate::words::reference::Template;
@@ -276,18 +277,25 @@ pub fn attempt(step: &StepId, name: &Name, state: &State, services: Arc<Services
         Some(Via::Lambda(function)) => Some(filled(function, state, &services)),
         _ => None,
     };
-    let last = last_pass(state, name);
+    let question = Question {
+        name: name.clone(),
+        on: Some(probe.on.clone()),
+        purpose: match &probe.negative_control {
+            Some(predicted) if control => Purpose::Control(predicted.fails_with),
+            _ => Purpose::Probe,
+        },
+        kind: probe.kind,
+        settings,
+        expect: probe.expect,
+        target,
+        function,
+        timeout: Duration::try_from(probe.timeout).unwrap_or(Duration::from_secs(30)),
+        last_pass: last_pass(state, name),
+    };
     let number = next_number(state, name, control);
-    let (name, timeout) = (name.clone(), Duration::try_from(probe.timeout).unwrap_or(Duration::from_secs(30)));
+    let name = name.clone();
     Box::pin(async move {
-        let outcome = match (target, function) {
-            (Err(miss), _) | (_, Some(Err(miss))) => Err(miss),
-            (Ok(target), None) => kind(probe.kind).attempt(&settings, &target, timeout).await,
-            (Ok(target), Some(Ok(function))) => {
-                by_function::attempt(&function, probe.kind, &settings, &target, timeout).await
-            }
-        };
-        let result = judged(outcome, &probe.expect, services.clock.now(), &last);
+        let result = services.prober.ask(question, &services.clock).await;
         vec![if control {
             Event::ControlTried { probe: name, attempt: number, result }
         } else {

@@ -18,6 +18,7 @@ use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, failure, is_refusal, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
 use crate::run::guard::goes_by_its_name;
+use crate::run::guards::Guard;
 use crate::run::pace::VISIBLE_AFTER;
 use crate::run::services::Services;
 use crate::run::step::preflight::expected;
@@ -41,7 +42,8 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
         return Next::record(failed(&step.id, Class::Environment, message.to_owned(), None));
     }
     if entry.job.is_none() {
-        return Next::call(if entry.in_doubt { Call::Find(name.clone()) } else { Call::Start(name.clone()) });
+        let look = entry.in_doubt && situation.guards.stand(Guard::LookFirst);
+        return Next::call(if look { Call::Find(name.clone()) } else { Call::Start(name.clone()) });
     }
     match entry.terminal_job() {
         Some(job) if job.status == JobStatus::Completed => {

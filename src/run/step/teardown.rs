@@ -11,13 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cloud::resource::{Found, Observation, Phase, Removal, ResourceCalls, Subject};
 use crate::cloud::vault::JobStatus;
-use crate::journal::event::{CancelBy, Class, Event, GoneProof};
+use crate::journal::event::{CancelBy, Class, Event, GoneProof, Witness};
 use crate::journal::ledger::Entry;
 use crate::journal::state::State;
 use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
 use crate::run::guard::{Refusal, goes_by_its_name, may_delete};
+use crate::run::guards::Guard;
 use crate::run::pace::{ABSENT_FOR, NEVER_SEEN_ABSENT_FOR, NOT_STARTED_FOR, REMOVE_AGAIN_AFTER, VISIBLE_AFTER};
 use crate::run::services::Services;
 use crate::words::id::{Name, StepId};
@@ -73,6 +74,9 @@ fn overdue(state: &State, step: &Step, entry: &Entry) -> String {
 
 /// Nothing is deleted while its restore job is under way, and nothing counts as absent while a job may still make it.
 fn wait_for_job(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Option<Next> {
+    if !situation.guards.stand(Guard::WaitForJob) {
+        return None;
+    }
     // The job is asked for only after its ground was laid, and not after it was refused.
     let never_asked = entry.ground == Some(false) || (entry.refused && !entry.doubted);
     if entry.job.is_none() && never_asked {
@@ -105,7 +109,7 @@ fn look_at(situation: &Situation<'_>, step: &Step, since: Timestamp, call: Call)
 
 fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Next {
     let survey = Call::Survey(name.clone());
-    if let Some(stranger) = made_something_else(step, entry) {
+    if let Some(stranger) = made_something_else(step, entry).filter(|_| situation.guards.stand(Guard::OwnOnly)) {
         return Next::record(stranger);
     }
     let by_name = goes_by_its_name(situation.definition(), name);
@@ -133,7 +137,10 @@ fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &
     if seen.phase == Phase::Leaving || asked_lately {
         return look_at(situation, step, since, survey);
     }
-    let allowed = may_delete(&situation.state.run, name, entry, situation.definition(), entry.tags.as_ref());
+    let allowed = match may_delete(&situation.state.run, name, entry, situation.definition(), entry.tags.as_ref()) {
+        Err(_) if !situation.guards.stand(Guard::OwnOnly) => Ok(Witness::Request),
+        allowed => allowed,
+    };
     let witness = match allowed {
         Ok(witness) => witness,
         // Something has the run's own name, and the list of jobs may lag behind: the job is looked for some more.
@@ -244,7 +251,9 @@ pub fn survey(step: &StepId, name: &Name, state: &State, services: Arc<Services>
             return present(&step, &name, &entry, &subject, seen, calls.as_ref()).await;
         }
         let now = services.clock.now();
-        let Some(first) = entry.absent_since.filter(|first| now.duration_since(*first) >= absent_for(&entry)) else {
+        let twice = services.guards.stand(Guard::AbsentTwice);
+        let first = if twice { entry.absent_since } else { Some(now - absent_for(&entry)) };
+        let Some(first) = first.filter(|first| now.duration_since(*first) >= absent_for(&entry)) else {
             return if entry.absent_since.is_some() { Vec::new() } else { vec![Event::AbsenceSeen { restore: name }] };
         };
         match calls.remains(&subject).await {

@@ -27,6 +27,8 @@ use restore_drill::plan::compile::compile;
 use restore_drill::plan::step::{Plan, Work};
 use restore_drill::report::runbook;
 use restore_drill::run::drive::{DriveError, Ended, Observer, Signal, drive};
+use restore_drill::run::guards::Guards;
+use restore_drill::run::prober::Asks;
 use restore_drill::run::services::Services;
 use restore_drill::run::step::report::rendered;
 use restore_drill::sandbox::{Inventory, Sandbox, access_key};
@@ -114,6 +116,9 @@ impl Bench {
             sandbox_ca: None,
             environment: |_| None,
             evidence: folder.path().join("report"),
+            prober: Arc::new(Asks),
+            look_for_requests: Duration::from_millis(500),
+            guards: Guards::all(),
         };
         let before = sandbox.inventory();
         Self { sandbox, plan, services, before, store, folder, runs: AtomicU32::new(0) }

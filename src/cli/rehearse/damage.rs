@@ -1,0 +1,27 @@
+//! Damages a journal's file, as a bad disk would.
+
+use std::fs;
+use std::path::Path;
+
+use crate::cli::rehearse::trouble::Damage;
+
+/// Damages the database of a folder of journals. What cannot be damaged is left as it is: then nothing is found, either.
+pub(crate) fn damage(folder: &Path, how: Damage, place: u64) {
+    // Rows that are still in the write-ahead log are rows of the journal as well.
+    let files = ["drill.db-wal", "drill.db"].map(|name| folder.join(name));
+    let Some(path) = files.into_iter().find(|path| fs::metadata(path).is_ok_and(|file| file.len() > 0)) else { return };
+    let Ok(mut bytes) = fs::read(&path) else { return };
+    let spot = spot(bytes.len(), place);
+    match how {
+        Damage::BitFlip => bytes.iter_mut().skip(spot).take(1).for_each(|byte| *byte ^= 0x10),
+        Damage::Truncated => bytes.truncate(spot),
+        Damage::ZeroTail => bytes.iter_mut().skip(spot).for_each(|byte| *byte = 0),
+    }
+    let _ = fs::write(&path, bytes);
+}
+
+/// Somewhere in the file, another place for each number.
+fn spot(length: usize, place: u64) -> usize {
+    let mixed = place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16;
+    usize::try_from(mixed % u64::try_from(length.max(1)).unwrap_or(1)).unwrap_or(0)
+}

@@ -1,0 +1,376 @@
+//! Judges what came of a scenario, by the world's own books and never by what drill says of itself.
+//!
+//! | | what must hold |
+//! |---|---|
+//! | I1 | nothing of a run remains, or its verdict is `leaked` and names it |
+//! | I2 | at most one restore job for each restore of a run took effect |
+//! | I3 | `passed` only where every restore completed and every required probe held, asked of what that restore made |
+//! | I4 | nothing that the run did not make was changed |
+//! | I5 | the journal verifies, its replay is the state that was lived, its report is the one that was written |
+//! | I6 | the run ended within its deadline and its teardown's |
+//! | I8 | no measured time is negative |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::aws::resource::facts;
+use crate::cli::rehearse::life::{End, How, Played, PlayedRun};
+use crate::cli::rehearse::script::Script;
+use crate::cli::rehearse::trouble::{Crash, Damage, Jump, Lie, Scenario, Trouble, Wire};
+use crate::definition::model::Severity;
+use crate::journal::event::Event;
+use crate::journal::state::State;
+use crate::journal::verdict::Conclusion;
+use crate::run::prober::Purpose;
+use crate::run::step::report::rendered;
+use crate::sandbox::Inventory;
+use crate::sandbox::inventory::Thing;
+use crate::words::kind::Verdict;
+use crate::words::time::show_duration;
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub(crate) struct Finding {
+    /// `I1` to `I8`, or `verdict`.
+    pub(crate) promise: &'static str,
+    /// What was seen.
+    pub(crate) what: String,
+}
+
+/// What is wrong with a played scenario; `usual` is the verdict of an undisturbed run.
+pub(crate) fn judge(script: &Script, scenario: &Scenario, played: &Played, usual: Option<Verdict>) -> Vec<Finding> {
+    let mut judge = Judge { script, scenario, played, found: Vec::new() };
+    for run in &played.runs {
+        judge.ends(run);
+        judge.restores_once(run);
+        judge.false_pass(run);
+        judge.journal(run);
+    }
+    judge.nothing_left();
+    judge.touched_only_own();
+    if played.second_let_in {
+        judge.finds("I2", "a second runner was let into the same folder".to_owned());
+    }
+    if let (Some(usual), [run]) = (usual, played.runs.as_slice()) {
+        judge.verdict(run, usual);
+    }
+    judge.found.sort();
+    judge.found.dedup();
+    judge.found
+}
+
+struct Judge<'a> {
+    script: &'a Script,
+    scenario: &'a Scenario,
+    played: &'a Played,
+    found: Vec<Finding>,
+}
+
+impl Judge<'_> {
+    fn finds(&mut self, promise: &'static str, what: String) {
+        self.found.push(Finding { promise, what });
+    }
+
+    fn has(&self, is: impl Fn(&Trouble) -> bool) -> bool {
+        self.scenario.0.iter().any(is)
+    }
+
+    /// Whether somebody meddled with the journal's file: then drill may refuse it, and only what it says counts.
+    fn is_damaged(&self) -> bool {
+        self.has(|trouble| matches!(trouble, Trouble::Damage { .. }))
+    }
+
+    /// I1 at each end, and I6.
+    fn ends(&mut self, run: &PlayedRun) {
+        for end in &run.ends {
+            match &end.how {
+                How::Concluded(conclusion, at) => {
+                    self.names_what_is_left(run, end, conclusion);
+                    self.ended_in_time(run, *at);
+                }
+                How::JournalLost(said) => self.said_what_is_left(run, end, said),
+                How::Refused(why) if !self.is_damaged() => {
+                    self.finds("I5", format!("a journal that nobody touched was refused: {why}"));
+                }
+                How::Refused(_) => {}
+                How::Endless => {
+                    let longest = show_duration(self.script.longest());
+                    self.finds("I6", format!("it was not over after {longest}"));
+                }
+                How::Broken(why) => self.finds("I5", format!("the engine broke off: {why}")),
+            }
+        }
+        if run.ends.is_empty() {
+            self.finds("I6", "it came to no end".to_owned());
+        }
+    }
+
+    fn left<'w>(&self, run: &PlayedRun, world: &'w Inventory) -> Vec<&'w Thing> {
+        let own: BTreeSet<&str> = world
+            .restore_jobs
+            .iter()
+            .filter(|job| run.marks.restore(job).is_some())
+            .map(|job| job.id.as_str())
+            .collect();
+        let is_own = |thing: &&Thing| thing.made_by_restore_job.as_deref().is_some_and(|job| own.contains(job));
+        world.things.iter().filter(is_own).collect()
+    }
+
+    fn under_way<'w>(run: &PlayedRun, world: &'w Inventory) -> Vec<&'w str> {
+        let jobs = world.restore_jobs.iter().filter(|job| run.marks.restore(job).is_some());
+        let open = jobs.filter(|job| matches!(job.status.as_str(), "PENDING" | "RUNNING" | "CREATED"));
+        open.map(|job| job.id.as_str()).collect()
+    }
+
+    fn names_what_is_left(&mut self, run: &PlayedRun, end: &End, conclusion: &Conclusion) {
+        let said: Vec<&str> = conclusion.reasons.iter().map(|reason| reason.text.as_str()).collect();
+        let leaked = conclusion.verdict == Verdict::Leaked;
+        for unnamed in self.unnamed(run, end, &said.join("\n")) {
+            let verdict = conclusion.verdict;
+            self.finds("I1", format!("{unnamed} is left, and the verdict is `{verdict}` and does not name it"));
+        }
+        let left = self.left(run, &end.world).len() + Self::under_way(run, &end.world).len();
+        if left > 0 && !leaked {
+            self.finds("I1", format!("{left} thing(s) are left, and the verdict is `{}`", conclusion.verdict));
+        }
+    }
+
+    fn said_what_is_left(&mut self, run: &PlayedRun, end: &End, said: &[String]) {
+        for unnamed in self.unnamed(run, end, &said.join("\n")) {
+            self.finds("I1", format!("{unnamed} is left, and the error of the lost journal does not name it"));
+        }
+    }
+
+    /// What is left and not named, directly or by the restore job that makes it.
+    fn unnamed(&self, run: &PlayedRun, end: &End, said: &str) -> Vec<String> {
+        let names = |thing: &Thing| {
+            let id = thing.arn.rsplit([':', '/']).next().unwrap_or(&thing.arn);
+            said.contains(&thing.arn)
+                || said.contains(id)
+                || thing.made_by_restore_job.as_deref().is_some_and(|job| said.contains(job))
+        };
+        let things = self.left(run, &end.world);
+        // The expected name of what a job makes stands for the job.
+        let named = |job: &str| {
+            let mark = end.world.restore_jobs.iter().find(|one| one.id == job);
+            said.contains(job) || mark.is_some_and(|mark| mark.metadata.values().any(|value| said.contains(value)))
+        };
+        let by_name = |thing: &&Thing| names(thing) || thing.made_by_restore_job.as_deref().is_some_and(named);
+        let things = things.iter().filter(|thing| !by_name(thing)).map(|thing| thing.arn.clone());
+        let jobs = Self::under_way(run, &end.world).into_iter().filter(|job| !named(job));
+        things.chain(jobs.map(|job| format!("restore job {job}"))).collect()
+    }
+
+    /// I1 in the end: after every later try, nothing of any run is left but what drill refuses to touch, by name.
+    fn nothing_left(&mut self) {
+        for run in &self.played.runs {
+            let Some(End { how, world }) = run.ends.last() else { continue };
+            if matches!(how, How::Refused(_)) {
+                continue;
+            }
+            let left: Vec<String> = self.left(run, world).iter().map(|thing| thing.arn.clone()).collect();
+            let refused = matches!(how, How::Concluded(conclusion, _) if conclusion.verdict == Verdict::Leaked);
+            if !left.is_empty() && !refused {
+                self.found.push(Finding { promise: "I1", what: format!("left for good: {}", left.join(", ")) });
+            }
+        }
+        self.others_are_as_before();
+    }
+
+    /// What no restore job of a run made is there as before.
+    fn others_are_as_before(&mut self) {
+        let after: BTreeMap<(&str, &str), &Thing> =
+            self.played.after.things.iter().map(|thing| ((thing.kind.as_str(), thing.arn.as_str()), thing)).collect();
+        let missing = self.played.before.things.iter().filter(|thing| !after.contains_key(&(&thing.kind, &thing.arn)));
+        let missing: Vec<String> = missing.map(|thing| thing.arn.clone()).collect();
+        if !missing.is_empty() {
+            self.finds("I4", format!("gone, and not the run's: {}", missing.join(", ")));
+        }
+        let known: BTreeSet<&str> = self.played.before.things.iter().map(|thing| thing.arn.as_str()).collect();
+        let stray = self.played.after.things.iter().filter(|thing| thing.made_by_restore_job.is_none());
+        let stray: Vec<String> =
+            stray.filter(|thing| !known.contains(thing.arn.as_str())).map(|thing| thing.arn.clone()).collect();
+        if !stray.is_empty() && !self.may_be_unfinished() {
+            self.finds("I1", format!("left for good: {}", stray.join(", ")));
+        }
+    }
+
+    /// Whether a run ended in a way after which something may lie about.
+    fn may_be_unfinished(&self) -> bool {
+        let open = |end: &End| match &end.how {
+            How::Refused(_) => true,
+            How::Concluded(conclusion, _) => conclusion.verdict == Verdict::Leaked,
+            _ => false,
+        };
+        self.played.runs.iter().any(|run| run.ends.last().is_none_or(open))
+    }
+
+    /// I2.
+    fn restores_once(&mut self, run: &PlayedRun) {
+        let mut jobs: BTreeMap<String, u32> = BTreeMap::new();
+        for job in &self.played.after.restore_jobs {
+            if let Some(restore) = run.marks.restore(job) {
+                *jobs.entry(restore.to_string()).or_default() += 1;
+            }
+        }
+        for (restore, count) in jobs.into_iter().filter(|(_, count)| *count > 1) {
+            self.finds("I2", format!("`{restore}` was restored {count} times"));
+        }
+    }
+
+    /// I3.
+    fn false_pass(&mut self, run: &PlayedRun) {
+        let passed = |end: &End| matches!(&end.how, How::Concluded(one, _) if one.verdict == Verdict::Passed);
+        if !run.ends.iter().any(passed) {
+            return;
+        }
+        let jobs = &self.played.after.restore_jobs;
+        for restore in self.script.definition().restore.keys() {
+            let completed = jobs.iter().any(|job| run.marks.restore(job) == Some(restore) && job.status == "COMPLETED");
+            if !completed {
+                self.finds("I3", format!("it passed, and no restore of `{restore}` completed"));
+            }
+        }
+        for (name, probe) in &self.script.definition().probes {
+            if probe.severity == Severity::Advisory || self.is_left_out(run, name) || is_asked_of_a_person(probe) {
+                continue;
+            }
+            let asked: Vec<_> = run.said.iter().filter(|said| said.name == *name).collect();
+            let last = asked.iter().rev().find(|said| said.purpose == Purpose::Probe);
+            if !last.is_some_and(|said| said.held && said.job.is_some()) {
+                self.finds("I3", format!("it passed, and probe `{name}` never held"));
+            }
+            let control = asked.iter().rev().find(|said| matches!(said.purpose, Purpose::Control(_)));
+            if probe.negative_control.is_some() && control.is_none_or(|said| said.held) {
+                self.finds("I3", format!("it passed, and the negative control of `{name}` did not fail"));
+            }
+        }
+    }
+
+    /// Whether a condition of the definition left the probe out.
+    fn is_left_out(&self, run: &PlayedRun, probe: &crate::words::id::Name) -> bool {
+        let step = crate::plan::step::Work::Probe(probe.clone()).id();
+        run.records.iter().any(|record| {
+            matches!(&record.event, Event::StepEnded { step: ended, end: crate::journal::event::StepEnd::Unneeded { .. } }
+                if *ended == step)
+        })
+    }
+
+    /// I4: whatever changed something changed what a run made, where it restores.
+    fn touched_only_own(&mut self) {
+        let destination = &self.script.definition().destination;
+        let before = &self.played.before;
+        let mut foreign = Vec::new();
+        for call in self.played.after.effects() {
+            let resource = call.resource.as_deref().unwrap_or_default();
+            let was_there = |id: &str| {
+                before.things.iter().any(|thing| thing.arn == id || thing.arn.ends_with(&format!("/{id}")))
+            };
+            // What they change is the drill's own to ask for; what came of it is seen in the things.
+            let asks = ["backup:StartRestoreJob", "ssm:SendCommand", "lambda:InvokeFunction"];
+            let own = asks.contains(&call.operation.as_str()) || !resource.split(',').any(was_there);
+            let at_home = call.region == destination.region.as_str() && call.account == destination.account.to_string();
+            if !own || !at_home {
+                foreign.push(format!("{} on `{resource}`", call.operation));
+            }
+        }
+        for what in foreign {
+            self.finds("I4", format!("it touched what is not its own: {what}"));
+        }
+    }
+
+    /// I5 and I8.
+    fn journal(&mut self, run: &PlayedRun) {
+        if self.is_damaged() {
+            return;
+        }
+        let replayed = match State::replay(&run.records) {
+            Ok(replayed) => replayed,
+            Err(error) => return self.finds("I5", format!("the journal makes no sense: {error}")),
+        };
+        let lost = run.ends.iter().any(|end| matches!(end.how, How::JournalLost(_) | How::Endless));
+        if let Some(state) = run.state.as_ref().filter(|_| !lost)
+            && *state != replayed
+        {
+            self.finds("I5", "the journal's replay is not the state that was lived".to_owned());
+        }
+        if let Some((_, conclusion)) = &replayed.concluded {
+            let measures = &conclusion.measures;
+            for (name, measure) in [("rto", &measures.rto), ("rpo", &measures.rpo), ("copy lag", &measures.copy_lag)] {
+                if measure.value.is_some_and(|value| value.is_negative()) {
+                    self.finds("I8", format!("the {name} is negative"));
+                }
+            }
+        }
+        if replayed.report.is_some() {
+            self.report(run);
+        }
+    }
+
+    fn report(&mut self, run: &PlayedRun) {
+        let Ok(files) = rendered(&run.records, facts) else {
+            return self.finds("I5", "the report cannot be rendered again".to_owned());
+        };
+        for (name, content) in files {
+            if std::fs::read_to_string(run.report.join(name)).ok().as_deref() != Some(content.as_str()) {
+                self.finds("I5", format!("{name} is not what its journal renders"));
+            }
+        }
+    }
+
+    fn ended_in_time(&mut self, run: &PlayedRun, at: Timestamp) {
+        let first = run.ends.iter().find_map(|end| match &end.how {
+            How::Concluded(_, at) => Some(*at),
+            _ => None,
+        });
+        let away = self.has(|trouble| {
+            matches!(
+                trouble,
+                Trouble::Crash { how: Crash::Away, .. } | Trouble::Clock { .. } | Trouble::Damage { .. }
+            )
+        });
+        let took = at.duration_since(run.began);
+        if first == Some(at) && !away && took > self.script.longest() {
+            self.finds("I6", format!("its verdict came after {}", show_duration(took)));
+        }
+    }
+
+    /// What only delays must not fail a drill, and a killed run ends as if it had not been killed.
+    fn verdict(&mut self, run: &PlayedRun, usual: Verdict) {
+        let first = run.ends.iter().find_map(|end| match &end.how {
+            How::Concluded(conclusion, _) => Some(conclusion),
+            _ => None,
+        });
+        let Some(conclusion) = first else { return };
+        let harmless = |trouble: &Trouble| match trouble {
+            Trouble::Wire { how, lasting: false, .. } => !matches!(how, Wire::AccessDenied | Wire::ExpiredToken),
+            Trouble::Crash { how, .. } => *how != Crash::Away,
+            Trouble::Clock { how: Jump::Ahead | Jump::Back, .. } => true,
+            Trouble::Probe { how: Lie::Late, .. } | Trouble::Runner(_) => true,
+            _ => false,
+        };
+        let surroundings = |trouble: &Trouble| {
+            matches!(
+                trouble,
+                Trouble::Wire { .. }
+                    | Trouble::Crash { .. }
+                    | Trouble::Interrupt { .. }
+                    | Trouble::DiskFull { .. }
+                    | Trouble::Damage { how: Damage::BitFlip | Damage::Truncated | Damage::ZeroTail, .. }
+            )
+        };
+        if self.scenario.0.len() == 1 && self.scenario.0.iter().all(harmless) && conclusion.verdict != usual {
+            let why = conclusion.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
+            self.finds("verdict", format!("`{}` in the place of `{usual}`: {why}", conclusion.verdict));
+        }
+        if self.scenario.0.iter().all(surroundings) && conclusion.verdict == Verdict::Failed && usual != Verdict::Failed {
+            let why = conclusion.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
+            self.finds("verdict", format!("`failed`, though only the surroundings were in the way: {why}"));
+        }
+    }
+}
+
+fn is_asked_of_a_person(probe: &crate::definition::model::Probe) -> bool {
+    probe.kind == crate::words::kind::ProbeKind::Manual
+}

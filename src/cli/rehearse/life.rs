@@ -1,0 +1,371 @@
+//! Plays one scenario: a world, a run in it, its troubles, and every process that goes on with it.
+
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+
+use crate::aws::resource::facts;
+use crate::cli::rehearse::damage::damage;
+use crate::cli::rehearse::marks::Marks;
+use crate::cli::rehearse::pen::{Fate, Pen, until_death};
+use crate::cli::rehearse::script::Script;
+use crate::cli::rehearse::stage::{Asked, Stage};
+use crate::cli::rehearse::stand_in::{Said, StandIn};
+use crate::cli::rehearse::time::MachineTime;
+use crate::cli::rehearse::trouble::{Crash, Runner, Scenario, Trouble};
+use crate::cli::rehearse::watch::Watch;
+use crate::cli::rehearse::weather::faults;
+use crate::cli::resume::takeover;
+use crate::journal::event::Recorded;
+use crate::journal::state::State;
+use crate::journal::store::{Append as _, RunJournal, Store, StoreError};
+use crate::journal::verdict::Conclusion;
+use crate::plan::step::Work;
+use crate::run::drive::{DriveError, Ended, drive};
+use crate::run::prober::Prober;
+use crate::run::services::Services;
+use crate::sandbox::{Direct, IdleClock, Inventory};
+use crate::words::id::RunId;
+use crate::words::kind::Verdict;
+use crate::words::secret::Secret;
+use crate::words::time::Clock;
+
+/// No run has more lives: whatever ends the last of them is said.
+const MOST_LIVES: u32 = 6;
+/// Between a leak and the next try to clean up; the last is long enough for every job.
+const LATER: [SignedDuration; 3] =
+    [SignedDuration::from_mins(10), SignedDuration::from_hours(30), SignedDuration::from_hours(24 * 8)];
+/// A process that is away is away for so long: longer than AWS Backup remembers a token.
+const AWAY: SignedDuration = SignedDuration::from_hours(48);
+/// After a death, what was under way gets so many turns to arrive.
+const LAST_TURNS: u32 = 64;
+/// The second death comes so many records after the first.
+const SECOND_DEATH: u64 = 7;
+/// Real time: what was asked of a run from elsewhere is never looked for.
+const NEVER: Duration = Duration::from_secs(24 * 3_600);
+
+/// What came of a scenario.
+pub(crate) struct Played {
+    /// The world before.
+    pub(crate) before: Inventory,
+    /// The world after everything, and the runs that were in it.
+    pub(crate) after: Inventory,
+    pub(crate) runs: Vec<PlayedRun>,
+    /// What the first run asked, if somebody listened.
+    pub(crate) asked: Vec<Asked>,
+    /// A second runner in the same folder was let in.
+    pub(crate) second_let_in: bool,
+}
+
+/// What came of one run.
+pub(crate) struct PlayedRun {
+    pub(crate) marks: Marks,
+    /// Every verdict that was reached, or what came in the place of one, each with the world at that moment.
+    pub(crate) ends: Vec<End>,
+    /// The last known state.
+    pub(crate) state: Option<State>,
+    pub(crate) records: Vec<Recorded>,
+    pub(crate) said: Vec<Said>,
+    /// Appends of its first process.
+    pub(crate) appends: u64,
+    /// How long its last process was still driving after its deadline; zero for most.
+    pub(crate) began: Timestamp,
+    pub(crate) report: PathBuf,
+}
+
+/// How a process ended by itself.
+pub(crate) struct End {
+    pub(crate) how: How,
+    pub(crate) world: Inventory,
+}
+
+/// See [`End`].
+pub(crate) enum How {
+    /// With a verdict.
+    Concluded(Box<Conclusion>, Timestamp),
+    /// The journal could not be written; what may be left.
+    JournalLost(Vec<String>),
+    /// The journal was refused on resume.
+    Refused(String),
+    /// It was not over when it had to be.
+    Endless,
+    /// An error that should not be.
+    Broken(String),
+}
+
+/// One stage, one scenario.
+pub(crate) struct Play<'a> {
+    pub(crate) script: &'a Script,
+    pub(crate) stage: &'a Stage,
+    pub(crate) folder: &'a Path,
+    pub(crate) clock: Arc<IdleClock>,
+}
+
+impl Play<'_> {
+    /// Plays it to its end.
+    pub(crate) async fn play(&self, scenario: &Scenario) -> Result<Played, StoreError> {
+        let direct = Direct::new(self.script.spec.clone(), self.script.seed, &self.clock);
+        self.stage.show(&direct, &self.clock);
+        let before = direct.inventory();
+        faults(self.script.definition(), scenario).into_iter().for_each(|fault| direct.add_fault(fault));
+        let second = scenario.0.iter().find_map(|trouble| match trouble {
+            Trouble::Runner(runner) => Some(*runner),
+            _ => None,
+        });
+        let mut runs = Vec::new();
+        let mut second_let_in = false;
+        if second == Some(Runner::OtherMachine) {
+            let none = Scenario::default();
+            let (one, two) = tokio::join!(self.run(&direct, 1, scenario), self.run(&direct, 2, &none));
+            runs.extend([one?, two?]);
+        } else {
+            if second == Some(Runner::SameFolder) {
+                second_let_in = self.lets_a_second_in()?;
+            }
+            runs.push(self.run(&direct, 1, scenario).await?);
+        }
+        let after = direct.inventory();
+        Ok(Played { before, after, runs, asked: self.stage.asked(), second_let_in })
+    }
+
+    /// Whether the drill's lock can be had twice.
+    fn lets_a_second_in(&self) -> Result<bool, StoreError> {
+        let store = Store::open(&self.folder.join("state-1"))?;
+        let first = store.lock(&self.script.definition().name)?;
+        let second = store.lock(&self.script.definition().name);
+        drop(first);
+        Ok(!matches!(second, Err(StoreError::Locked { .. })))
+    }
+
+    async fn run(&self, direct: &Direct, number: u8, scenario: &Scenario) -> Result<PlayedRun, StoreError> {
+        let began = self.clock.now();
+        let run = RunId::new(u64::try_from(began.as_millisecond()).unwrap_or(0), [number.wrapping_mul(37); 10]);
+        let definition = self.script.definition();
+        let stand_in = Arc::new(StandIn::new(direct.clone(), run, definition, &scenario.0));
+        let state_folder = self.folder.join(format!("state-{number}"));
+        let report = self.folder.join(format!("report-{number}"));
+        let machine = MachineTime::new(Arc::clone(&self.clock));
+        let mut actor = Actor {
+            play: self,
+            direct,
+            scenario,
+            run,
+            store: Store::open(&state_folder)?,
+            state_folder,
+            services: self.services(&machine, &stand_in, &report),
+            machine,
+            ends: Vec::new(),
+            state: None,
+            appends: 0,
+        };
+        actor.lives().await?;
+        let records = actor.store.load(&run).unwrap_or_default();
+        Ok(PlayedRun {
+            marks: Marks::of(definition, &run),
+            ends: actor.ends,
+            state: actor.state,
+            records,
+            said: stand_in.said(),
+            appends: actor.appends,
+            began,
+            report,
+        })
+    }
+
+    fn services(&self, machine: &Arc<MachineTime>, stand_in: &Arc<StandIn>, report: &Path) -> Services {
+        Services {
+            cloud: self.stage.cloud.clone(),
+            clock: Arc::clone(machine) as Arc<dyn Clock>,
+            region: self.script.definition().destination.region.clone(),
+            types: facts,
+            folder: self.script.folder.clone(),
+            ca_bundle: None,
+            sandbox_ca: None,
+            environment: |_| None,
+            key: Secret::new("0123456789abcdef".repeat(4)),
+            evidence: report.to_owned(),
+            prober: Arc::clone(stand_in) as Arc<dyn Prober>,
+            look_for_requests: NEVER,
+            guards: self.script.guards,
+        }
+    }
+}
+
+/// One run and its processes.
+struct Actor<'a> {
+    play: &'a Play<'a>,
+    direct: &'a Direct,
+    scenario: &'a Scenario,
+    run: RunId,
+    store: Store,
+    state_folder: PathBuf,
+    services: Services,
+    machine: Arc<MachineTime>,
+    ends: Vec<End>,
+    state: Option<State>,
+    appends: u64,
+}
+
+/// How one process ended.
+enum Life {
+    Died,
+    Stopped,
+    JournalLost(Vec<String>),
+    Concluded(Box<State>),
+    Endless,
+    Broken(String),
+}
+
+impl Actor<'_> {
+    /// Every process of the run, one after the other, until it is over and clean or nothing more can be done.
+    async fn lives(&mut self) -> Result<(), StoreError> {
+        let mut fate = self.first_fate();
+        let mut cleaned = LATER.iter();
+        for number in 1..=MOST_LIVES {
+            let Some((journal, state)) = self.comes_to_life(number)? else { return Ok(()) };
+            let life = self.live(journal, state, fate, number == 1).await;
+            fate = Fate::default();
+            match life {
+                Life::Died => {
+                    self.between_lives();
+                    if number == 1 && self.crashes(Crash::Twice) {
+                        let died_at = self.first_fate().dies_at.unwrap_or_default();
+                        fate.dies_at = Some(died_at + 1 + SECOND_DEATH);
+                    }
+                }
+                Life::Stopped => {}
+                Life::JournalLost(left) => self.ended(How::JournalLost(left)),
+                Life::Endless => {
+                    self.ended(How::Endless);
+                    return Ok(());
+                }
+                Life::Broken(why) => {
+                    self.ended(How::Broken(why));
+                    return Ok(());
+                }
+                Life::Concluded(state) => {
+                    let Some((at, conclusion)) = state.concluded.clone() else { return Ok(()) };
+                    let leaked = conclusion.verdict == Verdict::Leaked;
+                    self.state = Some(*state);
+                    self.ended(How::Concluded(Box::new(conclusion), at));
+                    let Some(later) = cleaned.next().filter(|_| leaked) else { return Ok(()) };
+                    self.direct.end_faults();
+                    self.play.clock.advance(*later);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, how: How) {
+        self.ends.push(End { how, world: self.direct.inventory() });
+    }
+
+    fn crashes(&self, how: Crash) -> bool {
+        self.scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Crash { how: one, .. } if *one == how))
+    }
+
+    fn first_fate(&self) -> Fate {
+        let mut fate = Fate::default();
+        for trouble in &self.scenario.0 {
+            match trouble {
+                Trouble::Crash { records, .. } | Trouble::Damage { records, .. } => fate.dies_at = Some(*records),
+                Trouble::DiskFull { append } => fate.full_from = Some(*append),
+                _ => {}
+            }
+        }
+        fate
+    }
+
+    /// What happens while nobody drives the run.
+    fn between_lives(&self) {
+        if self.crashes(Crash::Away) {
+            self.play.clock.advance(AWAY);
+        }
+        for trouble in &self.scenario.0 {
+            if let Trouble::Damage { how, records } = trouble {
+                damage(&self.state_folder, *how, *records);
+            }
+        }
+    }
+
+    /// A process begins the run, or goes on with it. Nothing: there is nothing to go on with.
+    fn comes_to_life(&mut self, number: u32) -> Result<Option<(RunJournal, State)>, StoreError> {
+        let name = &self.play.script.definition().name;
+        let now = self.services.clock.now();
+        if number == 1 {
+            let first = self.play.script.first();
+            let lock = self.store.lock(name)?;
+            let journal = self.store.begin(lock, self.run, now, &first)?;
+            let state = State::begin(self.run, now, &first);
+            return Ok(state.ok().map(|state| (journal, state)));
+        }
+        let again = || -> Result<(RunJournal, State), StoreError> {
+            let (mut journal, records) = self.store.go_on(self.store.lock(name)?, self.run)?;
+            let senseless = |source| StoreError::Senseless { run: self.run, source };
+            let mut state = State::replay(&records).map_err(senseless)?;
+            let at = now.max(state.last_at);
+            if self.is_over(&state) {
+                return Ok((journal, state));
+            }
+            let events = takeover(&state, "a rehearsal".to_owned(), None);
+            let events: Vec<_> = events.into_iter().map(|event| (at, event)).collect();
+            journal.append(&events)?;
+            events.iter().try_for_each(|(at, event)| state.apply(*at, event)).map_err(senseless)?;
+            Ok((journal, state))
+        };
+        match again() {
+            Ok((_, state)) if self.is_over(&state) => {
+                self.state = Some(state);
+                Ok(None)
+            }
+            Ok(life) => Ok(Some(life)),
+            Err(refused) => {
+                self.ended(How::Refused(refused.to_string()));
+                Ok(None)
+            }
+        }
+    }
+
+    fn is_over(&self, state: &State) -> bool {
+        let clean = state.concluded.as_ref().is_some_and(|(_, conclusion)| conclusion.verdict != Verdict::Leaked);
+        clean && state.step(&Work::Report).end().is_some()
+    }
+
+    async fn live(&mut self, journal: RunJournal, state: State, fate: Fate, first: bool) -> Life {
+        let (sender, mut signals) = mpsc::channel(16);
+        let mut watch = Watch::new(sender, &self.machine, &self.play.clock, self.scenario, first);
+        let limit = self.play.clock.now().saturating_add(self.play.script.longest()).unwrap_or(Timestamp::MAX);
+        let mut pen = Pen::new(journal, state.seq, fate);
+        let ended = {
+            let services = Arc::new(self.services.clone());
+            let mut life = pin!(drive(services, state, &mut pen, &mut signals, &mut watch));
+            let ended = tokio::select! {
+                biased;
+                ended = until_death(life.as_mut()) => Some(ended),
+                () = self.play.clock.sleep_until(limit) => None,
+            };
+            if matches!(ended, Some(None)) && !self.crashes(Crash::Lost) {
+                for _ in 0..LAST_TURNS {
+                    tokio::task::yield_now().await;
+                }
+            }
+            ended
+        };
+        if first {
+            self.appends = pen.appends();
+        }
+        match ended {
+            None => Life::Endless,
+            Some(None) => Life::Died,
+            Some(Some(Ok(Ended::Concluded(state)))) => Life::Concluded(state),
+            Some(Some(Ok(Ended::Stopped(_)))) => Life::Stopped,
+            Some(Some(Err(DriveError::Journal { left, .. }))) => Life::JournalLost(left),
+            Some(Some(Err(error))) => Life::Broken(error.to_string()),
+        }
+    }
+}

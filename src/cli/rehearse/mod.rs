@@ -1,0 +1,230 @@
+//! `drill rehearse`: a drill lives through everything that can go wrong with it.
+//!
+//! ```text
+//! definition ─script─▶ undisturbed run ─space─▶ scenarios ─crew─▶ life ─judge─▶ findings ─tally─▶ table, JSON
+//!                                                              (one world each, below the wire, on idle time)
+//! ```
+//!
+//! The engine, the official SDKs and the journals are the real ones. What is not: the network (`stage`), the workload
+//! that probes would ask (`stand_in`), and time (`sandbox::idle`).
+
+mod crew;
+mod damage;
+mod judge;
+mod life;
+mod marks;
+mod pen;
+mod script;
+mod space;
+mod stage;
+mod stand_in;
+mod tally;
+mod time;
+mod trouble;
+mod watch;
+mod weather;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jiff::SignedDuration;
+
+use crate::cli::connect::{seed_or_random, world_spec};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::place::Place;
+use crate::cli::rehearse::crew::{Player, play_all};
+use crate::cli::rehearse::judge::judge;
+use crate::cli::rehearse::life::How;
+use crate::cli::rehearse::script::Script;
+use crate::cli::rehearse::space::{Combinations, Places};
+use crate::cli::rehearse::tally::Tally;
+use crate::cli::rehearse::trouble::Scenario;
+use crate::cli::run::{VarArgs, templates};
+use crate::cli::ui::Ui;
+use crate::cli::validate::load_or_explain;
+use crate::run::guards::{Guard, Guards};
+use crate::words::kind::Verdict;
+use crate::words::time::parse_duration;
+
+/// At least so many scenarios, unless the options say otherwise.
+const SCENARIOS: usize = 1_000;
+
+/// Rehearses a drill in the simulated AWS through everything that can go wrong with it: each request, each restore job,
+/// each record of the journal, each step; and combinations of these.
+///
+/// Exit code: 0 nothing was found, 1 something was, 2 usage.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The drill's name: drills/NAME.yaml
+    name: String,
+
+    /// Combinations of several troubles until so much time is over, besides each trouble alone
+    #[arg(long, value_name = "DURATION", value_parser = budget)]
+    budget: Option<std::time::Duration>,
+
+    /// At most so many scenarios, spread over all of them [default: each trouble alone, and combinations up to 1000]
+    #[arg(long, value_name = "NUMBER")]
+    scenarios: Option<usize>,
+
+    /// Seed of the world and of combinations
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// Only this scenario, as a finding prints it
+    #[arg(long, value_name = "SCENARIO")]
+    only: Option<String>,
+
+    /// What the simulated AWS holds [default: drills/NAME.world.yaml if it exists, else made from the definition]
+    #[arg(long, value_name = "FILE")]
+    world: Option<std::path::PathBuf>,
+
+    /// Take a guard of the engine away, to see that the rehearsal notices
+    #[arg(long, value_name = "GUARD", hide = true)]
+    without: Option<String>,
+
+    #[command(flatten)]
+    vars: VarArgs,
+}
+
+fn budget(text: &str) -> Result<std::time::Duration, String> {
+    let parsed = parse_duration(text).map_err(|error| error.to_string())?;
+    std::time::Duration::try_from(parsed).map_err(|error| error.to_string())
+}
+
+/// See [`Args`].
+///
+/// # Errors
+/// When the definition or the options are wrong, or a rehearsal cannot be played.
+pub async fn rehearse(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let path = place.definition(&args.name)?;
+    let loaded = load_or_explain(&path, &args.vars.map()?, ui)?;
+    let spec = world_spec(&loaded.definition, args.world.clone(), place)?;
+    let seed = seed_or_random(args.seed.or(spec.seed));
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    let templates = templates(place, &loaded.definition)?;
+    let guards = guards(args.without.as_deref())?;
+    let starts = today();
+    let script = Script::new(&loaded, (spec, seed), (folder, templates), (starts, guards)).await?;
+    let args = Wanted { only: args.only.clone(), scenarios: args.scenarios, budget: args.budget, seed };
+    let name = loaded.definition.name.to_string();
+    let quiet = ui.clone();
+    // Threads of their own: a rehearsal's time is not that of this runtime.
+    let tally = tokio::task::spawn_blocking(move || explore(&script, &args, &quiet)).await;
+    let tally = tally.map_err(|_| CliError::usage("drill has a bug: the rehearsal panicked; please report it"))??;
+    if ui.is_json() {
+        ui.json(&tally.json(&name, seed));
+    } else {
+        ui.print(&tally.text(&name, seed));
+    }
+    Ok(if tally.findings().is_empty() { Exit::Passed } else { Exit::Failed })
+}
+
+struct Wanted {
+    only: Option<String>,
+    scenarios: Option<usize>,
+    budget: Option<std::time::Duration>,
+    seed: u64,
+}
+
+/// Midnight before now: worlds begin there unless their file says otherwise.
+fn today() -> jiff::Timestamp {
+    let now = crate::words::time::Clock::now(&crate::cli::clock::MachineClock);
+    let past = now.as_second().rem_euclid(86_400);
+    jiff::Timestamp::from_second(now.as_second() - past).unwrap_or(now)
+}
+
+#[cfg(debug_assertions)]
+fn guards(without: Option<&str>) -> Result<Guards, CliError> {
+    let Some(name) = without else { return Ok(Guards::all()) };
+    let guard = Guard::ALL.into_iter().find(|guard| guard.name() == name);
+    let known: Vec<&str> = Guard::ALL.iter().map(|guard| guard.name()).collect();
+    let unknown = || CliError::usage(format!("there is no guard `{name}`; known: {}", known.join(", ")));
+    guard.map(Guards::without).ok_or_else(unknown)
+}
+
+#[cfg(not(debug_assertions))]
+fn guards(without: Option<&str>) -> Result<Guards, CliError> {
+    match without {
+        None => Ok(Guards::all()),
+        Some(_) => {
+            let known: Vec<&str> = Guard::ALL.iter().map(|guard| guard.name()).collect();
+            let what = "guards can be taken away in builds for development only";
+            Err(CliError::usage(format!("{what} ({})", known.join(", "))))
+        }
+    }
+}
+
+fn explore(script: &Script, wanted: &Wanted, ui: &Ui) -> Result<Tally, CliError> {
+    let mut player = Player::new(script)?;
+    let undisturbed = Scenario::default();
+    let played = player.play(&undisturbed, true)?;
+    let places = Places::of(&played);
+    let usual = played.runs.first().and_then(|run| run.ends.first()).and_then(|end| match &end.how {
+        How::Concluded(conclusion, _) => Some(conclusion.verdict),
+        _ => None,
+    });
+    let mut tally = Tally::new(usual);
+    tally.undisturbed(judge(script, &undisturbed, &played, None), reasons(&played));
+    if let Some(only) = &wanted.only {
+        let scenario: Scenario = only.parse().map_err(|error: trouble::NoTrouble| CliError::usage(error.to_string()))?;
+        let judged = player.judged(&scenario, usual)?;
+        tally.count(&judged, &places);
+        return Ok(tally);
+    }
+    drop(player);
+    let singles = places.singles(script.definition());
+    let scenarios = choose(&singles, wanted);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let done = AtomicUsize::new(0);
+    let seen = |judged: &crew::Judged| {
+        let count = done.fetch_add(1, Ordering::SeqCst) + 1;
+        if !judged.findings.is_empty() && !ui.is_json() {
+            ui.say(&format!("found something: {}", judged.scenario));
+        }
+        if count.is_multiple_of(250) && !ui.is_json() && !ui.quiet {
+            ui.say(&format!("  {count} scenarios"));
+        }
+    };
+    for judged in play_all(script, &scenarios, usual, threads, &seen, &|| false)? {
+        tally.count(&judged, &places);
+    }
+    if let Some(budget) = wanted.budget {
+        let clock = crate::cli::clock::MachineClock;
+        let now = || crate::words::time::Clock::now(&clock);
+        let long = SignedDuration::try_from(budget).unwrap_or(SignedDuration::ZERO);
+        let until = now().saturating_add(long).unwrap_or(jiff::Timestamp::MAX);
+        let mut more = Combinations::new(singles, wanted.seed).skip(scenarios.len());
+        while now() < until {
+            let batch: Vec<Scenario> = more.by_ref().take(200).collect();
+            for judged in play_all(script, &batch, usual, threads, &seen, &|| now() >= until)? {
+                tally.count(&judged, &places);
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// Each trouble alone, then combinations up to the usual number; or as many as wanted, spread over all of these.
+fn choose(singles: &[trouble::Trouble], wanted: &Wanted) -> Vec<Scenario> {
+    let alone = singles.iter().map(|trouble| Scenario(vec![trouble.clone()]));
+    let all = wanted.scenarios.map_or(singles.len().max(SCENARIOS), |count| count.max(singles.len()));
+    let mut known = BTreeSet::new();
+    let combined = Combinations::new(singles.to_vec(), wanted.seed).take(all * 4);
+    let distinct = alone.chain(combined).filter(|scenario| known.insert(scenario.clone()));
+    let scenarios: Vec<Scenario> = distinct.take(all).collect();
+    let Some(count) = wanted.scenarios.filter(|count| *count < scenarios.len()) else { return scenarios };
+    let step = scenarios.len() / count.max(1);
+    scenarios.into_iter().step_by(step.max(1)).take(count).collect()
+}
+
+fn reasons(played: &life::Played) -> Vec<String> {
+    let ends = played.runs.iter().flat_map(|run| &run.ends);
+    ends.filter_map(|end| match &end.how {
+        How::Concluded(conclusion, _) if conclusion.verdict != Verdict::Passed => Some(conclusion),
+        _ => None,
+    })
+    .flat_map(|conclusion| conclusion.reasons.iter().map(|reason| reason.text.clone()))
+    .collect()
+}

@@ -1,0 +1,97 @@
+//! A journal under somebody else's power: it can end its process's life at any record, or refuse to be written.
+
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::Poll;
+
+use jiff::Timestamp;
+
+use crate::journal::event::{Event, GateAnswer, Recorded};
+use crate::journal::store::{Append, RunJournal, StoreError};
+use crate::words::id::Name;
+
+/// What becomes of a process through its journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Fate {
+    /// It dies as soon as so many records are durable.
+    pub(crate) dies_at: Option<u64>,
+    /// From this append on, counted from 1 in each process, the disk is full.
+    pub(crate) full_from: Option<u64>,
+}
+
+/// The death of a process, thrown out of an append. Nothing catches it but [`until_death`].
+struct Death;
+
+/// A journal with a fate.
+pub(crate) struct Pen {
+    inner: RunJournal,
+    fate: Fate,
+    durable: u64,
+    appends: u64,
+}
+
+impl Pen {
+    pub(crate) fn new(inner: RunJournal, durable: u64, fate: Fate) -> Self {
+        Self { inner, fate, durable, appends: 0 }
+    }
+
+    /// How often something was appended.
+    pub(crate) fn appends(&self) -> u64 {
+        self.appends
+    }
+
+    fn write(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let records = self.inner.append(events)?;
+        self.durable += u64::try_from(events.len()).unwrap_or(u64::MAX);
+        Ok(records)
+    }
+}
+
+impl Append for Pen {
+    fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+        self.appends += 1;
+        if self.fate.full_from.is_some_and(|from| self.appends >= from) {
+            let source = io::Error::from(io::ErrorKind::StorageFull);
+            return Err(StoreError::Folder { path: PathBuf::from("journal"), source });
+        }
+        let after = self.durable + u64::try_from(events.len()).unwrap_or(u64::MAX);
+        match self.fate.dies_at {
+            Some(dies_at) if after >= dies_at => {
+                let room = usize::try_from(dies_at.saturating_sub(self.durable)).unwrap_or(usize::MAX);
+                self.write(&events[..room.min(events.len())])?;
+                // Without the hook of `panic!`: a death is nothing to report.
+                resume_unwind(Box::new(Death))
+            }
+            _ => self.write(events),
+        }
+    }
+
+    fn records(&self) -> Result<Vec<Recorded>, StoreError> {
+        self.inner.records()
+    }
+
+    fn cancel_requested(&self) -> Result<bool, StoreError> {
+        self.inner.cancel_requested()
+    }
+
+    fn answers(&self) -> Result<Vec<(Name, GateAnswer)>, StoreError> {
+        self.inner.answers()
+    }
+}
+
+/// What `life` answers, or nothing if it died. A life that died must not be polled again.
+pub(crate) async fn until_death<T>(mut life: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Option<T> {
+    poll_fn(move |context| match catch_unwind(AssertUnwindSafe(|| life.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(answer)) => Poll::Ready(Some(answer)),
+        Err(thrown) if thrown.is::<Death>() => Poll::Ready(None),
+        Err(thrown) => resume_unwind(thrown),
+    })
+    .await
+}

@@ -1,0 +1,111 @@
+//! What every rehearsal of a drill has in common: the plan, the world that it is played in, the moment at which it
+//! begins.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::aws::resource::facts;
+use crate::cli::error::CliError;
+use crate::cli::rehearse::stage::Stage;
+use crate::definition::expand::expand;
+use crate::definition::load::Loaded;
+use crate::definition::model::Definition;
+use crate::journal::chain::sha256_hex;
+use crate::journal::event::{Event, FORMAT, RunStarted, World};
+use crate::plan::compile::compile;
+use crate::plan::step::{Plan, Work};
+use crate::run::guards::Guards;
+use crate::run::select::resolve;
+use crate::sandbox::spec::WorldSpec;
+use crate::sandbox::{Direct, IdleClock};
+use crate::words::kind::Mode;
+
+/// After everything that the plan allows, a run gets so long before it counts as endless.
+const SLACK: SignedDuration = SignedDuration::from_hours(6);
+
+/// A drill, ready to be rehearsed.
+#[derive(Clone)]
+pub(crate) struct Script {
+    pub(crate) plan: Plan,
+    pub(crate) spec: WorldSpec,
+    pub(crate) seed: u64,
+    pub(crate) starts: Timestamp,
+    pub(crate) guards: Guards,
+    pub(crate) folder: PathBuf,
+    text: String,
+    vars: BTreeMap<String, String>,
+    templates: BTreeMap<String, String>,
+}
+
+impl Script {
+    /// Compiles the drill; selections are resolved in its world.
+    ///
+    /// # Errors
+    /// When the definition cannot be compiled or selects nothing.
+    pub(crate) async fn new(
+        loaded: &Loaded,
+        (spec, seed): (WorldSpec, u64),
+        (folder, templates): (PathBuf, BTreeMap<String, String>),
+        (starts, guards): (Timestamp, Guards),
+    ) -> Result<Self, CliError> {
+        let starts = spec.starts.unwrap_or(starts);
+        let resolved = resolved(&loaded.definition, &spec, seed, starts).await?;
+        let plan = compile(&resolved, facts).map_err(|problem| CliError::usage(problem.to_string()))?;
+        let (text, vars) = (loaded.text.clone(), loaded.vars.clone());
+        Ok(Self { plan, spec, seed, starts, guards, folder, text, vars, templates })
+    }
+
+    /// The definition.
+    pub(crate) fn definition(&self) -> &Definition {
+        &self.plan.definition
+    }
+
+    /// The first record of a run.
+    pub(crate) fn first(&self) -> Event {
+        Event::RunStarted(Box::new(RunStarted {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            drill: self.definition().name.clone(),
+            mode: Mode::Sandbox,
+            plan: self.plan.clone(),
+            definition: self.text.clone(),
+            definition_sha256: sha256_hex(self.text.as_bytes()),
+            folder: self.folder.display().to_string(),
+            vars: self.vars.clone(),
+            started_by: "drill rehearse".to_owned(),
+            templates: self.templates.clone(),
+            seed: Some(self.seed),
+            world: Some(World::Server { url: "rehearsal".to_owned() }),
+            unmeasurable: BTreeMap::new(),
+            made_world: false,
+            last_pass: None,
+        }))
+    }
+
+    /// No run may take longer: its own limit, every teardown after it, and some slack.
+    pub(crate) fn longest(&self) -> SignedDuration {
+        let backward = |work: &Work| matches!(work, Work::Teardown(_) | Work::Undo(_));
+        let after = self.plan.steps.iter().filter(|step| backward(&step.work)).map(|step| step.timeout);
+        let limit = self.definition().limits.max_duration;
+        after.fold(limit.saturating_add(SLACK), SignedDuration::saturating_add)
+    }
+}
+
+async fn resolved(
+    definition: &Definition,
+    spec: &WorldSpec,
+    seed: u64,
+    starts: Timestamp,
+) -> Result<Definition, CliError> {
+    if definition.selections.is_empty() {
+        return Ok(definition.clone());
+    }
+    let stage = Stage::new(definition).await?;
+    let clock = IdleClock::new(starts);
+    stage.show(&Direct::new(spec.clone(), seed, &clock), &Arc::clone(&clock));
+    let found = resolve(&stage.cloud, facts, definition).await.map_err(|error| CliError::Select(Box::new(error)))?;
+    Ok(expand(definition.clone(), &found))
+}

@@ -1,0 +1,198 @@
+//! The space of scenarios of a drill: everything that can go wrong once, at every place of an undisturbed run; and
+//! combinations, from a seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cli::rehearse::life::Played;
+use crate::cli::rehearse::stage::Asked;
+use crate::cli::rehearse::trouble::{Crash, Damage, Job, Jump, Lie, Runner, Scenario, Trouble, Wire};
+use crate::definition::model::Definition;
+use crate::words::id::StepId;
+use crate::words::kind::ProbeKind;
+
+/// Faults that may last.
+const LASTING: [Wire; 4] = [Wire::Throttle, Wire::Error500, Wire::AccessDenied, Wire::ResetBefore];
+
+/// What an undisturbed run is like: the places where something can go wrong.
+pub(crate) struct Places {
+    /// Operation, how often it was called before, and the kind of the step.
+    calls: Vec<(String, u32, String)>,
+    steps: Vec<StepId>,
+    /// The kind of the step of each record, from the first.
+    records: Vec<String>,
+    appends: u64,
+}
+
+impl Places {
+    /// Of a run that nobody disturbed.
+    pub(crate) fn of(played: &Played) -> Self {
+        let run = played.runs.first();
+        let records = run.map(|run| kinds(&run.records)).unwrap_or_default();
+        let steps = run.and_then(|run| run.state.as_ref());
+        let steps = steps.map(|state| state.started.plan.steps.iter().map(|step| step.id.clone()).collect());
+        let appends = run.map_or(0, |run| run.appends);
+        Self { calls: calls(&played.asked), steps: steps.unwrap_or_default(), records, appends }
+    }
+
+    /// The kind of step that a trouble falls on: the column of the table.
+    pub(crate) fn column(&self, trouble: &Trouble) -> String {
+        let at = |record: u64| {
+            let index = usize::try_from(record.saturating_sub(1)).unwrap_or(usize::MAX);
+            self.records.get(index).cloned()
+        };
+        let found = match trouble {
+            Trouble::Wire { operation, nth, .. } => {
+                self.calls.iter().find(|(one, count, _)| one == operation && count == nth).map(|call| call.2.clone())
+            }
+            Trouble::Job { .. } => Some("restore".to_owned()),
+            Trouble::Crash { records, .. } | Trouble::Damage { records, .. } | Trouble::Clock { records, .. } => {
+                at(*records)
+            }
+            Trouble::Interrupt { step, .. } => Some(kind_of(step)),
+            Trouble::DiskFull { append } => at(append.saturating_mul(self.per_append())),
+            Trouble::Probe { .. } => Some("probe".to_owned()),
+            Trouble::Runner(_) => None,
+        };
+        found.unwrap_or_else(|| "run".to_owned())
+    }
+
+    fn per_append(&self) -> u64 {
+        u64::try_from(self.records.len()).unwrap_or(1) / self.appends.max(1)
+    }
+
+    /// Everything that can go wrong once.
+    pub(crate) fn singles(&self, definition: &Definition) -> Vec<Trouble> {
+        let mut all = self.wire();
+        for restore in definition.restore.keys() {
+            all.extend(Job::ALL.iter().map(|how| Trouble::Job { how: *how, restore: restore.clone() }));
+        }
+        let records = u64::try_from(self.records.len()).unwrap_or(0);
+        for record in 1..=records {
+            all.extend(Crash::ALL.iter().map(|how| Trouble::Crash { records: record, how: *how }));
+            all.extend(Jump::ALL.iter().map(|how| Trouble::Clock { records: record, how: *how }));
+            all.extend(Damage::ALL.iter().map(|how| Trouble::Damage { records: record, how: *how }));
+        }
+        for step in self.steps.iter().filter(|step| step.as_str() != "report") {
+            all.extend([false, true].map(|twice| Trouble::Interrupt { step: step.clone(), twice }));
+        }
+        all.extend((1..=self.appends).map(|append| Trouble::DiskFull { append }));
+        for (name, probe) in definition.probes.iter().filter(|(_, probe)| probe.kind != ProbeKind::Manual) {
+            let controlled = |how: &&Lie| **how != Lie::ControlHolds || probe.negative_control.is_some();
+            all.extend(Lie::ALL.iter().filter(controlled).map(|how| Trouble::Probe { how: *how, probe: name.clone() }));
+        }
+        all.extend(Runner::ALL.iter().map(|runner| Trouble::Runner(*runner)));
+        all
+    }
+
+    /// Every fault of a request, at the first and the last call of each operation in each kind of step.
+    fn wire(&self) -> Vec<Trouble> {
+        let mut places: BTreeMap<(&str, &str), BTreeSet<u32>> = BTreeMap::new();
+        for (operation, nth, kind) in &self.calls {
+            places.entry((operation, kind)).or_default().insert(*nth);
+        }
+        let mut all = Vec::new();
+        for ((operation, _), nths) in places {
+            let ends: BTreeSet<u32> = [nths.first(), nths.last()].into_iter().flatten().copied().collect();
+            for nth in ends {
+                let fault = |how: &Wire, lasting| Trouble::Wire {
+                    how: *how,
+                    operation: operation.to_owned(),
+                    nth,
+                    lasting,
+                };
+                all.extend(Wire::ALL.iter().filter(|how| is_sensible(**how, operation)).map(|how| fault(how, false)));
+                all.extend(LASTING.iter().map(|how| fault(how, true)));
+            }
+        }
+        all
+    }
+}
+
+/// Only what reads can be stale.
+fn is_sensible(how: Wire, operation: &str) -> bool {
+    let verb = operation.split_once(':').map_or(operation, |(_, verb)| verb);
+    how != Wire::StaleRead || ["Describe", "List", "Get", "Head"].iter().any(|reads| verb.starts_with(reads))
+}
+
+/// Each call with its number among those of its operation, and the kind of its step.
+fn calls(asked: &[Asked]) -> Vec<(String, u32, String)> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for (operation, step) in asked {
+        let count = counts.entry(operation).or_default();
+        *count += 1;
+        calls.push((operation.clone(), *count, step.as_ref().map_or_else(|| "run".to_owned(), kind_of)));
+    }
+    calls
+}
+
+fn kind_of(step: &StepId) -> String {
+    let text = step.as_str();
+    text.split_once('.').map_or(text, |(kind, _)| kind).to_owned()
+}
+
+/// The kind of the step that began last before each record.
+fn kinds(records: &[crate::journal::event::Recorded]) -> Vec<String> {
+    let mut kind = "run".to_owned();
+    let mut kinds = Vec::new();
+    for record in records {
+        if let crate::journal::event::Event::StepStarted { step } = &record.event {
+            kind = kind_of(step);
+        }
+        kinds.push(kind.clone());
+    }
+    kinds
+}
+
+/// Combinations of two and three troubles, without end and without repetition of one kind of process trouble.
+pub(crate) struct Combinations {
+    singles: Vec<Trouble>,
+    state: u64,
+}
+
+impl Combinations {
+    pub(crate) fn new(singles: Vec<Trouble>, seed: u64) -> Self {
+        Self { singles, state: seed ^ 0x5EED_CAFE_0000_0001 }
+    }
+
+    /// A small generator (splitmix64): the same choices for the same seed, on every machine.
+    fn next_number(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn pick(&mut self) -> Option<Trouble> {
+        let count = u64::try_from(self.singles.len()).ok().filter(|count| *count > 0)?;
+        let index = usize::try_from(self.next_number() % count).ok()?;
+        self.singles.get(index).cloned()
+    }
+}
+
+impl Iterator for Combinations {
+    type Item = Scenario;
+
+    fn next(&mut self) -> Option<Scenario> {
+        let wanted = 2 + self.next_number() % 2;
+        let mut troubles: Vec<Trouble> = Vec::new();
+        for _ in 0..wanted {
+            let one = self.pick()?;
+            if troubles.iter().all(|known| goes_with(known, &one)) {
+                troubles.push(one);
+            }
+        }
+        Some(Scenario(troubles))
+    }
+}
+
+/// Whether two troubles can both come: a process dies once, and its disk is full or damaged, not both.
+fn goes_with(one: &Trouble, other: &Trouble) -> bool {
+    let of_process = |trouble: &Trouble| {
+        matches!(trouble, Trouble::Crash { .. } | Trouble::DiskFull { .. } | Trouble::Damage { .. })
+    };
+    let alone = |trouble: &Trouble| matches!(trouble, Trouble::Runner(_));
+    let same = std::mem::discriminant(one) == std::mem::discriminant(other);
+    !(of_process(one) && of_process(other) || alone(one) || alone(other) || same && !matches!(one, Trouble::Wire { .. }))
+}
