@@ -26,6 +26,7 @@ use crate::run::prober::Purpose;
 use crate::run::step::report::rendered;
 use crate::sandbox::Inventory;
 use crate::sandbox::inventory::Thing;
+use crate::words::id::Name;
 use crate::words::kind::Verdict;
 use crate::words::time::show_duration;
 
@@ -249,7 +250,7 @@ impl Judge<'_> {
     }
 
     /// Whether a condition of the definition left the probe out.
-    fn is_left_out(&self, run: &PlayedRun, probe: &crate::words::id::Name) -> bool {
+    fn is_left_out(&self, run: &PlayedRun, probe: &Name) -> bool {
         let step = crate::plan::step::Work::Probe(probe.clone()).id();
         run.records.iter().any(|record| {
             matches!(&record.event, Event::StepEnded { step: ended, end: crate::journal::event::StepEnd::Unneeded { .. } }
@@ -336,6 +337,12 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether a probe is asked again often enough to outlive two bad answers.
+    fn is_patient(&self, probe: &Name) -> bool {
+        let probe = self.script.definition().probes.get(probe);
+        probe.is_some_and(|probe| probe.retry.within > probe.retry.every * 3)
+    }
+
     /// What only delays must not fail a drill, and a killed run ends as if it had not been killed.
     fn verdict(&mut self, run: &PlayedRun, usual: Verdict) {
         let first = run.ends.iter().find_map(|end| match &end.how {
@@ -347,7 +354,8 @@ impl Judge<'_> {
             Trouble::Wire { how, lasting: false, .. } => !matches!(how, Wire::AccessDenied | Wire::ExpiredToken),
             Trouble::Crash { how, .. } => *how != Crash::Away,
             Trouble::Clock { how: Jump::Ahead | Jump::Back, .. } => true,
-            Trouble::Probe { how: Lie::Late, .. } | Trouble::Runner(_) => true,
+            Trouble::Probe { how: Lie::Late, probe } => self.is_patient(probe),
+            Trouble::Runner(_) => true,
             _ => false,
         };
         let surroundings = |trouble: &Trouble| {
@@ -364,7 +372,10 @@ impl Judge<'_> {
             let why = conclusion.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
             self.finds("verdict", format!("`{}` in the place of `{usual}`: {why}", conclusion.verdict));
         }
-        if self.scenario.0.iter().all(surroundings) && conclusion.verdict == Verdict::Failed && usual != Verdict::Failed {
+        // An objective that could not be measured is not met, whoever stood in the way.
+        let unmeasured = conclusion.reasons.first().is_some_and(|reason| reason.text.starts_with("objective "));
+        let failed = conclusion.verdict == Verdict::Failed && usual != Verdict::Failed && !unmeasured;
+        if self.scenario.0.iter().all(surroundings) && failed {
             let why = conclusion.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
             self.finds("verdict", format!("`failed`, though only the surroundings were in the way: {why}"));
         }

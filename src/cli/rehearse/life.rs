@@ -320,6 +320,9 @@ impl Actor<'_> {
         };
         match again() {
             Ok((_, state)) if self.is_over(&state) => {
+                if let Some((at, conclusion)) = state.concluded.clone() {
+                    self.ended(How::Concluded(Box::new(conclusion), at));
+                }
                 self.state = Some(state);
                 Ok(None)
             }

@@ -62,6 +62,9 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
     if probe.kind == ProbeKind::Manual {
         return next_answer(situation, step, name, probe, since);
     }
+    if let Some(next) = look_again(situation, step, probe) {
+        return next;
+    }
     if let Some(next) = next_password(situation, step, probe, since) {
         return next;
     }
@@ -96,6 +99,20 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
         }
         (Tried::Held { .. }, None) => Next::call(Call::Probe(name.clone())),
     }
+}
+
+/// Who goes on with a run does not know what happened meanwhile: an earlier process whose journal was lost may have torn
+/// down what it knew. What is gone says nothing about the backup.
+fn look_again(situation: &Situation<'_>, step: &Step, probe: &Probe) -> Option<Next> {
+    let entry = situation.state.ledger.get(&probe.on)?;
+    let phase = entry.seen.as_ref().map(|(_, seen)| seen.phase);
+    if matches!(phase, Some(Phase::Gone | Phase::Leaving)) {
+        let message = format!("`{}` was removed before it could be asked", entry.label());
+        let advice = Some("run the drill again; nothing is known against the backup");
+        return Some(Next::record(failed(&step.id, Class::Environment, message, advice)));
+    }
+    let resumed = !situation.state.resumed_at.is_empty() && phase.is_some();
+    (resumed && !situation.looked.has(&step.id)).then(|| Next::call(Call::Observe(probe.on.clone())))
 }
 
 fn call_at(situation: &Situation<'_>, at: Timestamp, call: Call) -> Next {
