@@ -56,7 +56,7 @@ impl Moments {
 }
 
 /// How many requests the moment of this attempt is chosen from: 1, when there is nothing left to choose.
-pub(crate) fn part_of(requests: u32, attempt: u32) -> u32 {
+fn part_of(requests: u32, attempt: u32) -> u32 {
     requests.checked_shr(attempt).unwrap_or(0).max(1)
 }
 
