@@ -6,6 +6,7 @@
 //! | `moment` | chooses when a run dies, from a seed; pure |
 //! | `ground` | a world, a folder and the processes in it |
 //! | `judge` | what must hold of the world afterwards; pure |
+//! | `tally` | what it all came to, for people and programs |
 //!
 //! Each kill has a world, a folder and a seed of its own, so that one number repeats it. A run that nobody disturbs comes
 //! first: it says how many requests there are to choose from, and how a killed run has to end.
@@ -13,21 +14,23 @@
 mod ground;
 mod judge;
 mod moment;
+mod tally;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
 
 use futures_util::stream::{self, StreamExt as _};
-use serde::Serialize;
 
 use crate::cli::connect::{environment, world_spec};
 use crate::cli::error::CliError;
 use crate::cli::place::Place;
 use crate::cli::rehearse::kills::ground::{Ground, Life, Said, Scene};
 pub use crate::cli::rehearse::kills::judge::FindingKind;
-use crate::cli::rehearse::kills::judge::{End, Expected, Found, Seen, completed, judge};
+use crate::cli::rehearse::kills::judge::{End, Expected, Seen, completed, judge};
 use crate::cli::rehearse::kills::moment::{Moment, Moments};
+use crate::cli::rehearse::kills::tally::Outcome;
+pub use crate::cli::rehearse::kills::tally::{Finding, Kills};
 use crate::cli::signals::Signals;
 use crate::cli::ui::{Output, Ui};
 use crate::cli::validate::load_or_explain;
@@ -64,52 +67,6 @@ pub struct KillPlan {
     pub kills: u32,
     /// The seed of the first kill; each further one has the next number.
     pub seed: u64,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, Serialize)]
-pub struct Kills {
-    /// The drill's name.
-    pub drill: String,
-    /// The seed of the first kill.
-    pub seed: u64,
-    /// The verdict of the run that nobody disturbed.
-    pub verdict: Verdict,
-    /// How many requests it made.
-    pub requests: u32,
-    /// How many runs were killed.
-    pub kills: u32,
-    /// How many of their resumes were killed too.
-    pub killed_resumes: u32,
-    /// How many runs were then resumed to their end. The others died before their first record.
-    pub resumed: u32,
-    /// How many ended as expected only in a slower world.
-    pub slowed: u32,
-    /// ARNs of what was left behind.
-    pub leftovers: Vec<String>,
-    /// What was restored more than once.
-    pub double_restores: Vec<String>,
-    /// Why something passed that may not.
-    pub false_passes: Vec<String>,
-    /// Everything that must not be, the above included. None is the only good number.
-    pub findings: Vec<Finding>,
-    /// A signal ended it before the last kill.
-    pub ended_early: bool,
-}
-
-/// Something that must not be, and how to see it again.
-#[derive(Debug, Clone, Serialize)]
-pub struct Finding {
-    /// Its kind.
-    pub kind: FindingKind,
-    /// The seed of the kill.
-    pub seed: u64,
-    /// When the processes died.
-    pub moment: String,
-    /// What is wrong.
-    pub what: String,
-    /// The command that repeats the kill.
-    pub repeat: String,
 }
 
 /// Kills runs of a drill over the wire and resumes them, and judges by the world's own inventory.
@@ -202,16 +159,6 @@ async fn measured(ground: &Ground<'_>, scene: &Scene) -> Result<Expected, CliErr
             found.what, scene.drill
         ))),
     }
-}
-
-/// What came of one kill.
-struct Outcome {
-    seed: u64,
-    moments: Moments,
-    killed_resumes: u32,
-    resumed: u32,
-    slowed: bool,
-    found: Vec<Found>,
 }
 
 /// One kill; again in a slower world, if all that is wrong is the verdict.
@@ -314,73 +261,4 @@ async fn resumed(ground: &Ground<'_>, mut moment: Option<Moment>) -> Result<Last
 fn run_of(status: &Said) -> Result<Option<String>, String> {
     let runs = status.json().filter(|_| status.code == Some(0)).ok_or_else(|| status.last_words())?;
     Ok(runs["runs"][0]["run"].as_str().map(str::to_owned))
-}
-
-impl Kills {
-    fn none_yet(plan: &KillPlan, expected: &Expected) -> Self {
-        Self {
-            drill: plan.drill.clone(),
-            seed: plan.seed,
-            verdict: expected.verdict,
-            requests: expected.requests,
-            kills: 0,
-            killed_resumes: 0,
-            resumed: 0,
-            slowed: 0,
-            leftovers: Vec::new(),
-            double_restores: Vec::new(),
-            false_passes: Vec::new(),
-            findings: Vec::new(),
-            ended_early: false,
-        }
-    }
-
-    fn add(&mut self, plan: &KillPlan, outcome: Outcome) {
-        self.kills += 1;
-        self.killed_resumes += outcome.killed_resumes;
-        self.resumed += outcome.resumed;
-        self.slowed += u32::from(outcome.slowed);
-        for found in outcome.found {
-            match found.kind {
-                FindingKind::Leftover => self.leftovers.push(found.subject),
-                FindingKind::DoubleRestore => self.double_restores.push(found.subject),
-                FindingKind::FalsePass => self.false_passes.push(found.what.clone()),
-                _ => {}
-            }
-            self.findings.push(Finding {
-                kind: found.kind,
-                seed: outcome.seed,
-                moment: outcome.moments.to_string(),
-                what: found.what,
-                repeat: repeat(plan, outcome.seed),
-            });
-        }
-    }
-}
-
-/// The command that kills the same run at the same moment.
-fn repeat(plan: &KillPlan, seed: u64) -> String {
-    let elsewhere = plan.dir != Path::new(".");
-    let dir = if elsewhere { format!(" --dir {}", shell_word(&plan.dir.display().to_string())) } else { String::new() };
-    format!("drill rehearse {} --kills 1 --seed {seed}{dir}", plan.drill)
-}
-
-/// A word as a shell reads it back.
-fn shell_word(text: &str) -> String {
-    let plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:@".contains(c));
-    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::{KillPlan, repeat};
-
-    #[test]
-    fn one_line_repeats_a_kill_wherever_the_drill_is() {
-        let plan = |dir: &str| KillPlan { drill: "shop".to_owned(), dir: PathBuf::from(dir), kills: 100, seed: 7 };
-        assert_eq!(repeat(&plan("."), 19), "drill rehearse shop --kills 1 --seed 19");
-        assert_eq!(repeat(&plan("../a b's"), 8), r"drill rehearse shop --kills 1 --seed 8 --dir '../a b'\''s'");
-    }
 }
