@@ -72,6 +72,9 @@ pub enum CliError {
     /// A report that could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// What a rehearsal needs and cannot have: a folder, a process of its own, an answer of one.
+    #[error("the rehearsal cannot go on: {0}")]
+    Rehearsal(String),
     /// A report that could not be rendered.
     #[error("the report cannot be rendered: {0}")]
     Render(String),
@@ -112,7 +115,8 @@ impl CliError {
             | Self::Sandbox(_)
             | Self::Session(_)
             | Self::Drive(_)
-            | Self::Write(_) => Exit::Inconclusive,
+            | Self::Write(_)
+            | Self::Rehearsal(_) => Exit::Inconclusive,
         }
     }
 }

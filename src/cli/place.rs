@@ -35,6 +35,12 @@ pub struct FoundRun {
 }
 
 impl Place {
+    /// The folders of a repository, with nothing else moved.
+    #[must_use]
+    pub fn of(dir: PathBuf) -> Self {
+        Self { dir, state: None, reports: None }
+    }
+
     /// Paths are shown to people: `drills` reads better than `./drills`.
     fn below(&self, name: &str) -> PathBuf {
         let path = self.dir.join(name);

@@ -11,6 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+/// In the place of an operation: any.
+pub const ANY: &str = "*";
+
 /// No request is held longer, in real time.
 const LONGEST_HOLD: Duration = Duration::from_mins(10);
 
@@ -18,9 +21,9 @@ const LONGEST_HOLD: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
-    /// Such as `backup:StartRestoreJob`.
+    /// Such as `backup:StartRestoreJob`; [`ANY`] counts the requests of all operations together.
     pub operation: String,
-    /// The first is 1.
+    /// The first request after the hold was set is 1.
     pub nth: u32,
     /// Where.
     pub when: When,
@@ -34,6 +37,12 @@ pub enum When {
     Before,
     /// It has happened; the answer is not sent yet.
     After,
+}
+
+impl Hold {
+    fn fits(&self, operation: &str) -> bool {
+        self.operation == ANY || self.operation == operation
+    }
 }
 
 /// A hold that was set. Dropping it releases it.
@@ -107,12 +116,8 @@ impl Holds {
 
     /// Waits if a hold says so.
     pub(crate) async fn pass(&self, operation: &str, when: When) {
-        let matching: Vec<Arc<Entry>> = self
-            .lock()
-            .iter()
-            .filter(|entry| entry.rule.operation == operation && entry.rule.when == when)
-            .cloned()
-            .collect();
+        let matching: Vec<Arc<Entry>> =
+            self.lock().iter().filter(|entry| entry.rule.fits(operation) && entry.rule.when == when).cloned().collect();
         for entry in matching {
             let count = entry.seen.fetch_add(1, Ordering::SeqCst) + 1;
             if count == entry.rule.nth && *entry.stage.borrow() == Stage::Waiting {
@@ -146,7 +151,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{Hold, Holds, When};
+    use super::{ANY, Hold, Holds, When};
 
     #[tokio::test]
     async fn the_nth_request_is_held_until_it_is_released() {
@@ -163,5 +168,22 @@ mod tests {
         held.release();
         tokio::time::timeout(Duration::from_secs(10), second).await.unwrap().unwrap();
         holds.pass("rds:X", When::After).await;
+    }
+
+    #[tokio::test]
+    async fn any_counts_the_requests_of_all_operations() {
+        let holds = Holds::default();
+        let held = holds.set(Hold { operation: ANY.into(), nth: 3, when: When::Before });
+        for operation in ["rds:X", "backup:Y"] {
+            holds.pass(operation, When::Before).await;
+            holds.pass(operation, When::After).await;
+        }
+        let third = async {
+            tokio::join!(holds.pass("s3:Z", When::Before), async {
+                held.reached().await;
+                held.release();
+            })
+        };
+        tokio::time::timeout(Duration::from_secs(10), third).await.unwrap();
     }
 }

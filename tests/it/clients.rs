@@ -27,7 +27,7 @@ fn root() -> &'static Path {
 ///
 /// A missing folder is a failure: a test that skips itself in silence proves nothing.
 #[expect(clippy::disallowed_methods, reason = "whoever runs the tests says so in the environment")]
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     if std::env::var_os("DRILL_WITHOUT_CLIENTS").is_some_and(|value| value == "1") {
         return None;
     }

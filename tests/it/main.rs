@@ -16,6 +16,7 @@ mod guard;
 mod harness;
 mod hostile;
 mod kill;
+mod kills;
 mod layers;
 mod mariadb;
 mod mysql_world;

@@ -17,6 +17,7 @@ pub(crate) struct Drill {
     folder: TempDir,
     home: TempDir,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 /// What a command left.
@@ -36,7 +37,7 @@ pub(crate) struct Running {
 impl Drill {
     pub(crate) fn new() -> Self {
         let folder = || tempfile::tempdir().expect("a folder");
-        Self { folder: folder(), home: folder(), arguments: Vec::new() }
+        Self { folder: folder(), home: folder(), arguments: Vec::new(), variables: Vec::new() }
     }
 
     /// Writes `drills/NAME.yaml`.
@@ -50,6 +51,13 @@ impl Drill {
     #[must_use]
     pub(crate) fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// A variable of every command's environment, besides the few that each has.
+    #[must_use]
+    pub(crate) fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
         self
     }
 
@@ -76,6 +84,7 @@ impl Drill {
         command.args(arguments).args(&self.arguments).current_dir(self.path());
         command.env_clear().envs([("TZ", "UTC"), ("LANG", "C.UTF-8"), ("NO_COLOR", "1"), ("USER", "somebody")]);
         command.env("HOME", self.home.path()).env("DRILL_CACHE", cache()).env("PATH", search_path());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         Running { child: command.spawn().expect("drill starts") }
     }
@@ -108,8 +117,13 @@ impl Running {
 
     /// Waits for its end.
     pub(crate) async fn ended(self) -> Said {
-        let output = tokio::time::timeout(LONGEST, self.child.wait_with_output()).await;
-        output.unwrap_or_else(|_| panic!("a command did not end within {LONGEST:?}")).expect("its output").into()
+        self.ended_within(LONGEST).await
+    }
+
+    /// The same for a command that takes longer than others, in real time.
+    pub(crate) async fn ended_within(self, longest: Duration) -> Said {
+        let output = tokio::time::timeout(longest, self.child.wait_with_output()).await;
+        output.unwrap_or_else(|_| panic!("a command did not end within {longest:?}")).expect("its output").into()
     }
 }
 
