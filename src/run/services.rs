@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::cloud::Cloud;
 use crate::cloud::resource::{ResourceCalls, Types};
 use crate::run::other::OtherCalls;
+use crate::run::stop::StopSwitch;
 use crate::words::id::Region;
 use crate::words::kind::ResourceKind;
 use crate::words::secret::Secret;
@@ -32,6 +33,8 @@ pub struct Services {
     pub environment: fn(&str) -> Option<String>,
     /// What passwords that a run sets are derived from; known to this machine alone.
     pub key: Secret,
+    /// The switch of this machine that stops everything.
+    pub stop: Arc<dyn StopSwitch>,
     /// Where the run's report is written.
     pub evidence: PathBuf,
 }
