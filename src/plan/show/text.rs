@@ -23,6 +23,7 @@ pub fn text(view: &View<'_>) -> String {
             point(restore, picked, &mut out);
         }
     }
+    cost(view, &mut out);
     permissions(view, &mut out);
     out
 }
@@ -109,6 +110,23 @@ fn point(restore: &Name, picked: &Picked, out: &mut String) {
     if picked.older > 0 {
         let _ = writeln!(out, "  {} older ones are not needed", picked.older);
     }
+}
+
+fn cost(view: &View<'_>, out: &mut String) {
+    let Some(cost) = view.cost else { return };
+    let _ = writeln!(out, "\nCost");
+    let Some(usd) = cost.usd else {
+        let _ = writeln!(out, "  not estimated: the definition has no `rates`");
+        return;
+    };
+    for (name, one) in &cost.restores {
+        let usd = one.usd.map_or_else(String::new, |usd| format!("{usd:.2} USD: "));
+        let _ = writeln!(out, "  {name}  {usd}{}", tame(&one.basis));
+    }
+    let part = if cost.is_whole() { "" } else { ", without what has no rates" };
+    let most = view.plan.definition.limits.max_cost_usd;
+    let most = most.map_or_else(String::new, |most| format!(", of {most:.2} USD allowed"));
+    let _ = writeln!(out, "  about {usd:.2} USD in all{part}{most}");
 }
 
 fn permissions(view: &View<'_>, out: &mut String) {

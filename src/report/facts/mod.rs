@@ -380,7 +380,8 @@ fn warnings(state: &State) -> Vec<WarningFacts> {
 
 fn deviations(state: &State, events: &[Recorded]) -> Vec<String> {
     let mut out = Vec::new();
-    if let Some((at, by)) = &state.cancelled {
+    // What ended after the run had shown what it could is no deviation of it.
+    if let Some((at, by)) = state.cancelled.as_ref().filter(|_| state.ended_early) {
         let by = match by {
             CancelBy::Signal => "a person or the machine interrupted it (Ctrl-C or SIGTERM)",
             CancelBy::Command => "somebody cancelled it with drill cancel",

@@ -119,16 +119,19 @@ pub fn existence_word(existence: Existence) -> &'static str {
 
 fn summary(state: &State, left: usize, kept: usize) -> String {
     let on_purpose = match (kept, state.lease()) {
-        (0, _) | (_, None) => String::new(),
-        (1, Some(until)) => format!(" One thing is kept on purpose until {}.", show_instant(until)),
-        (kept, Some(until)) => format!(" {kept} things are kept on purpose until {}.", show_instant(until)),
+        (0, _) | (_, None) => return removed(state.ledger.len(), left),
+        (1, Some(until)) => format!("One thing is kept on purpose until {}.", show_instant(until)),
+        (kept, Some(until)) => format!("{kept} things are kept on purpose until {}.", show_instant(until)),
     };
-    removed(state.ledger.len() - kept, left) + &on_purpose
+    match state.ledger.len() - kept {
+        0 => on_purpose,
+        others => format!("{on_purpose} Of the rest: {}", removed(others, left)),
+    }
 }
 
 fn removed(owed: usize, left: usize) -> String {
     match (owed, left) {
-        (0, 0) => "The run asked AWS for nothing, so there was nothing to remove.".to_owned(),
+        (0, _) => "The run asked AWS for nothing, so there was nothing to remove.".to_owned(),
         (_, 0) => "Everything that the run may have made is known to be gone.".to_owned(),
         (_, 1) => "One thing that the run may have made is not known to be gone.".to_owned(),
         (_, left) => format!("{left} things that the run may have made are not known to be gone."),
