@@ -11,6 +11,7 @@ use crate::cli::place::Place;
 use crate::cli::resume::{Occasion, go_on};
 use crate::cli::run::started_by;
 use crate::cli::signals::Signals;
+use crate::cli::stop::refuse_while_stopped;
 use crate::cli::ui::{Ui, clean};
 use crate::journal::event::World;
 use crate::journal::state::State;
@@ -48,6 +49,9 @@ pub struct Args {
 /// # Errors
 /// When the run keeps nothing, another process has it, or its cloud cannot be asked.
 pub async fn keep(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    if args.longer.is_some() {
+        refuse_while_stopped(place)?;
+    }
     let found = place.run(&args.run)?;
     let lock = found.store.lock(&found.row.drill)?;
     let state = found.store.state(&found.row.run)?;

@@ -68,9 +68,9 @@ impl Definition {
     pub fn rates_of(&self, restore: &Restore) -> Rates {
         let of_type = self.rates.get(&restore.kind).copied().unwrap_or_default();
         Rates {
-            per_hour: restore.rates.per_hour.or(of_type.per_hour),
-            per_gb_month: restore.rates.per_gb_month.or(of_type.per_gb_month),
-            per_gb_restored: restore.rates.per_gb_restored.or(of_type.per_gb_restored),
+            hour: restore.rates.hour.or(of_type.hour),
+            gb_month: restore.rates.gb_month.or(of_type.gb_month),
+            gb_restored: restore.rates.gb_restored.or(of_type.gb_restored),
         }
     }
 }
@@ -160,14 +160,14 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
     /// For each hour that it exists: the instance.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_hour: Option<f64>,
+    #[serde(default, rename = "per_hour", skip_serializing_if = "Option::is_none")]
+    pub hour: Option<f64>,
     /// For each GB and month (of 730 hours) that it exists: the storage.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_gb_month: Option<f64>,
+    #[serde(default, rename = "per_gb_month", skip_serializing_if = "Option::is_none")]
+    pub gb_month: Option<f64>,
     /// For each GB that is restored, once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub per_gb_restored: Option<f64>,
+    #[serde(default, rename = "per_gb_restored", skip_serializing_if = "Option::is_none")]
+    pub gb_restored: Option<f64>,
 }
 
 impl Rates {

@@ -58,7 +58,7 @@ pub enum Event {
     RunResumed { by: String },
     /// Somebody asked for the end. From here on nothing starts but teardown and report.
     CancelRequested { by: CancelBy },
-    /// A concluded run that leaked is torn down once more.
+    /// A concluded run that leaked or keeps something is opened once more: what is left is torn down, unless it is kept.
     TeardownReopened,
 
     /// A step began.

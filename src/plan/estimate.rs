@@ -101,12 +101,12 @@ fn cost_of(definition: &Definition, restore: &Restore, held: SignedDuration, siz
     }
     let size = size.filter(|bytes| *bytes > 0);
     let mut basis = Vec::new();
-    if let Some(rate) = rates.per_hour {
+    if let Some(rate) = rates.hour {
         basis.push(format!("{rate} for each of {}", hours_words(held)));
     }
     for (rate, what) in [
-        (rates.per_gb_month, format!("for each GB and month, {}", hours_words(held))),
-        (rates.per_gb_restored, "for each GB that is restored".to_owned()),
+        (rates.gb_month, format!("for each GB and month, {}", hours_words(held))),
+        (rates.gb_restored, "for each GB that is restored".to_owned()),
     ] {
         match (rate, size) {
             (Some(rate), Some(bytes)) => basis.push(format!("{rate} {what}: {:.1} GB", gigabytes(bytes))),
@@ -130,14 +130,14 @@ pub fn usd(rates: &Rates, held: SignedDuration, size: Option<u64>) -> f64 {
 /// What it costs as soon as it is restored.
 #[must_use]
 pub fn usd_at_once(rates: &Rates, size: Option<u64>) -> f64 {
-    rates.per_gb_restored.unwrap_or_default() * size.map_or(0.0, gigabytes)
+    rates.gb_restored.unwrap_or_default() * size.map_or(0.0, gigabytes)
 }
 
 /// What it costs each hour.
 #[must_use]
 pub fn usd_per_hour(rates: &Rates, size: Option<u64>) -> f64 {
-    let stored = rates.per_gb_month.unwrap_or_default() * size.map_or(0.0, gigabytes) / HOURS_OF_A_MONTH;
-    rates.per_hour.unwrap_or_default() + stored
+    let stored = rates.gb_month.unwrap_or_default() * size.map_or(0.0, gigabytes) / HOURS_OF_A_MONTH;
+    rates.hour.unwrap_or_default() + stored
 }
 
 fn hours(held: SignedDuration) -> f64 {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_cost_is_time_and_size_at_their_rates() {
-        let rates = Rates { per_hour: Some(0.5), per_gb_month: Some(7.3), per_gb_restored: Some(0.02) };
+        let rates = Rates { hour: Some(0.5), gb_month: Some(7.3), gb_restored: Some(0.02) };
         let size = Some(100 << 30);
         assert!((usd_per_hour(&rates, size) - 1.5).abs() < 1e-9);
         assert!((usd(&rates, SignedDuration::from_hours(2), size) - 5.0).abs() < 1e-9);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cloud::vault::{CopyEvidence, Picked};
+use crate::definition::model::TeardownWhen;
 use crate::plan::show::{View, show_size};
 use crate::plan::step::{Step, Until};
 use crate::words::id::Name;
@@ -40,6 +41,10 @@ fn head(view: &View<'_>, out: &mut String) {
     let _ = writeln!(out, "  owner {}", tame(&definition.owner));
     if let Some(estimate) = view.estimate {
         let _ = writeln!(out, "  about {} from start to end", show_duration(estimate));
+    }
+    if let Some(lease) = definition.teardown.lease() {
+        let what = if definition.teardown.when == TeardownWhen::OnPass { "what is not proved" } else { "everything" };
+        let _ = writeln!(out, "  keeps {what} for {}", show_duration(lease));
     }
 }
 
