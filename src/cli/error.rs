@@ -66,6 +66,22 @@ pub enum CliError {
     /// A selection that could not be resolved; nothing was started.
     #[error("nothing was started")]
     Select(#[source] Box<SelectError>),
+    /// Somebody stopped everything; nothing was started.
+    #[error("everything was stopped {who}; nothing was started; {clear}")]
+    Stopped {
+        /// By whom, and when.
+        who: String,
+        /// How to let runs start again.
+        clear: String,
+    },
+    /// A file of drill's own cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    State {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A run that could not be driven to its end.
     #[error(transparent)]
     Drive(#[from] DriveError),
@@ -114,6 +130,8 @@ impl CliError {
             | Self::Store(_)
             | Self::Sandbox(_)
             | Self::Session(_)
+            | Self::Stopped { .. }
+            | Self::State { .. }
             | Self::Drive(_)
             | Self::Write(_)
             | Self::Rehearsal(_) => Exit::Inconclusive,

@@ -2,6 +2,7 @@
 
 use crate::cloud::resource::{CheckResult, Found};
 use crate::journal::event::{Event, GoneProof, Recorded, StepEnd, Tried, Witness};
+use crate::report::facts::lease_end;
 use crate::run::decide::why_ended;
 use crate::words::time::{show_duration, show_instant};
 
@@ -53,11 +54,17 @@ fn subject(event: &Event) -> Option<String> {
         | Event::RemovalIntended { restore, .. }
         | Event::RemovalAccepted { restore }
         | Event::AbsenceSeen { restore }
-        | Event::Gone { restore, .. } => Some(format!("teardown.{restore}")),
+        | Event::Gone { restore, .. }
+        | Event::Kept { restore, .. }
+        | Event::LeaseTagged { restore }
+        | Event::LeaseTagFailed { restore, .. } => Some(format!("teardown.{restore}")),
         Event::Concluded { .. } | Event::ReportWritten { .. } | Event::ReportFailed { .. } => Some("report".into()),
-        Event::RunStarted(_) | Event::RunResumed { .. } | Event::CancelRequested { .. } | Event::TeardownReopened => {
-            None
-        }
+        Event::RunStarted(_)
+        | Event::RunResumed { .. }
+        | Event::CancelRequested { .. }
+        | Event::TeardownReopened
+        | Event::LeaseExtended { .. }
+        | Event::LeaseEnded { .. } => None,
     }
 }
 
@@ -156,6 +163,11 @@ fn resource_words(event: &Event) -> (&'static str, String) {
         Event::RemovalAccepted { .. } => ("deleting", String::new()),
         Event::AbsenceSeen { .. } => ("absent", "once".into()),
         Event::Gone { proof, .. } => ("gone", proof_words(proof)),
+        Event::Kept { until, .. } => ("intends", format!("to keep it until {}", show_instant(*until))),
+        Event::LeaseTagged { .. } => ("kept", "its tag says until when".into()),
+        Event::LeaseTagFailed { error, .. } => ("kept", format!("without a tag: {error}")),
+        Event::LeaseExtended { until, by } => ("kept", format!("until {}, by {by}", show_instant(*until))),
+        Event::LeaseEnded { by } => ("lease", format!("ended: {}", lease_end(*by))),
         _ => ("recorded", String::new()),
     }
 }

@@ -56,7 +56,11 @@ pub fn list(_: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
 /// One line of the list of runs, for programs.
 #[must_use]
 pub fn run_json(row: &RunRow) -> serde_json::Value {
-    json!({"run": row.run, "drill": row.drill, "mode": row.mode, "started": row.started.to_string(), "verdict": row.verdict})
+    let (started, kept_until) = (row.started.to_string(), row.kept_until.map(|until| until.to_string()));
+    json!({
+        "run": row.run, "drill": row.drill, "mode": row.mode, "started": started, "verdict": row.verdict,
+        "kept_until": kept_until,
+    })
 }
 
 /// The newest run of each drill, whatever it talked to.

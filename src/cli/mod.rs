@@ -10,7 +10,9 @@ pub mod clock;
 pub mod connect;
 pub mod error;
 pub mod exit;
+pub mod keep;
 pub mod key;
+pub mod lease;
 pub mod line;
 pub mod list;
 pub mod logs;
@@ -26,6 +28,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod signals;
 pub mod status;
+pub mod stop;
 pub mod ui;
 pub mod validate;
 
@@ -70,6 +73,8 @@ enum Verb {
     Run(run::Args),
     Resume(resume::Args),
     Cancel(cancel::Args),
+    Stop(stop::Args),
+    Keep(keep::Args),
     Approve(approve::Args),
     List(list::Args),
     Status(status::Args),
@@ -125,9 +130,11 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::Run(args) => run::run(&args, place, ui).await,
         Verb::Resume(args) => resume::resume(&args, place, ui).await,
         Verb::Cancel(args) => cancel::cancel(&args, place, ui),
+        Verb::Stop(args) => stop::stop(&args, place, ui),
+        Verb::Keep(args) => keep::keep(&args, place, ui).await,
         Verb::Approve(args) => approve::approve(&args, place, ui),
         Verb::List(args) => list::list(&args, place, ui),
-        Verb::Status(args) => status::status(&args, place, ui),
+        Verb::Status(args) => status::status(&args, place, ui).await,
         Verb::Logs(args) => logs::logs(&args, place, ui),
         Verb::Report(args) => report::report(&args, place, ui),
         Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,

@@ -71,6 +71,12 @@ impl Place {
         self.state.clone().unwrap_or_else(|| self.dir.join(".drill"))
     }
 
+    /// The file that stops every run of this state folder, real ones and rehearsals, while it exists.
+    #[must_use]
+    pub fn stop_file(&self) -> PathBuf {
+        self.state_root().join("STOP")
+    }
+
     /// The folder of journals for a mode: rehearsals live apart from evidence.
     #[must_use]
     pub fn state(&self, mode: Mode) -> PathBuf {

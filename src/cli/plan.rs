@@ -18,7 +18,7 @@ use crate::cloud::resource::Settings;
 use crate::cloud::vault::Picked;
 use crate::definition::model::Definition;
 use crate::plan::compile::compile;
-use crate::plan::estimate::estimate;
+use crate::plan::estimate::{cost, estimate};
 use crate::plan::permissions::permissions;
 use crate::plan::show::View;
 use crate::plan::show::dot::dot;
@@ -89,11 +89,14 @@ pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError>
         common.extend(SELECTIONS);
     }
     let permissions = permissions(&plan, facts, &common);
+    let size = |name: &Name| points.as_ref()?.get(name)?.chosen.as_ref()?.size_bytes;
+    let cost = cost(&plan, facts, &size);
     let view = View {
         plan: &plan,
         points: points.as_ref(),
         permissions: &permissions,
         estimate: Some(estimate(&plan, facts)),
+        cost: Some(&cost),
     };
     match args.format {
         Format::Json => ui.print(&json(&view)),
@@ -113,6 +116,9 @@ fn needed(definition: &Definition) -> Vec<&'static str> {
         if probes().flat_map(Settings::values).any(|value| names_secret(value, key)) {
             actions.extend(needs);
         }
+    }
+    if definition.limits.stop_parameter.is_some() {
+        actions.extend(PARAMETERS);
     }
     if definition.source.access_role.is_some() || definition.destination.access_role.is_some() {
         actions.extend(ACCESS_ROLE);

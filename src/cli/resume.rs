@@ -1,20 +1,25 @@
-//! `drill resume`, and the teardowns that a new run finds owed.
+//! `drill resume`, and what a new run finds owed: teardowns, and leases that are over.
+
+use jiff::SignedDuration;
 
 use crate::cli::connect::{CloudArgs, Connection, connect, connect_nowhere};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::lease::is_over;
 use crate::cli::place::Place;
-use crate::cli::run::{drive_to_end, finished, owes};
+use crate::cli::run::{drive_to_end, finished};
 use crate::cli::signals::Signals;
 use crate::cli::ui::Ui;
-use crate::journal::event::{CancelBy, Event, Recorded, World};
+use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded, World};
 use crate::journal::state::State;
 use crate::journal::store::{Append as _, DrillLock, RunJournal, RunRow, Store, StoreError};
 use crate::plan::step::Work;
+use crate::run::decide::is_forward;
 use crate::run::drive::Ended;
+use crate::words::id::DrillName;
 use crate::words::kind::{Mode, Verdict};
 
-/// Goes on with a run whose process died, or finishes a teardown that leaked.
+/// Goes on with a run whose process died, finishes a teardown that leaked, or removes what a run kept.
 ///
 /// Exit code: as of `drill run`.
 #[derive(Debug, clap::Args)]
@@ -23,12 +28,62 @@ pub struct Args {
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     run: Option<String>,
 
-    /// Every run that is not over, one after the other
+    /// Every run that is not over or whose lease is, one after the other
     #[arg(long)]
     all: bool,
 
     #[command(flatten)]
     cloud: CloudArgs,
+}
+
+/// Why somebody goes on with a run.
+#[derive(Debug, Clone)]
+pub enum Occasion {
+    /// `drill resume RUN`: what it kept is removed.
+    Asked,
+    /// `drill resume --all`: what it kept is removed when its time is over.
+    All,
+    /// A newer run comes, of whatever drill: what was not over is ended, what was kept as above.
+    NewerRun,
+    /// `drill keep RUN --for`: what it kept stays so long from now on.
+    Longer {
+        /// So long.
+        length: SignedDuration,
+        /// Who says so.
+        by: String,
+    },
+    /// `drill keep RUN --end`.
+    Ended,
+}
+
+/// What becomes of what a run kept.
+pub(crate) enum Lease {
+    /// Nothing.
+    Stays,
+    /// It is removed.
+    Ends(LeaseEnd),
+    /// It stays so long from now on, as this person said.
+    Longer(SignedDuration, String),
+}
+
+impl Occasion {
+    async fn of_lease(&self, state: &State) -> Lease {
+        let is_reported = state.concluded.is_some() && state.step(&Work::Report).end().is_some();
+        if state.lease().is_none() || !is_reported {
+            return Lease::Stays;
+        }
+        if world_is_gone(state) {
+            return Lease::Ends(LeaseEnd::WorldLost);
+        }
+        let is_over = is_over(state).await;
+        match self {
+            Self::Asked => Lease::Ends(LeaseEnd::Resumed),
+            Self::Ended => Lease::Ends(LeaseEnd::Command),
+            Self::Longer { length, by } => Lease::Longer(*length, by.clone()),
+            Self::All | Self::NewerRun if is_over => Lease::Ends(LeaseEnd::Expired),
+            Self::All | Self::NewerRun => Lease::Stays,
+        }
+    }
 }
 
 /// See [`Args`].
@@ -40,14 +95,15 @@ pub async fn resume(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         let found = place.run(text)?;
         let lock = found.store.lock(&found.row.drill)?;
         let mut signals = Signals::listen();
-        let (_, ended) = go_on(&found.store, lock, &found.row, &args.cloud, place, ui, None, &mut signals).await?;
+        let asked = Occasion::Asked;
+        let (_, ended) = go_on(&found.store, lock, &found.row, &args.cloud, place, ui, &asked, &mut signals).await?;
         return Ok(finished(&ended, place, ui));
     }
     let mut worst = Exit::Passed;
     let mut owed = false;
     let mut signals = Signals::listen();
     for store in place.stores()? {
-        for row in store.runs(None)?.into_iter().rev().filter(|row| owes(row.verdict)) {
+        for row in owed_runs(&store, None).await? {
             if signals.asked_to_end() {
                 return Ok(worst);
             }
@@ -80,11 +136,12 @@ async fn resume_one(
         }
         other => other?,
     };
-    let (_, ended) = go_on(store, lock, row, &args.cloud, place, ui, None, signals).await?;
+    let (_, ended) = go_on(store, lock, row, &args.cloud, place, ui, &Occasion::All, signals).await?;
     Ok(finished(&ended, place, ui))
 }
 
-/// Before a new run: whatever earlier runs of the drill left is torn down. What cannot be is said, and stays owed.
+/// Before a new run: whatever earlier runs left is torn down, of its own drill and, with `others`, of every other in this
+/// store. What cannot be is said, and stays owed.
 ///
 /// # Errors
 /// When the journals cannot be read.
@@ -95,52 +152,114 @@ pub async fn finish_owed(
     place: &Place,
     ui: &Ui,
     signals: &mut Signals,
+    others: bool,
 ) -> Result<DrillLock, CliError> {
     let drill = lock.drill().clone();
-    for row in store.runs(Some(&drill))?.into_iter().rev().filter(|row| owes(row.verdict)) {
+    for row in owed_runs(store, Some(&drill)).await? {
+        if signals.asked_to_end() {
+            return Ok(lock);
+        }
+        lock = finish(store, lock, &row, args, place, ui, signals).await?;
+    }
+    let rest = if others { owed_runs(store, None).await? } else { Vec::new() };
+    for row in rest.iter().filter(|row| row.drill != drill) {
         if signals.asked_to_end() {
             break;
         }
-        ui.say(&format!("{drill}  run {} was not finished: its teardown comes first", row.run));
-        lock = match go_on(store, lock, &row, args, place, ui, Some(CancelBy::NewerRun), signals).await {
-            Ok((lock, Ended::Concluded(state))) if !leaked(&state) => lock,
-            Ok((lock, _)) => {
-                ui.say(&format!("{drill}  run {} is still not clean; `drill resume {}` tries again", row.run, row.run));
-                lock
-            }
-            Err(error) => {
-                ui.error(&error);
-                ui.say(&format!("{drill}  run {} stays owed; `drill resume {}` tries again", row.run, row.run));
-                store.lock(&drill)?
-            }
-        };
+        // Who holds the lock is at work on it.
+        match store.lock(&row.drill) {
+            Err(StoreError::Locked { .. }) => {}
+            other => drop(finish(store, other?, row, args, place, ui, signals).await?),
+        }
     }
     Ok(lock)
 }
 
-fn leaked(state: &State) -> bool {
-    state.concluded.as_ref().is_some_and(|(_, conclusion)| conclusion.verdict == Verdict::Leaked)
+/// The runs to which something is owed, oldest first.
+async fn owed_runs(store: &Store, drill: Option<&DrillName>) -> Result<Vec<RunRow>, CliError> {
+    let mut owed = Vec::new();
+    for row in store.runs(drill)?.into_iter().rev() {
+        if owes(store, &row).await {
+            owed.push(row);
+        }
+    }
+    Ok(owed)
 }
 
-/// Goes on with a run; `end_it` ends it first, so that only its teardown is left.
-async fn go_on(
+/// Whether something is owed to a run: it is not over, it leaked, or the time of what it keeps is over.
+pub async fn owes(store: &Store, row: &RunRow) -> bool {
+    if matches!(row.verdict, None | Some(Verdict::Leaked)) {
+        return true;
+    }
+    if row.kept_until.is_none() {
+        return false;
+    }
+    match store.state(&row.run) {
+        Ok(state) => is_over(&state).await,
+        Err(_) => false,
+    }
+}
+
+async fn finish(
     store: &Store,
     lock: DrillLock,
     row: &RunRow,
     args: &CloudArgs,
     place: &Place,
     ui: &Ui,
-    end_it: Option<CancelBy>,
+    signals: &mut Signals,
+) -> Result<DrillLock, CliError> {
+    let (drill, run) = (&row.drill, row.run);
+    let what = match (row.verdict, row.kept_until) {
+        (None | Some(Verdict::Leaked), _) | (_, None) => "was not finished: its teardown comes first",
+        (_, Some(_)) => "kept something whose time is over: that is removed first",
+    };
+    ui.say(&format!("{drill}  run {run} {what}"));
+    match go_on(store, lock, row, args, place, ui, &Occasion::NewerRun, signals).await {
+        Ok((lock, Ended::Concluded(state))) if !leaked(&state) => Ok(lock),
+        Ok((lock, _)) => {
+            ui.say(&format!("{drill}  run {run} is still not clean; `drill resume {run}` tries again"));
+            Ok(lock)
+        }
+        Err(error) => {
+            ui.error(&error);
+            ui.say(&format!("{drill}  run {run} stays owed; `drill resume {run}` tries again"));
+            Ok(store.lock(drill)?)
+        }
+    }
+}
+
+fn leaked(state: &State) -> bool {
+    state.concluded.as_ref().is_some_and(|(_, conclusion)| conclusion.verdict == Verdict::Leaked)
+}
+
+/// Goes on with a run.
+///
+/// # Errors
+/// When its journal cannot be read, its cloud cannot be asked or is another account's, or it cannot be driven to its end.
+pub async fn go_on(
+    store: &Store,
+    lock: DrillLock,
+    row: &RunRow,
+    args: &CloudArgs,
+    place: &Place,
+    ui: &Ui,
+    occasion: &Occasion,
     signals: &mut Signals,
 ) -> Result<(DrillLock, Ended), CliError> {
     let (mut journal, records) = store.go_on(lock, row.run)?;
     let mut state = replay(&records, row)?;
-    if state.concluded.is_some() && !leaked(&state) && state.step(&Work::Report).end().is_some() {
+    let lease = occasion.of_lease(&state).await;
+    let is_reported = state.concluded.is_some() && state.step(&Work::Report).end().is_some();
+    if is_reported && !leaked(&state) && matches!(lease, Lease::Stays) {
         ui.say(&format!("{}  run {} is over", row.drill, row.run));
         return Ok((journal.close(), Ended::Concluded(Box::new(state))));
     }
     let connection = reconnect(&state, args, place).await?;
-    take_over(&mut state, &mut journal, &connection, end_it)?;
+    if let Err(error) = take_over(&mut state, &mut journal, &connection, occasion, lease) {
+        connection.close().await;
+        return Err(error);
+    }
     let ended = drive_to_end(&connection, args, place, ui, state, &mut journal, signals).await;
     connection.close().await;
     Ok((journal.close(), ended?))
@@ -167,15 +286,33 @@ async fn reconnect(state: &State, args: &CloudArgs, place: &Place) -> Result<Con
             connect(definition, &args, place, &state.run.short()).await?
         }
     };
-    if connection.mode == state.started.mode {
-        return Ok(connection);
-    }
-    let what = format!(
-        "run {} talked to `{}`, and now it would talk to `{}`; check `AWS_ENDPOINT_URL*` and the profile",
-        state.run, state.started.mode, connection.mode
-    );
+    let what = if connection.mode == state.started.mode {
+        let identity = connection.cloud.ground.identity().await;
+        match identity {
+            Ok(identity) if identity.account == definition.destination.account => return Ok(connection),
+            // In another account nothing of the run is found, which would look as if it were gone.
+            Ok(identity) => format!(
+                "run {} restored into account {}, and the credentials are of account {}; use others, or `--profile`",
+                state.run, definition.destination.account, identity.account
+            ),
+            Err(error) => {
+                connection.close().await;
+                return Err(CliError::Session(Box::new(error)));
+            }
+        }
+    } else {
+        format!(
+            "run {} talked to `{}`, and now it would talk to `{}`; check `AWS_ENDPOINT_URL*` and the profile",
+            state.run, state.started.mode, connection.mode
+        )
+    };
     connection.close().await;
     Err(CliError::usage(what))
+}
+
+/// Whether the simulated AWS of a run ended with the process that held it.
+fn world_is_gone(state: &State) -> bool {
+    state.started.mode == Mode::Sandbox && state.started.world == Some(World::InProcess)
 }
 
 /// Records the takeover, and what it means for the run.
@@ -183,13 +320,12 @@ fn take_over(
     state: &mut State,
     journal: &mut RunJournal,
     connection: &Connection,
-    end_it: Option<CancelBy>,
+    occasion: &Occasion,
+    lease: Lease,
 ) -> Result<(), CliError> {
     let at = connection.clock.now().max(state.last_at);
-    let world_is_gone = state.started.mode == Mode::Sandbox && state.started.world == Some(World::InProcess);
-    let by = if world_is_gone { Some(CancelBy::WorldLost) } else { end_it };
-    let by_whom = format!("process {}", std::process::id());
-    let events: Vec<_> = takeover(state, by_whom, by).into_iter().map(|event| (at, event)).collect();
+    let who = format!("process {}", std::process::id());
+    let events: Vec<_> = takeover(state, at, who, occasion, lease).into_iter().map(|event| (at, event)).collect();
     journal.append(&events)?;
     for (at, event) in &events {
         state.apply(*at, event).map_err(|source| CliError::Store(StoreError::Senseless { run: state.run, source }))?;
@@ -197,15 +333,24 @@ fn take_over(
     Ok(())
 }
 
-/// What a process records that goes on with a run.
-#[must_use]
-pub fn takeover(state: &State, who: String, end_it: Option<CancelBy>) -> Vec<Event> {
+/// What a process records that goes on with a run at this moment.
+pub(crate) fn takeover(state: &State, at: Timestamp, who: String, occasion: &Occasion, lease: Lease) -> Vec<Event> {
     let mut events = vec![Event::RunResumed { by: who }];
-    if leaked(state) {
+    let reopened = leaked(state) || !matches!(lease, Lease::Stays);
+    if reopened {
         events.push(Event::TeardownReopened);
     }
-    // What leaked had run to its end: only its teardown is open, and its probes keep what they showed.
-    let ends = |by: &CancelBy| state.concluded.is_none() || (leaked(state) && *by == CancelBy::WorldLost);
-    events.extend(end_it.filter(ends).map(|by| Event::CancelRequested { by }));
+    match lease {
+        Lease::Stays => {}
+        Lease::Ends(by) => events.push(Event::LeaseEnded { by }),
+        Lease::Longer(length, by) => events.push(Event::LeaseExtended { until: at + length, by }),
+    }
+    // What had run to its end stays as it was: only its teardown is open, and its probes keep what they showed.
+    let unfinished = state.in_order().any(|(step, known)| is_forward(&step.work) && known.end().is_none());
+    if world_is_gone(state) && (reopened || state.concluded.is_none()) {
+        events.push(Event::CancelRequested { by: CancelBy::WorldLost });
+    } else if matches!(occasion, Occasion::NewerRun) && unfinished {
+        events.push(Event::CancelRequested { by: CancelBy::NewerRun });
+    }
     events
 }

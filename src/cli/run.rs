@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::resource::facts;
 use crate::cli::ask::{Asking, can_ask};
@@ -14,18 +14,20 @@ use crate::cli::connect::{CloudArgs, Connection, connect, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::key::key;
+use crate::cli::lease::length;
 use crate::cli::place::Place;
 use crate::cli::progress::observer;
 use crate::cli::resume::finish_owed;
 use crate::cli::signals::Signals;
+use crate::cli::stop::{StopFile, refuse_while_stopped};
 use crate::cli::ui::{Ui, clean};
 use crate::cli::validate::load_or_explain;
 use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
-use crate::definition::model::Definition;
+use crate::definition::model::{Definition, TeardownWhen};
 use crate::journal::chain::{Hash, link, sha256_hex};
 use crate::journal::event::{Event, FORMAT, LastPass, Recorded, RunStarted};
-use crate::journal::ledger::Entry;
+use crate::journal::ledger::{Entry, Existence};
 use crate::journal::recorded::recorded;
 use crate::journal::state::State;
 use crate::journal::store::{RunJournal, RunRow, Store};
@@ -38,21 +40,27 @@ use crate::run::prober::Asks;
 use crate::run::select::resolve;
 use crate::run::services::Services;
 use crate::run::step::report::rendered;
+use crate::run::stop::is_pulled;
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::{Mode, Verdict};
-use crate::words::time::{Clock as _, show_duration};
+use crate::words::time::{Clock as _, show_duration, show_instant};
 
 /// Real time between two looks for `drill cancel` and for answers at gates.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
 
 /// Runs a drill: restores, probes, tears down, reports.
 ///
+/// Whatever earlier runs left is removed first: of this drill and, unless --keep is given, of every other.
 /// Ctrl-C ends the run with a teardown; a second Ctrl-C stops at once and says what is left.
 /// Exit code: 0 passed, 1 failed, 2 usage (nothing was started), 3 inconclusive, 4 leaked.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The drill's name: drills/NAME.yaml
     name: String,
+
+    /// Keep what was restored for so long, such as 4h, whatever `teardown` says; `drill keep` ends it
+    #[arg(long, value_name = "DURATION", value_parser = length)]
+    keep: Option<SignedDuration>,
 
     #[command(flatten)]
     cloud: CloudArgs,
@@ -91,10 +99,12 @@ impl VarArgs {
 pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let path = place.definition(&args.name)?;
     let loaded = load_or_explain(&path, &args.vars.map()?, ui)?;
-    let templates = templates(place, &loaded.definition)?;
+    refuse_while_stopped(place)?;
+    let definition = kept_for(loaded.definition.clone(), args.keep);
+    let templates = templates(place, &definition)?;
     let random = uuid::Uuid::new_v4().into_bytes();
-    let connection = connect(&loaded.definition, &args.cloud, place, &hex(&random[6..10])).await?;
-    let plan = match planned(&connection, &loaded.definition).await {
+    let connection = connect(&definition, &args.cloud, place, &hex(&random[6..10])).await?;
+    let plan = match allowed(&connection, &definition).await {
         Ok(plan) => plan,
         Err(error) => {
             connection.close().await;
@@ -104,7 +114,9 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     let store = Store::open(&place.state(connection.mode))?;
     let lock = store.lock(&loaded.definition.name)?;
     let mut signals = Signals::listen();
-    let lock = finish_owed(&store, lock, &args.cloud, place, ui, &mut signals).await?;
+    // Whoever restores to keep is in need: what other drills left can wait.
+    let others = args.keep.is_none();
+    let lock = finish_owed(&store, lock, &args.cloud, place, ui, &mut signals, others).await?;
     if signals.asked_to_end() {
         connection.close().await;
         ui.say(&format!("{}  ended before it began: nothing was started", loaded.definition.name));
@@ -129,6 +141,26 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     let ended = drive_to_end(&connection, &args.cloud, place, ui, state, &mut journal, &mut signals).await;
     connection.close().await;
     Ok(finished(&ended?, place, ui))
+}
+
+/// `--keep` wins over the definition.
+fn kept_for(mut definition: Definition, keep: Option<SignedDuration>) -> Definition {
+    if keep.is_some() {
+        definition.teardown.when = TeardownWhen::Manual;
+        definition.teardown.keep_for = keep;
+    }
+    definition
+}
+
+/// The plan, unless the parameter says that everything is stopped. One that cannot be read is warned about by the run.
+async fn allowed(connection: &Connection, definition: &Definition) -> Result<Plan, CliError> {
+    if let Some(parameter) = &definition.limits.stop_parameter
+        && let Ok(true) = is_pulled(&connection.cloud, parameter).await
+    {
+        let who = format!("by the parameter `{parameter}` in {}", definition.destination.region);
+        return Err(CliError::Stopped { who, clear: "set it to something else than `stop`".to_owned() });
+    }
+    planned(connection, definition).await
 }
 
 /// The plan, with every selection resolved by asking the vault.
@@ -278,6 +310,7 @@ pub async fn drive_to_end(
         sandbox_ca: connection.sandbox_ca.clone(),
         environment,
         key: key(&place.state(state.started.mode))?,
+        stop: Arc::new(StopFile::new(place.stop_file())),
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
         prober: Arc::new(Asks),
         look_for_requests: LOOK_FOR_REQUESTS,
@@ -328,6 +361,7 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
         }
     }
     text.push_str(&measures_text(conclusion));
+    text.push_str(&kept_text(state));
     match &state.report {
         Some(_) => text.push_str(&format!("  report    {report}\n")),
         None => {
@@ -336,6 +370,22 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
     }
     ui.print(&clean(&text));
     exit
+}
+
+/// What stays on purpose, and how that is changed.
+fn kept_text(state: &State) -> String {
+    let Some(until) = state.lease() else { return String::new() };
+    let mut text: String = state
+        .kept()
+        .filter(|(_, _, lease)| lease.holds())
+        .map(|(_, entry, lease)| format!("  kept      until {}: {}\n", show_instant(lease.until), entry.label()))
+        .collect();
+    text.push_str(&format!(
+        "  kept until {}; `drill keep {} --for 4h` makes that longer, `--end` removes it now\n",
+        show_instant(until),
+        state.run
+    ));
+    text
 }
 
 fn measures_text(conclusion: &crate::journal::verdict::Conclusion) -> String {
@@ -362,7 +412,7 @@ fn measures_text(conclusion: &crate::journal::verdict::Conclusion) -> String {
 fn stopped(state: &State, ui: &Ui) -> Exit {
     let undos = state.owed_undos().into_iter().map(|step| format!("what `{step}` undoes"));
     let left: Vec<String> =
-        state.ledger.values().filter(|entry| entry.gone.is_none()).map(Entry::label).chain(undos).collect();
+        state.ledger.values().filter(|entry| is_left(entry)).map(Entry::label).chain(undos).collect();
     let exit = if left.is_empty() { Exit::Inconclusive } else { Exit::Leaked };
     if ui.is_json() {
         ui.json(&json::summary(state, None));
@@ -377,8 +427,7 @@ fn stopped(state: &State, ui: &Ui) -> Exit {
     exit
 }
 
-/// Whether a verdict leaves work behind.
-#[must_use]
-pub fn owes(verdict: Option<Verdict>) -> bool {
-    matches!(verdict, None | Some(Verdict::Leaked))
+/// Whether it may still exist, against everybody's will.
+fn is_left(entry: &Entry) -> bool {
+    !matches!(entry.existence(), Existence::Gone | Existence::Kept)
 }

@@ -4,17 +4,21 @@ use serde_json::json;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::lease;
 use crate::cli::line::took;
 use crate::cli::list::run_json;
 use crate::cli::place::Place;
-use crate::cli::ui::Ui;
+use crate::cli::stop::StopFile;
+use crate::cli::ui::{Ui, clean};
 use crate::journal::event::StepEnd;
-use crate::journal::ledger::Existence;
+use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::{State, StepState};
+use crate::journal::store::{RunRow, Store};
 use crate::report::json::summary;
+use crate::run::stop::StopSwitch as _;
 use crate::words::time::show_instant;
 
-/// Shows the runs, newest first, or the steps of one and what it made.
+/// Shows the runs, newest first, or the steps of one and what it made, and how long what is kept still stays.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits
@@ -29,27 +33,30 @@ pub struct Args {
 ///
 /// # Errors
 /// When the journals cannot be read, or there is no such run.
-pub fn status(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+pub async fn status(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     match &args.run {
-        Some(run) => one(run, place, ui),
-        None => all(args.limit, place, ui),
+        Some(run) => one(run, place, ui).await,
+        None => all(args.limit, place, ui).await,
     }
 }
 
-fn all(limit: usize, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+async fn all(limit: usize, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let mut runs = Vec::new();
     for store in place.stores()? {
         for row in store.runs(None)? {
             let running = row.verdict.is_none() && store.is_running(&row.drill);
-            runs.push((row, running));
+            runs.push((store.clone(), row, running));
         }
     }
-    runs.sort_by_key(|(row, _)| std::cmp::Reverse(row.run));
+    runs.sort_by_key(|(_, row, _)| std::cmp::Reverse(row.run));
     runs.truncate(limit);
+    if let Some(who) = StopFile::new(place.stop_file()).stopped() {
+        ui.say(&clean(&format!("everything was stopped {who}; `drill stop --all --clear` lets runs start again")));
+    }
     if ui.is_json() {
         let runs: Vec<serde_json::Value> = runs
             .iter()
-            .map(|(row, running)| {
+            .map(|(_, row, running)| {
                 let mut value = run_json(row);
                 value["running"] = json!(running);
                 value
@@ -58,17 +65,16 @@ fn all(limit: usize, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         ui.json(&json!({"version": 1, "runs": runs}));
         return Ok(Exit::Passed);
     }
-    let rows: Vec<Vec<String>> = runs
-        .iter()
-        .map(|(row, running)| {
-            let verdict = match (row.verdict, running) {
-                (Some(verdict), _) => verdict.to_string(),
-                (None, true) => "running".into(),
-                (None, false) => "not over: resume it".into(),
-            };
-            vec![row.run.to_string(), row.drill.to_string(), verdict, show_instant(row.started), row.mode.to_string()]
-        })
-        .collect();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (store, row, running) in &runs {
+        let verdict = match (row.verdict, running) {
+            (Some(verdict), _) => format!("{verdict}{}", lease_of(store, row).await),
+            (None, true) => "running".into(),
+            (None, false) => "not over: resume it".into(),
+        };
+        let started = show_instant(row.started);
+        rows.push(vec![row.run.to_string(), row.drill.to_string(), verdict, started, row.mode.to_string()]);
+    }
     let text = if rows.is_empty() {
         "no runs yet".into()
     } else {
@@ -78,7 +84,17 @@ fn all(limit: usize, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     Ok(Exit::Passed)
 }
 
-fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+/// `, kept, 3h 12m left` for a run that keeps something.
+async fn lease_of(store: &Store, row: &RunRow) -> String {
+    let state = row.kept_until.and_then(|_| store.state(&row.run).ok());
+    let words = match &state {
+        Some(state) => lease::words(state).await,
+        None => None,
+    };
+    words.map(|words| format!(", {words}")).unwrap_or_default()
+}
+
+async fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let found = place.run(text)?;
     let state = found.store.state(&found.row.run)?;
     let running = state.concluded.is_none() && found.store.is_running(&found.row.drill);
@@ -90,7 +106,10 @@ fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         return Ok(Exit::Passed);
     }
     let verdict = match (&state.concluded, running) {
-        (Some((_, conclusion)), _) => conclusion.verdict.to_string(),
+        (Some((_, conclusion)), _) => match lease::words(&state).await {
+            Some(lease) => format!("{}, {lease}", conclusion.verdict),
+            None => conclusion.verdict.to_string(),
+        },
         (None, true) => "running".into(),
         (None, false) => format!("not over; `drill resume {}` goes on", state.run),
     };
@@ -125,8 +144,11 @@ fn step_rows(state: &State) -> Vec<Vec<String>> {
 fn made_rows(state: &State) -> Vec<Vec<String>> {
     let word = |existence| match existence {
         Existence::Gone => "gone",
+        Existence::Kept => "kept",
         Existence::Present => "present",
         Existence::Unknown => "unknown",
     };
-    state.ledger.values().map(|entry| vec![entry.label(), word(entry.existence()).into()]).collect()
+    let until = |entry: &Entry| entry.lease.as_ref().map(|lease| format!(" until {}", show_instant(lease.until)));
+    let state_of = |entry: &Entry| word(entry.existence()).to_owned() + &until(entry).unwrap_or_default();
+    state.ledger.values().map(|entry| vec![entry.label(), state_of(entry)]).collect()
 }

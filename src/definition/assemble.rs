@@ -16,8 +16,10 @@ use crate::definition::proof::{kind_of, overlaid};
 /// # Errors
 /// When the checks let through what the model cannot hold: a defect.
 pub fn definition(checked: &Json) -> Result<Definition, serde_json::Error> {
-    let mut whole =
-        copied(checked, &["name", "title", "owner", "labels", "controls", "objectives", "source", "destination"]);
+    let mut whole = copied(
+        checked,
+        &["name", "title", "owner", "labels", "controls", "objectives", "source", "destination", "rates"],
+    );
     whole.insert("limits".to_owned(), limits(&checked["limits"]));
     let is_open = |one: &Json| one.get("select").is_some();
     let (open, named): (Map<_, _>, Map<_, _>) =
@@ -30,7 +32,9 @@ pub fn definition(checked: &Json) -> Result<Definition, serde_json::Error> {
     if let Some(group) = checked.get("consistency") {
         whole.insert("consistency".to_owned(), group.clone());
     }
-    whole.insert("teardown".to_owned(), json!({ "timeout": or(&checked["teardown"]["timeout"], "PT2H") }));
+    let mut teardown = copied(&checked["teardown"], &["when", "keep_for"]);
+    teardown.insert("timeout".to_owned(), or(&checked["teardown"]["timeout"], "PT2H"));
+    whole.insert("teardown".to_owned(), Json::Object(teardown));
     whole.insert("report".to_owned(), json!({ "runbook": or(&checked["report"]["runbook"], "default") }));
     let definition: Definition = serde_json::from_value(Json::Object(whole))?;
     // What is open until the vault was asked is expanded then.
@@ -50,14 +54,14 @@ fn each(from: &Json, make: fn(&Json) -> Json) -> Json {
 }
 
 fn limits(checked: &Json) -> Json {
-    json!({
-        "max_duration": or(&checked["max_duration"], "PT8H"),
-        "max_parallel_restores": or(&checked["max_parallel_restores"], 4),
-    })
+    let mut limits = copied(checked, &["max_cost_usd", "stop_parameter"]);
+    limits.insert("max_duration".to_owned(), or(&checked["max_duration"], "PT8H"));
+    limits.insert("max_parallel_restores".to_owned(), or(&checked["max_parallel_restores"], 4));
+    Json::Object(limits)
 }
 
 fn restore(checked: &Json) -> Json {
-    let mut one = copied(checked, &["resource", "with", "needs"]);
+    let mut one = copied(checked, &["resource", "with", "needs", "rates"]);
     one.insert("kind".to_owned(), checked["type"].clone());
     one.insert("recovery_point".to_owned(), recovery_point(&checked["recovery_point"]));
     one.insert("metadata".to_owned(), each(&checked["metadata"], as_text));

@@ -37,6 +37,9 @@ pub struct Definition {
     pub destination: Destination,
     /// Bounds of a run.
     pub limits: Limits,
+    /// What restored things cost, by type; a restore's own rates win.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rates: BTreeMap<ResourceKind, Rates>,
     /// What to restore, by name.
     pub restore: BTreeMap<Name, Restore>,
     /// Selections that become restores once the vault was asked; empty in a plan.
@@ -57,6 +60,19 @@ pub struct Definition {
     pub teardown: Teardown,
     /// The report.
     pub report: ReportSettings,
+}
+
+impl Definition {
+    /// The rates of a restore: its own, and those of its type where it has none of its own.
+    #[must_use]
+    pub fn rates_of(&self, restore: &Restore) -> Rates {
+        let of_type = self.rates.get(&restore.kind).copied().unwrap_or_default();
+        Rates {
+            hour: restore.rates.hour.or(of_type.hour),
+            gb_month: restore.rates.gb_month.or(of_type.gb_month),
+            gb_restored: restore.rates.gb_restored.or(of_type.gb_restored),
+        }
+    }
 }
 
 /// Targets. An objective that could not be measured is not met.
@@ -120,11 +136,45 @@ pub struct Limits {
     pub max_duration: SignedDuration,
     /// Restore jobs under way at once. Default 4.
     pub max_parallel_restores: u32,
+    /// In US dollars, at the definition's own rates. A run whose estimate is above it restores nothing; one that has cost
+    /// so much is ended. What is kept after a run does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost_usd: Option<f64>,
+    /// A parameter of SSM in the destination: while its value is `stop`, runs end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_parameter: Option<String>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_duration: SignedDuration::from_hours(8), max_parallel_restores: 4 }
+        Self {
+            max_duration: SignedDuration::from_hours(8),
+            max_parallel_restores: 4,
+            max_cost_usd: None,
+            stop_parameter: None,
+        }
+    }
+}
+
+/// What a restored thing costs, in US dollars, as its owner knows it: drill knows no prices (facts 4.3). A GB is 2^30 bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// For each hour that it exists: the instance.
+    #[serde(default, rename = "per_hour", skip_serializing_if = "Option::is_none")]
+    pub hour: Option<f64>,
+    /// For each GB and month (of 730 hours) that it exists: the storage.
+    #[serde(default, rename = "per_gb_month", skip_serializing_if = "Option::is_none")]
+    pub gb_month: Option<f64>,
+    /// For each GB that is restored, once.
+    #[serde(default, rename = "per_gb_restored", skip_serializing_if = "Option::is_none")]
+    pub gb_restored: Option<f64>,
+}
+
+impl Rates {
+    /// Nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -149,6 +199,9 @@ pub struct Restore {
     pub needs: Vec<Name>,
     /// From the restore job's start to ready. Default 4 h.
     pub timeout: SignedDuration,
+    /// What it costs, where that is not what its type costs.
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub rates: Rates,
 }
 
 /// Several things to restore in the same way: one restore each, once the vault was asked what there is.
@@ -196,6 +249,9 @@ pub struct Template {
     pub needs: Vec<Name>,
     /// See [`Restore`].
     pub timeout: SignedDuration,
+    /// See [`Restore`].
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub rates: Rates,
 }
 
 impl Template {
@@ -210,6 +266,7 @@ impl Template {
             metadata: self.metadata.clone(),
             needs: self.needs.clone(),
             timeout: self.timeout,
+            rates: self.rates,
         }
     }
 }
@@ -546,14 +603,41 @@ pub enum ProbeReason {
 /// When to tear down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Teardown {
+    /// Whatever happened, or not: then what is kept has a lease.
+    #[serde(default)]
+    pub when: TeardownWhen,
+    /// How long something is kept from the end of its probes on; never none where `when` keeps anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_for: Option<SignedDuration>,
     /// How long teardown may take before what is left counts as leaked. Default 2 h.
     pub timeout: SignedDuration,
 }
 
 impl Default for Teardown {
     fn default() -> Self {
-        Self { timeout: SignedDuration::from_hours(2) }
+        Self { when: TeardownWhen::Always, keep_for: None, timeout: SignedDuration::from_hours(2) }
     }
+}
+
+impl Teardown {
+    /// How long the run keeps something, if it keeps anything.
+    #[must_use]
+    pub fn lease(&self) -> Option<SignedDuration> {
+        self.keep_for.filter(|_| self.when != TeardownWhen::Always)
+    }
+}
+
+/// What is torn down at the end of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TeardownWhen {
+    /// Everything.
+    #[default]
+    Always,
+    /// What was proved. The rest is kept for a look inside.
+    OnPass,
+    /// Nothing: a person ends the lease, or its time does.
+    Manual,
 }
 
 /// The report.

@@ -49,6 +49,7 @@ pub fn definition(types: Types) -> Vec<Field> {
         Field::required("source", Shape::Map(source()), "Where the workload lives."),
         Field::required("destination", Shape::Map(destination()), "Where the drill restores."),
         Field::optional("limits", Shape::Map(limits()), "Bounds of a run."),
+        Field::optional("rates", Shape::Map(rates_by_type()), "What restored things cost, by type, in US dollars."),
         Field::required("restore", dictionary(name::<Name>("a name"), restore(types), 1), "What to restore, by name."),
         Field::required("probes", dictionary(name::<Name>("a name"), probe_shape(), 1), "How to prove it, by name."),
         Field::optional(
@@ -174,7 +175,43 @@ fn limits() -> Vec<Field> {
             Shape::Integer { min: 1, max: 100 },
             "Restore jobs at once. Default 4.",
         ),
-        Field::not_yet("max_cost_usd", Shape::Number, "bound the cost with `max_duration` and the instance class"),
+        Field::optional(
+            "max_cost_usd",
+            Shape::Number,
+            "In US dollars: no restore starts above it, and a run that has cost so much ends. Needs `rates`.",
+        ),
+        Field::optional(
+            "stop_parameter",
+            parameter(),
+            "A parameter of SSM in the destination: while its value is `stop`, runs end.",
+        ),
+    ]
+}
+
+fn parameter() -> Shape {
+    let format = "^[A-Za-z0-9_.-]{1,512}$|^/[A-Za-z0-9_./-]{1,1000}$";
+    Shape::Parsed { what: "a parameter's name", format: Some(format), parse: check_parameter }
+}
+
+fn check_parameter(text: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
+    let slashes = !text.contains('/') || text.starts_with('/');
+    if text.chars().all(plain) && slashes && (1..=1_001).contains(&text.len()) && text != "/" {
+        return Ok(());
+    }
+    Err(format!("`{}` is not the name of a parameter; write it like /drill/stop", shown(text)))
+}
+
+fn rates_by_type() -> Vec<Field> {
+    let of_type = |kind: &ResourceKind| Field::optional(kind.word(), Shape::Map(rates()), "What this type costs.");
+    ResourceKind::ALL.iter().map(of_type).collect()
+}
+
+fn rates() -> Vec<Field> {
+    vec![
+        Field::optional("per_hour", Shape::Number, "For each hour that it exists."),
+        Field::optional("per_gb_month", Shape::Number, "For each GB and month of 730 hours that it exists."),
+        Field::optional("per_gb_restored", Shape::Number, "For each GB that is restored, once."),
     ]
 }
 
@@ -211,6 +248,7 @@ fn restore_fields(with: Vec<Field>) -> Vec<Field> {
         ),
         Field::optional("needs", list(name::<Name>("a name"), 0), "Restores or probes that must pass first."),
         Field::optional("timeout", Shape::Duration, "From the restore job's start to ready. Default 4h."),
+        Field::optional("rates", Shape::Map(rates()), "What it costs, where that is not what its type costs."),
     ]
 }
 
@@ -462,20 +500,15 @@ const FAILS_WITH: &[&str] =
     &["unreachable", "connection", "tls", "authentication", "query", "exit_code", "expectation", "timeout"];
 
 fn teardown() -> Vec<Field> {
-    let when = Shape::Parsed { what: "`always`", format: Some("^always$"), parse: check_when };
     vec![
-        Field::optional("when", when, "`always`."),
+        Field::optional(
+            "when",
+            Shape::Choice(&["always", "on_pass", "manual"]),
+            "What is removed at the end: everything (the default), what was proved, or nothing.",
+        ),
         Field::optional("timeout", Shape::Duration, "Then what is left counts as leaked. Default 2h."),
-        Field::not_yet("keep_for", Shape::Duration, "every restore is torn down at the end"),
+        Field::optional("keep_for", Shape::Duration, "How long `on_pass` and `manual` keep what they keep."),
     ]
-}
-
-fn check_when(text: &str) -> Result<(), String> {
-    match text {
-        "always" => Ok(()),
-        "on_pass" | "manual" => Err(format!("`{text}` is not supported yet: teardown runs `always`")),
-        _ => Err(format!("`{}` is not a value of `when`; write `always`", shown(text))),
-    }
 }
 
 fn report() -> Vec<Field> {

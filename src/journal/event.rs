@@ -26,6 +26,9 @@ use crate::words::kind::Mode;
 /// | version | since | change |
 /// |---|---|---|
 /// | 1 | 0.1.0 | first |
+///
+/// Events and words that were added since stay format 1, because an older journal reads as before: leases (`kept`,
+/// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), and runs that are ended by `stopped` or `max_cost`.
 pub const FORMAT: u32 = 1;
 
 /// One record of the journal.
@@ -55,7 +58,7 @@ pub enum Event {
     RunResumed { by: String },
     /// Somebody asked for the end. From here on nothing starts but teardown and report.
     CancelRequested { by: CancelBy },
-    /// A concluded run that leaked is torn down once more.
+    /// A concluded run that leaked or keeps something is opened once more: what is left is torn down, unless it is kept.
     TeardownReopened,
 
     /// A step began.
@@ -141,6 +144,17 @@ pub enum Event {
     /// Nothing of it is left.
     Gone { restore: Name, proof: GoneProof },
 
+    /// INTENT. What was restored stays on purpose until then: a lease. `tag`: its type can carry the end as a tag.
+    Kept { restore: Name, until: Timestamp, tag: bool },
+    /// Its tag `drill:expires` says when the lease ends.
+    LeaseTagged { restore: Name },
+    /// That tag could not be set: only this journal knows of the lease.
+    LeaseTagFailed { restore: Name, error: CloudError },
+    /// INTENT. All leases of the run end then, and not when they did; their tags are set anew.
+    LeaseExtended { until: Timestamp, by: String },
+    /// The leases of the run are over: from here on what was kept is removed like anything else.
+    LeaseEnded { by: LeaseEnd },
+
     /// The verdict. Last event that the report is made from.
     Concluded { conclusion: Box<Conclusion> },
     /// The report's files.
@@ -220,7 +234,7 @@ pub enum CancelBy {
     Signal,
     /// `drill cancel`.
     Command,
-    /// A newer run of the same drill: this one's process had died.
+    /// A newer run: this one's process had died.
     NewerRun,
     /// `limits.max_duration` is over.
     MaxDuration,
@@ -228,6 +242,26 @@ pub enum CancelBy {
     WorldLost,
     /// The journal could not be written: nothing new begins without it. Known to this process only.
     JournalLost,
+    /// Everything was stopped, by `drill stop --all` or by the parameter that the definition names.
+    Stopped,
+    /// What the run has cost so far reached `limits.max_cost_usd`.
+    MaxCost,
+}
+
+/// Why leases are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaseEnd {
+    /// Their time was over.
+    Expired,
+    /// `drill resume`.
+    Resumed,
+    /// `drill keep --end`.
+    Command,
+    /// `drill sweep`.
+    Sweep,
+    /// The process that held the simulated world died, and the world with it.
+    WorldLost,
 }
 
 /// How a step ended.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cloud::error::CloudError;
 use crate::cloud::resource::{Endpoint, Observation, Part, Phase, Subject};
 use crate::cloud::vault::RestoreJob;
 use crate::definition::model::Restore;
@@ -75,6 +76,32 @@ pub struct Entry {
     pub absent_since: Option<Timestamp>,
     /// Nothing is left.
     pub gone: Option<(Timestamp, GoneProof)>,
+    /// It stays on purpose, as long as the lease is not ended.
+    pub lease: Option<Lease>,
+}
+
+/// A restored thing that stays on purpose, until a moment that is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends: then the thing is owed its removal. Nothing removes it by itself.
+    pub until: Timestamp,
+    /// The thing can carry the tag `drill:expires`.
+    pub wants_tag: bool,
+    /// It carries it.
+    pub tagged: bool,
+    /// Why it does not.
+    pub failed: Option<CloudError>,
+}
+
+impl Lease {
+    /// Whether it may be relied on. A thing that should carry its end and does not counts as leaked: nobody but this
+    /// journal knows when it must go.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.tagged || !self.wants_tag
+    }
 }
 
 /// Tags taken off and put on.
@@ -92,6 +119,8 @@ pub struct Stamp {
 pub enum Existence {
     /// It is known to be gone, or never to have been made.
     Gone,
+    /// It stays on purpose, under a lease that holds.
+    Kept,
     /// It was seen and not yet seen to be gone.
     Present,
     /// Nobody knows.
@@ -134,6 +163,7 @@ impl Entry {
             removal_accepted_at: None,
             absent_since: None,
             gone: None,
+            lease: None,
         }
     }
 
@@ -216,6 +246,8 @@ impl Entry {
     pub fn existence(&self) -> Existence {
         if self.gone.is_some() {
             Existence::Gone
+        } else if self.lease.as_ref().is_some_and(Lease::holds) {
+            Existence::Kept
         } else if self.seen.is_some() {
             Existence::Present
         } else {

@@ -1,14 +1,15 @@
 //! What happened, and everything that follows from it.
 //!
 //! `event` is the vocabulary; `chain` hashes each record over the one before; `store` keeps records durably (SQLite);
-//! `state` folds events, and an event that cannot follow is an error; `ledger`, `verdict`, `measure` and `recorded` are folds over
-//! the state. Only `store` does I/O.
+//! `state` folds events, and an event that cannot follow is an error; `ledger`, `verdict`, `measure`, `spent` and `recorded` are
+//! folds over the state. Only `store` does I/O.
 
 pub mod chain;
 pub mod event;
 pub mod ledger;
 pub mod measure;
 pub mod recorded;
+pub mod spent;
 pub mod state;
 pub mod store;
 pub mod verdict;

@@ -10,12 +10,14 @@ use crate::cloud::error::CloudError;
 use crate::cloud::ground::Identity;
 use crate::cloud::resource::{Check, Found};
 use crate::cloud::vault::Picked;
-use crate::journal::event::{CancelBy, Event, FORMAT, GateAnswer, Recorded, ReportFile, RunStarted, StepEnd, Tried};
-use crate::journal::ledger::{Entry, Stamp};
+use crate::journal::event::{
+    CancelBy, Event, FORMAT, GateAnswer, LeaseEnd, Recorded, ReportFile, RunStarted, StepEnd, Tried,
+};
+use crate::journal::ledger::{Entry, Lease, Stamp};
 use crate::journal::verdict::Conclusion;
 use crate::plan::step::{Step, Work};
 use crate::words::id::{Name, RunId, StepId};
-use crate::words::kind::ProbeKind;
+use crate::words::kind::{ProbeKind, Verdict};
 
 /// Requests that fail in a row: after this long without one, the row starts anew.
 const ROW_ENDS_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -55,6 +57,10 @@ pub struct State {
     pub warnings: Vec<Warning>,
     /// When and by whom the end was asked for.
     pub cancelled: Option<(Timestamp, CancelBy)>,
+    /// The end was asked for before the run had shown what it could: not so for a run whose lease was over.
+    pub ended_early: bool,
+    /// When and why the leases were ended.
+    pub lease_ended: Option<(Timestamp, LeaseEnd)>,
     /// Takeovers by other processes.
     pub resumed_at: Vec<Timestamp>,
     /// The verdict, once there is one.
@@ -204,6 +210,8 @@ impl State {
             last_errors: BTreeMap::new(),
             warnings: Vec::new(),
             cancelled: None,
+            ended_early: false,
+            lease_ended: None,
             resumed_at: Vec::new(),
             concluded: None,
             concluded_seq: None,
@@ -275,6 +283,7 @@ impl State {
             Event::RunResumed { .. } => self.resumed(at),
             Event::CancelRequested { by } => {
                 // The loss of the world wins: after it there is nothing left to ask.
+                self.ended_early |= self.lease_ended.is_none();
                 if self.cancelled.is_none() || *by == CancelBy::WorldLost {
                     self.cancelled = Some((at, by.clone()));
                 }
@@ -340,6 +349,11 @@ impl State {
                 }
                 self.ledger.insert(restore.clone(), Entry::new((**entry).clone(), at));
             }
+            Event::Kept { .. }
+            | Event::LeaseTagged { .. }
+            | Event::LeaseTagFailed { .. }
+            | Event::LeaseExtended { .. }
+            | Event::LeaseEnded { .. } => self.fold_lease(at, event)?,
             of_entry => self.fold_entry(at, of_entry)?,
         }
         Ok(())
@@ -436,6 +450,68 @@ impl State {
             _ => return Err("this version does not know it".into()),
         }
         Ok(())
+    }
+
+    /// The events about what is kept.
+    fn fold_lease(&mut self, at: Timestamp, event: &Event) -> Result<(), String> {
+        match event {
+            Event::Kept { restore, until, tag } => {
+                let entry = self.entry(restore)?;
+                if entry.gone.is_some() || entry.lease.is_some() {
+                    return Err(format!("`{restore}` is gone or kept already"));
+                }
+                entry.lease = Some(Lease { since: at, until: *until, wants_tag: *tag, tagged: false, failed: None });
+            }
+            Event::LeaseTagged { restore } => {
+                let lease = self.lease_of(restore)?;
+                lease.tagged = true;
+                lease.failed = None;
+            }
+            Event::LeaseTagFailed { restore, error } => self.lease_of(restore)?.failed = Some(error.clone()),
+            Event::LeaseExtended { until, .. } => {
+                if self.lease().is_none() {
+                    return Err("nothing is kept that could be kept longer".into());
+                }
+                for lease in self.ledger.values_mut().filter_map(|entry| entry.lease.as_mut()) {
+                    lease.until = *until;
+                    lease.tagged = false;
+                    lease.failed = None;
+                }
+            }
+            Event::LeaseEnded { by } => {
+                if self.lease_ended.is_some() {
+                    return Err("leases end once".into());
+                }
+                self.lease_ended = Some((at, *by));
+                self.ledger.values_mut().for_each(|entry| entry.lease = None);
+            }
+            _ => return Err("this version does not know it".into()),
+        }
+        Ok(())
+    }
+
+    fn lease_of(&mut self, restore: &Name) -> Result<&mut Lease, String> {
+        self.entry(restore)?.lease.as_mut().ok_or_else(|| format!("`{restore}` is not kept"))
+    }
+
+    /// What the run keeps on purpose: each with its lease, whether the lease can be relied on or not.
+    pub fn kept(&self) -> impl Iterator<Item = (&Name, &Entry, &Lease)> {
+        let there = self.ledger.iter().filter(|(_, entry)| entry.gone.is_none());
+        there.filter_map(|(name, entry)| Some((name, entry, entry.lease.as_ref()?)))
+    }
+
+    /// When the run's leases end: nothing if it keeps nothing.
+    #[must_use]
+    pub fn lease(&self) -> Option<Timestamp> {
+        self.kept().map(|(_, _, lease)| lease.until).max()
+    }
+
+    /// Whether something is left to do for the run at `now`, which is of the run's own clock: it is not over, it leaked, or
+    /// what it keeps has stayed for its time. `drill run` and `drill sweep` ask this.
+    #[must_use]
+    pub fn owes_at(&self, now: Timestamp) -> bool {
+        let Some((_, conclusion)) = &self.concluded else { return true };
+        conclusion.verdict == Verdict::Leaked || self.lease().is_some_and(|until| until <= now)
     }
 
     fn entry(&mut self, restore: &Name) -> Result<&mut Entry, String> {
@@ -543,7 +619,7 @@ impl State {
         self.actions.iter().filter_map(owed).collect()
     }
 
-    /// After a leak, the teardown of what is left runs once more.
+    /// After a leak, or for the sake of a lease, the teardown of what is left runs once more.
     fn reopen(&mut self) -> Result<(), String> {
         if self.concluded.take().is_none() {
             return Err("only a concluded run can be reopened".into());
@@ -551,6 +627,8 @@ impl State {
         self.concluded_seq = None;
         self.report = None;
         self.report_failed = false;
+        // What could not be tagged is tried again.
+        self.ledger.values_mut().filter_map(|entry| entry.lease.as_mut()).for_each(|lease| lease.failed = None);
         let left: Vec<StepId> = self
             .ledger
             .iter()

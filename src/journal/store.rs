@@ -19,7 +19,7 @@ use crate::words::id::{DrillName, Name, RunId};
 use crate::words::kind::{Mode, Verdict};
 
 /// The database's layout. It only ever grows; the journal's own format is `event::FORMAT`.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS runs (
@@ -30,6 +30,7 @@ const TABLES: &str = "
         run TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, prev TEXT NOT NULL,
         hash TEXT NOT NULL, PRIMARY KEY (run, seq)
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS leases (run TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS cancels (run TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS answers (
         run TEXT NOT NULL, gate TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, gate)
@@ -142,6 +143,8 @@ pub struct RunRow {
     pub started: Timestamp,
     /// Its verdict, once there is one.
     pub verdict: Option<Verdict>,
+    /// What it keeps on purpose stays until then, by the run's own clock.
+    pub kept_until: Option<Timestamp>,
 }
 
 /// A folder of journals.
@@ -304,14 +307,15 @@ impl Store {
         let connection = self.connect()?;
         let read = || -> rusqlite::Result<Vec<RunRow>> {
             let mut statement = connection.prepare_cached(
-                "SELECT run, drill, mode, started, verdict FROM runs WHERE ?1 IS NULL OR drill = ?1 ORDER BY run DESC",
+                "SELECT runs.run, drill, mode, started, verdict, until FROM runs LEFT JOIN leases ON leases.run = runs.run
+                 WHERE ?1 IS NULL OR drill = ?1 ORDER BY runs.run DESC",
             )?;
             let rows = statement.query_map([drill.map(DrillName::as_str)], |row| {
                 let texts: (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-                let verdict: Option<String> = row.get(4)?;
-                Ok((texts, verdict))
+                let known: (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
+                Ok((texts, known))
             })?;
-            Ok(rows.filter_map(Result::ok).filter_map(run_row).collect())
+            Ok(rows.filter_map(Result::ok).filter_map(|(texts, known)| run_row(texts, known)).collect())
         };
         self.database(read())
     }
@@ -376,7 +380,8 @@ fn rows_of(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<Row>> {
 }
 
 fn run_row(
-    ((run, drill, mode, started), verdict): ((String, String, String, String), Option<String>),
+    (run, drill, mode, started): (String, String, String, String),
+    (verdict, until): (Option<String>, Option<String>),
 ) -> Option<RunRow> {
     Some(RunRow {
         run: run.parse().ok()?,
@@ -384,6 +389,7 @@ fn run_row(
         mode: Mode::from_word(&mode)?,
         started: started.parse().ok()?,
         verdict: verdict.as_deref().and_then(Verdict::from_word),
+        kept_until: until.and_then(|until| until.parse().ok()),
     })
 }
 
@@ -437,6 +443,10 @@ fn index(connection: &Connection, record: &Recorded) -> rusqlite::Result<()> {
         Event::TeardownReopened => {
             connection.prepare_cached("UPDATE runs SET verdict = NULL WHERE run = ?1")?.execute([run])?
         }
+        Event::Kept { until, .. } | Event::LeaseExtended { until, .. } => connection
+            .prepare_cached("INSERT OR REPLACE INTO leases (run, until) VALUES (?1, ?2)")?
+            .execute(params![run, until.to_string()])?,
+        Event::LeaseEnded { .. } => connection.prepare_cached("DELETE FROM leases WHERE run = ?1")?.execute([run])?,
         _ => 0,
     };
     Ok(())

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::resource::{Types, UNKNOWN_ID};
 use crate::definition::model::Severity;
 use crate::journal::event::{Class, StepEnd};
-use crate::journal::ledger::Entry;
+use crate::journal::ledger::{Entry, Lease};
 use crate::journal::measure::{Measure, Measures, measure};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
 use crate::words::id::{Name, StepId};
 use crate::words::kind::Verdict;
-use crate::words::time::show_duration;
+use crate::words::time::{show_duration, show_instant};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,10 +48,11 @@ pub struct Reason {
 pub fn conclude(state: &State, types: Types) -> Conclusion {
     let measures = measure(state);
     let mut reasons = leaks(state, types);
+    reasons.extend(kept_unmarked(state));
     reasons.extend(not_undone(state));
     reasons.extend(failed_steps(state));
     reasons.extend(missed_objectives(&measures));
-    if state.cancelled.is_some() && reasons.iter().all(|reason| reason.makes != Verdict::Inconclusive) {
+    if state.ended_early && reasons.iter().all(|reason| reason.makes != Verdict::Inconclusive) {
         let text = "the run was ended before it was over".to_owned();
         reasons.push(Reason { makes: Verdict::Inconclusive, step: None, text, advice: None });
     }
@@ -78,7 +79,8 @@ fn rank(verdict: Verdict) -> u8 {
 
 fn leaks(state: &State, types: Types) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    for (name, entry) in state.ledger.iter().filter(|(_, entry)| entry.gone.is_none()) {
+    let left = state.ledger.iter().filter(|(_, entry)| entry.gone.is_none() && entry.lease.is_none());
+    for (name, entry) in left {
         let step = Work::Teardown(name.clone()).id();
         let expected = &entry.intended.expected;
         let failure = match state.steps.get(&step).and_then(StepState::end) {
@@ -109,6 +111,26 @@ fn leaks(state: &State, types: Types) -> Vec<Reason> {
         });
     }
     reasons
+}
+
+/// What is kept on purpose is no leak, as long as it says itself until when.
+fn kept_unmarked(state: &State) -> Vec<Reason> {
+    let unmarked = state.kept().filter(|(_, _, lease)| !lease.holds());
+    let reason = |(name, entry, lease): (&Name, &Entry, &Lease)| {
+        let why = lease.failed.as_ref().map_or_else(|| "there was no time".to_owned(), ToString::to_string);
+        let text = format!(
+            "`{}` ({}) is kept until {}, and its tag `drill:expires` could not be set: {why}",
+            entry.intended.expected.name,
+            known_arn(entry),
+            show_instant(lease.until)
+        );
+        let (run, step) = (state.run, Some(Work::Teardown(name.clone()).id()));
+        let advice = Some(format!(
+            "`drill keep {run} --for 4h` tries again, `drill keep {run} --end` removes it; no other machine knows of it"
+        ));
+        Reason { makes: Verdict::Leaked, step, text, advice }
+    };
+    unmarked.map(reason).collect()
 }
 
 fn known_arn(entry: &Entry) -> String {

@@ -10,6 +10,7 @@ use crate::journal::measure::{Measure, RestoreMeasures};
 use crate::journal::state::{ActionState, State, StepState};
 use crate::journal::verdict::Reason;
 use crate::plan::step::{Step, Work};
+use crate::report::facts::cost::{cents, spent_usd};
 use crate::report::facts::restore::made_arn;
 use crate::report::facts::steps::{attempts, status, took};
 use crate::report::facts::teardown::existence_word;
@@ -31,7 +32,7 @@ pub const VERSION: u32 = 1;
 /// {"version":1,"run":"…","drill":"rds-prod","mode":"aws","verdict":"passed","exit_code":0,"evidence":"reports/…",
 ///  "measures":{"rto":{"seconds":1260,"target_seconds":3600,"met":true},"rpo":{},"copy_lag":{},"data_age":{}},
 ///  "steps":[{"id":"pick.orders","kind":"pick","status":"passed","seconds":1.2,"attempts":1}],
-///  "created":[{"arn":"…","type":"rds","removed":true,"state":"gone"}],
+///  "created":[{"arn":"…","type":"rds","removed":true,"state":"gone"}],"kept_until":null,"cost":null,
 ///  "gates":{"go":{"approved":true,"by":"…","at":"…","note":"…"}},"actions":{"configure":{"attempts":1,"undone":true}},
 ///  "failure":null,"failures":[],
 ///  "restores":{"orders":{"measures":{},"recovery_point":"…","job":"…","arn":"…"}}}
@@ -40,6 +41,7 @@ pub const VERSION: u32 = 1;
 /// A step's status is `passed`, `failed`, `skipped`, `not_measured`, `waiting` or `running`. A failure is
 /// `{"step","class","message","request_id"}`; its class is `data`, `environment`, `deadline`, `cancelled`,
 /// `untrustworthy` or `leaked`; its step is null where it is about the whole run. `failure` is the one that decided.
+/// `kept_until` is null unless something is kept on purpose; `cost` is null unless the definition has rates.
 #[must_use]
 pub fn summary(state: &State, evidence: Option<&str>) -> Value {
     let definition = &state.started.plan.definition;
@@ -58,6 +60,8 @@ pub fn summary(state: &State, evidence: Option<&str>) -> Value {
         "evidence": evidence,
         "measures": measures(state),
         "steps": state.started.plan.steps.iter().map(|one| step(state, one)).collect::<Vec<Value>>(),
+        "kept_until": state.lease().map(|until| until.to_string()),
+        "cost": cost(state),
         "created": state.ledger.iter().filter_map(|(name, entry)| created(state, name, entry)).collect::<Vec<Value>>(),
         "gates": state.gates.iter().map(|(name, (_, answer))| (name.to_string(), json!(answer))).collect::<Map<_, _>>(),
         "actions": actions(state),
@@ -139,6 +143,14 @@ fn created(state: &State, name: &Name, entry: &Entry) -> Option<Value> {
         "removed": existence == Existence::Gone,
         "state": existence_word(existence),
     }))
+}
+
+/// What it has cost by the rates of the definition: until its verdict, or until now. In whole cents.
+fn cost(state: &State) -> Option<Value> {
+    let definition = &state.started.plan.definition;
+    let known = definition.restore.values().any(|restore| !definition.rates_of(restore).is_empty());
+    let limit = definition.limits.max_cost_usd;
+    known.then(|| json!({ "spent_usd": cents(spent_usd(state)), "max_usd": limit }))
 }
 
 /// What was done, and whether it was undone (null where there is no undo).

@@ -9,7 +9,7 @@ use crate::journal::event::{Class, Event, Failure, Recorded, StepEnd};
 use crate::journal::state::State;
 use crate::journal::store::StoreError;
 use crate::run::services::Services;
-use crate::run::step;
+use crate::run::{step, stop};
 use crate::words::id::{Name, StepId};
 
 /// One call to the outside. At most one is under way per step.
@@ -55,6 +55,10 @@ pub enum Call {
     Unprotect(Name),
     /// Delete.
     Remove(Name),
+    /// Set the tag that says until when it is kept.
+    TagLease(Name),
+    /// See whether the parameter stops everything.
+    LookAtStop,
     /// Write the report.
     WriteReport,
 }
@@ -75,6 +79,7 @@ impl Call {
                 | Self::Undo(_)
                 | Self::Unprotect(_)
                 | Self::Remove(_)
+                | Self::TagLease(_)
                 | Self::WriteReport
         )
     }
@@ -129,6 +134,8 @@ pub fn begin(
         Call::Survey(name) => step::teardown::survey(step, name, state, services),
         Call::Unprotect(name) => step::teardown::unprotect(step, name, state, services),
         Call::Remove(name) => step::teardown::remove(step, name, state, services),
+        Call::TagLease(name) => step::lease::tag(step, name, state, services),
+        Call::LookAtStop => stop::look(state, services),
         Call::WriteReport => step::report::write(history(), services),
     }
 }

@@ -8,9 +8,11 @@ use crate::journal::event::{CancelBy, Class, Event, StepEnd};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::{Step, Until, Work};
 use crate::run::call::{Call, failed};
+use crate::run::cost::{Affordable, affordable, reached_at};
 use crate::run::guards::{Guard, Guards};
 use crate::run::pace::{Looked, paused_until};
 use crate::run::step;
+use crate::words::id::Name;
 
 /// Everything that a step's `next` may look at.
 pub struct Situation<'a> {
@@ -73,17 +75,25 @@ impl Situation<'_> {
         &self.state.started.plan.definition
     }
 
-    /// Ends the run when it has taken too long.
+    /// Ends the run when it has taken too long or has cost too much.
     #[must_use]
     pub fn overdue(&self) -> Option<Event> {
-        let over = self.now >= self.must_end_by() && self.guards.stand(Guard::Deadline);
-        (over && self.state.cancelled.is_none() && self.goes_forward())
-            .then_some(Event::CancelRequested { by: CancelBy::MaxDuration })
+        if self.state.cancelled.is_some() || self.now < self.must_end_by() || !self.goes_forward() {
+            return None;
+        }
+        let by = if self.now >= self.time_is_over() { CancelBy::MaxDuration } else { CancelBy::MaxCost };
+        self.guards.stand(Guard::Deadline).then_some(Event::CancelRequested { by })
     }
 
-    /// When `limits.max_duration` is over.
+    /// When the first of the run's own limits is reached.
     #[must_use]
     pub fn must_end_by(&self) -> Timestamp {
+        let time_is_over = self.time_is_over();
+        reached_at(self.state).map_or(time_is_over, |at| at.min(time_is_over))
+    }
+
+    /// When `limits.max_duration` is over. What is kept after the run has its own end.
+    fn time_is_over(&self) -> Timestamp {
         self.state.started_at + self.definition().limits.max_duration
     }
 
@@ -158,8 +168,15 @@ impl Situation<'_> {
                 Some(_) => {}
             }
         }
-        if waits || (matches!(step.work, Work::Restore(_)) && self.restores_under_way() >= self.most_restores()) {
+        if waits || self.must_wait(&step.work) {
             return Next::Idle;
+        }
+        if let Work::Restore(_) = &step.work
+            && let Affordable::No(message) = affordable(self)
+        {
+            let advice = Some("nothing was started; restore less or smaller, or raise `limits.max_cost_usd`");
+            let began = Event::StepStarted { step: step.id.clone() };
+            return Next::Record(vec![began, failed(&step.id, Class::Environment, message, advice)]);
         }
         if let Work::Probe(name) = &step.work
             && let Some(because) = step::probe::unmeasurable(self, name)
@@ -174,9 +191,27 @@ impl Situation<'_> {
         Next::record(Event::StepStarted { step: step.id.clone() })
     }
 
+    /// Whether something besides its needs keeps a step from beginning for now.
+    fn must_wait(&self, work: &Work) -> bool {
+        match work {
+            Work::Restore(_) => {
+                self.restores_under_way() >= self.most_restores() || affordable(self) == Affordable::NotYet
+            }
+            Work::Teardown(name) => step::lease::waits(self, name),
+            _ => false,
+        }
+    }
+
+    /// A job that outlived its step is under way until it is over, or given up with the teardown.
     fn restores_under_way(&self) -> usize {
-        let under_way = |state: &StepState| matches!(state, StepState::Running { .. });
-        self.state.in_order().filter(|(step, state)| matches!(step.work, Work::Restore(_)) && under_way(state)).count()
+        let is_under_way = |name: &&Name| {
+            let running = matches!(self.state.step(&Work::Restore((*name).clone())), StepState::Running { .. });
+            let given_up = self.state.step(&Work::Teardown((*name).clone())).end().is_some();
+            let entry = self.state.ledger.get(*name);
+            let job = entry.is_some_and(|entry| entry.job.is_some() && entry.terminal_job().is_none());
+            running || (job && !given_up)
+        };
+        self.definition().restore.keys().filter(is_under_way).count()
     }
 
     fn most_restores(&self) -> usize {
@@ -184,7 +219,8 @@ impl Situation<'_> {
     }
 }
 
-fn is_forward(work: &Work) -> bool {
+/// Whether a step is there for what the run is to show, and not for clearing up after it.
+pub(crate) fn is_forward(work: &Work) -> bool {
     !matches!(work, Work::Teardown(_) | Work::Undo(_) | Work::Report)
 }
 
@@ -213,9 +249,11 @@ pub fn why_ended(by: &CancelBy) -> &'static str {
     match by {
         CancelBy::Signal => "Ctrl-C or SIGTERM",
         CancelBy::Command => "`drill cancel`",
-        CancelBy::NewerRun => "its process had died and a newer run of the drill began",
+        CancelBy::NewerRun => "its process had died and a newer run began",
         CancelBy::MaxDuration => "`limits.max_duration` is over",
         CancelBy::WorldLost => "the simulated AWS ended with the process that held it",
         CancelBy::JournalLost => "the journal could not be written",
+        CancelBy::Stopped => "everything was stopped, by `drill stop --all` or by `limits.stop_parameter`",
+        CancelBy::MaxCost => "what it cost reached `limits.max_cost_usd`",
     }
 }

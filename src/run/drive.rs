@@ -17,10 +17,11 @@ use crate::journal::state::{Illegal, State, StepState};
 use crate::journal::store::{Append, StoreError};
 use crate::plan::step::{Step, Work};
 use crate::run::call::{Call, begin, failed, of_step};
-use crate::run::decide::{Next, Situation};
+use crate::run::decide::{Next, Situation, is_forward};
 use crate::run::guards::Guard;
 use crate::run::pace::Looked;
 use crate::run::services::Services;
+use crate::run::stop;
 use crate::words::id::{Name, StepId};
 
 /// What a person asks of a run under way.
@@ -185,17 +186,50 @@ impl Driver<'_> {
                 break wake;
             }
         };
-        let durable = self.services.guards.stand(Guard::IntentFirst);
-        if !durable {
+        let wake = [wake, self.look_at_parameter(&mut calls)].into_iter().flatten().min();
+        if !self.services.guards.stand(Guard::IntentFirst) {
             calls.drain(..).for_each(|(step, call)| self.begin(&step, call));
         }
         if !self.commit()? {
             return Ok(Some(self.now()));
         }
+        // As close to the side effect as it can be: what was intended and is not begun is torn down like after a crash.
+        let writes = calls.iter().any(|(step, call)| call.changes() && !is_backward(step));
+        if writes && self.look_for_stop()? {
+            calls.retain(|(step, _)| is_backward(step));
+        }
+        let stopped = !self.pending.is_empty();
         for (step, call) in calls {
             self.begin(&step, call);
         }
-        Ok(wake)
+        Ok(if stopped { Some(self.now()) } else { wake })
+    }
+
+    /// Asks for the parameter that stops everything, when it is time, and says when it will be time again.
+    fn look_at_parameter(&self, calls: &mut Vec<(StepId, Call)>) -> Option<Timestamp> {
+        let named = self.state.started.plan.definition.limits.stop_parameter.is_some();
+        if !named || self.state.cancelled.is_some() || !self.goes_forward() {
+            return None;
+        }
+        if self.under_way.values().any(|call| call.call == Call::LookAtStop) {
+            return None;
+        }
+        let id = stop::look_id();
+        let next = self.looked.last(&id).map(|last| last + stop::LOOK_EVERY).filter(|next| *next > self.now());
+        if next.is_none() {
+            calls.push((id, Call::LookAtStop));
+        }
+        next
+    }
+
+    /// Whether nothing goes forward yet, because nobody has seen the parameter that stops everything.
+    fn awaits_parameter(&self) -> bool {
+        let named = self.state.started.plan.definition.limits.stop_parameter.is_some();
+        named && self.state.cancelled.is_none() && !self.looked.has(&stop::look_id())
+    }
+
+    fn goes_forward(&self) -> bool {
+        self.state.in_order().any(|(step, state)| is_forward(&step.work) && state.end().is_none())
     }
 
     fn decide_once(&mut self, calls: &mut Vec<(StepId, Call)>) -> Result<(bool, Option<Timestamp>), DriveError> {
@@ -203,8 +237,12 @@ impl Driver<'_> {
         let mut wake: Option<Timestamp> = None;
         let mut sooner = |at: Timestamp| wake = Some(wake.map_or(at, |known| known.min(at)));
         let mut recorded = false;
+        let awaits_parameter = self.awaits_parameter();
         let steps = std::mem::take(&mut self.steps);
         for step in &steps {
+            if awaits_parameter && is_forward(&step.work) {
+                continue;
+            }
             if calls.iter().any(|(busy, _)| *busy == step.id)
                 || self.under_way.values().any(|call| call.step == step.id)
             {
@@ -290,7 +328,11 @@ impl Driver<'_> {
         let now = self.now();
         self.looked.note(&call.step, now);
         for event in events {
-            self.happened(now, event)?;
+            match event {
+                // The call saw it; what is under way beside it ends here.
+                Event::CancelRequested { by } => self.cancel(by)?,
+                event => self.happened(now, event)?,
+            }
         }
         Ok(())
     }
@@ -300,8 +342,7 @@ impl Driver<'_> {
         if self.state.cancelled.is_none() {
             self.happened(self.now(), Event::CancelRequested { by })?;
         }
-        let backward = |step: &str| step.starts_with("teardown") || step.starts_with("undo");
-        let forward = |call: &&UnderWay| !call.call.changes() && !backward(call.step.as_str());
+        let forward = |call: &&UnderWay| !call.call.changes() && !is_backward(&call.step);
         for call in self.under_way.values().filter(forward) {
             call.abort.abort();
         }
@@ -342,8 +383,25 @@ impl Driver<'_> {
         if self.state.cancelled.is_none() && self.broken.is_none() && self.journal.cancel_requested().unwrap_or(false) {
             self.cancel(CancelBy::Command)?;
         }
-        Ok(())
+        self.look_for_stop().map(|_| ())
     }
+
+    /// Whoever stops everything ends this run too, as long as there is something to end.
+    fn look_for_stop(&mut self) -> Result<bool, Illegal> {
+        if self.state.cancelled.is_some() || self.broken.is_some() || !self.goes_forward() {
+            return Ok(false);
+        }
+        let Some(who) = self.services.stop.stopped() else { return Ok(false) };
+        let text = format!("everything was stopped {who}");
+        self.happened(self.now(), Event::Warned { step: Work::Report.id(), text })?;
+        self.cancel(CancelBy::Stopped)?;
+        Ok(true)
+    }
+}
+
+/// Whether a step clears up. It goes on when everything else is ended.
+fn is_backward(step: &StepId) -> bool {
+    ["teardown", "undo"].iter().any(|kind| step.as_str().starts_with(kind))
 }
 
 fn bug(call: &UnderWay) -> Event {

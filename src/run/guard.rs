@@ -19,6 +19,8 @@ use crate::words::kind::ResourceKind;
 
 /// The tag that carries the run's id.
 pub const RUN_TAG: &str = "drill:run";
+/// The tag that says from when on the thing is overdue.
+pub const EXPIRES_TAG: &str = "drill:expires";
 
 /// No type cuts names shorter than this.
 const SHORTEST_CUT: usize = 48;

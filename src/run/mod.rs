@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `decide`: which step may begin, is skipped, or asks its own file | `drive`: the one loop; intent durable, call, outcome durable |
 //! | `step/KIND::next`: what this step needs now, from the journal's state alone | `step/KIND::perform`: one call, turned into events |
-//! | `guard`: whether a thing may be deleted | |
+//! | `guard`: whether a thing may be deleted; `cost`: whether a run may go on | `stop`: whether somebody stopped everything |
 //!
 //! Nothing but the journal's state decides, so a resumed run goes on exactly where the killed one stood. What is only
 //! pace (when a job was last looked at) lives in memory and is lost without harm.
 
 pub mod call;
+pub mod cost;
 pub mod decide;
 pub mod drive;
 pub mod guard;
@@ -20,4 +21,5 @@ pub mod prober;
 pub mod select;
 pub mod services;
 pub mod step;
+pub mod stop;
 pub(crate) mod target;

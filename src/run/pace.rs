@@ -36,6 +36,12 @@ impl Looked {
         self.0.insert(step.clone(), at);
     }
 
+    /// When this process last looked.
+    #[must_use]
+    pub fn last(&self, step: &StepId) -> Option<Timestamp> {
+        self.0.get(step).copied()
+    }
+
     /// Whether this process ever looked.
     #[must_use]
     pub fn has(&self, step: &StepId) -> bool {

@@ -9,6 +9,7 @@ use crate::cloud::resource::{ResourceCalls, Types};
 use crate::run::guards::Guards;
 use crate::run::other::OtherCalls;
 use crate::run::prober::Prober;
+use crate::run::stop::StopSwitch;
 use crate::words::id::Region;
 use crate::words::kind::ResourceKind;
 use crate::words::secret::Secret;
@@ -35,6 +36,8 @@ pub struct Services {
     pub environment: fn(&str) -> Option<String>,
     /// What passwords that a run sets are derived from; known to this machine alone.
     pub key: Secret,
+    /// The switch of this machine that stops everything.
+    pub stop: Arc<dyn StopSwitch>,
     /// Where the run's report is written.
     pub evidence: PathBuf,
     /// Who asks what was restored.

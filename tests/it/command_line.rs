@@ -119,7 +119,7 @@ fn plan_is_drawn_in_every_form() {
     let ran = repository.drill(&["plan", "orders", "--output", "json"]).ends(0);
     assert_eq!(ran.stdout, repository.drill(&["plan", "orders", "--format", "json"]).ends(0).stdout);
     let json = ran.json();
-    let wanted = ["version", "drill", "title", "steps", "recovery_points", "estimate_seconds", "permissions"];
+    let wanted = ["version", "drill", "title", "steps", "recovery_points", "estimate_seconds", "cost", "permissions"];
     assert_keys(&json, &wanted);
     assert!(json["recovery_points"].is_null() && json["estimate_seconds"].is_u64());
     for step in list(&json, "/steps") {
@@ -180,6 +180,8 @@ fn assert_run_shape(run: &Value) {
         "evidence",
         "measures",
         "steps",
+        "kept_until",
+        "cost",
         "created",
         "gates",
         "actions",
@@ -352,7 +354,7 @@ fn assert_list(repository: &Repository, id: &str) {
     let json = repository.drill(&["list", "--output", "json"]).ends(0).json();
     assert_keys(&json, &["version", "drills"]);
     assert_keys(&json["drills"][0], &["name", "title", "valid", "file", "last_run"]);
-    assert_keys(&json["drills"][0]["last_run"], &["run", "drill", "mode", "started", "verdict"]);
+    assert_keys(&json["drills"][0]["last_run"], &["run", "drill", "mode", "started", "verdict", "kept_until"]);
     assert_eq!(text(&json, "/drills/0/last_run/run"), id);
     repository.write("drills/broken.yaml", "version: 1\n");
     let json = repository.drill(&["list", "--output", "json"]).ends(0).json();
@@ -364,7 +366,7 @@ fn assert_status(repository: &Repository, id: &str, run: &Value) {
     repository.drill(&["status"]).ends(0).prints(id).prints("passed");
     let json = repository.drill(&["status", "--output", "json"]).ends(0).json();
     assert_keys(&json, &["version", "runs"]);
-    assert_keys(&json["runs"][0], &["run", "drill", "mode", "started", "verdict", "running"]);
+    assert_keys(&json["runs"][0], &["run", "drill", "mode", "started", "verdict", "kept_until", "running"]);
     assert_eq!((text(&json, "/runs/0/run"), &json["runs"][0]["running"]), (id, &false.into()));
     let last_digits = &id[id.len() - 6..];
     repository.drill(&["status", last_digits]).ends(0).prints(id).prints("probe.counts-orders").prints("gone");

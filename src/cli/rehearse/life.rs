@@ -19,7 +19,7 @@ use crate::cli::rehearse::time::MachineTime;
 use crate::cli::rehearse::trouble::{Crash, Runner, Scenario, Trouble};
 use crate::cli::rehearse::watch::Watch;
 use crate::cli::rehearse::weather::faults;
-use crate::cli::resume::takeover;
+use crate::cli::resume::{Lease, Occasion, takeover};
 use crate::journal::event::Recorded;
 use crate::journal::state::State;
 use crate::journal::store::{Append as _, RunJournal, Store, StoreError};
@@ -28,6 +28,7 @@ use crate::plan::step::Work;
 use crate::run::drive::{DriveError, Ended, drive};
 use crate::run::prober::Prober;
 use crate::run::services::Services;
+use crate::run::stop::Unstoppable;
 use crate::sandbox::{Direct, IdleClock, Inventory};
 use crate::words::id::RunId;
 use crate::words::kind::Verdict;
@@ -187,6 +188,7 @@ impl Play<'_> {
             sandbox_ca: None,
             environment: |_| None,
             key: Secret::new("0123456789abcdef".repeat(4)),
+            stop: Arc::new(Unstoppable),
             evidence: report.to_owned(),
             prober: Arc::clone(stand_in) as Arc<dyn Prober>,
             look_for_requests: NEVER,
@@ -312,7 +314,7 @@ impl Actor<'_> {
             if self.is_over(&state) {
                 return Ok((journal, state));
             }
-            let events = takeover(&state, "a rehearsal".to_owned(), None);
+            let events = takeover(&state, at, "a rehearsal".to_owned(), &Occasion::Asked, Lease::Stays);
             let events: Vec<_> = events.into_iter().map(|event| (at, event)).collect();
             journal.append(&events)?;
             events.iter().try_for_each(|(at, event)| state.apply(*at, event)).map_err(senseless)?;

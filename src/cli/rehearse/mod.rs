@@ -11,6 +11,7 @@
 mod crew;
 mod damage;
 mod judge;
+pub mod kills;
 mod life;
 mod marks;
 mod pen;

@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::cloud::vault::Picked;
+use crate::plan::estimate::{Cost, RestoreCost};
 use crate::plan::show::View;
 use crate::plan::step::Step;
+use crate::words::id::Name;
 
 /// Version of the JSON that [`json()`] writes.
 ///
@@ -21,7 +23,7 @@ pub const VERSION: u32 = 1;
 ///            "timeout_seconds":600}],
 ///  "recovery_points":{"orders":{"chosen":{"arn":"…","created":"…","size_bytes":1,"status":"COMPLETED"},
 ///                     "rejected":[{"arn":"…","created":"…","status":"…","reason":"…"}],"older":33}},
-///  "estimate_seconds":1500,"permissions":["backup:StartRestoreJob"]}
+///  "estimate_seconds":1500,"cost":{"usd":null,"restores":{"orders":{"usd":null,"basis":"…"}}},"permissions":["backup:StartRestoreJob"]}
 /// ```
 ///
 /// `recovery_points` is null when nobody was asked, and `chosen` is null when nothing is eligible. `until` is `passed`
@@ -39,9 +41,15 @@ pub fn json(view: &View<'_>) -> String {
         "steps": view.plan.steps.iter().map(step).collect::<Vec<Value>>(),
         "recovery_points": points,
         "estimate_seconds": view.estimate.map(|estimate| estimate.as_secs()),
+        "cost": view.cost.map(cost),
         "permissions": view.permissions,
     });
     format!("{value:#}\n")
+}
+
+fn cost(cost: &Cost) -> Value {
+    let one = |(name, one): (&Name, &RestoreCost)| (name.to_string(), json!({ "usd": one.usd, "basis": one.basis }));
+    json!({ "usd": cost.usd, "restores": cost.restores.iter().map(one).collect::<Map<String, Value>>() })
 }
 
 fn step(step: &Step) -> Value {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use crate::cloud::vault::Picked;
+use crate::plan::estimate::Cost;
 use crate::plan::step::Plan;
 use crate::words::id::Name;
 
@@ -27,6 +28,8 @@ pub struct View<'a> {
     pub permissions: &'a [String],
     /// The critical path.
     pub estimate: Option<SignedDuration>,
+    /// What it is estimated to cost.
+    pub cost: Option<&'a Cost>,
 }
 
 /// `120.0 GiB`, `37 bytes`: how people read a size.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cloud::vault::{CopyEvidence, Picked};
+use crate::definition::model::TeardownWhen;
 use crate::plan::show::{View, show_size};
 use crate::plan::step::{Step, Until};
 use crate::words::id::Name;
@@ -23,6 +24,7 @@ pub fn text(view: &View<'_>) -> String {
             point(restore, picked, &mut out);
         }
     }
+    cost(view, &mut out);
     permissions(view, &mut out);
     out
 }
@@ -39,6 +41,10 @@ fn head(view: &View<'_>, out: &mut String) {
     let _ = writeln!(out, "  owner {}", tame(&definition.owner));
     if let Some(estimate) = view.estimate {
         let _ = writeln!(out, "  about {} from start to end", show_duration(estimate));
+    }
+    if let Some(lease) = definition.teardown.lease() {
+        let what = if definition.teardown.when == TeardownWhen::OnPass { "what is not proved" } else { "everything" };
+        let _ = writeln!(out, "  keeps {what} for {}", show_duration(lease));
     }
 }
 
@@ -109,6 +115,23 @@ fn point(restore: &Name, picked: &Picked, out: &mut String) {
     if picked.older > 0 {
         let _ = writeln!(out, "  {} older ones are not needed", picked.older);
     }
+}
+
+fn cost(view: &View<'_>, out: &mut String) {
+    let Some(cost) = view.cost else { return };
+    let _ = writeln!(out, "\nCost");
+    let Some(usd) = cost.usd else {
+        let _ = writeln!(out, "  not estimated: the definition has no `rates`");
+        return;
+    };
+    for (name, one) in &cost.restores {
+        let usd = one.usd.map_or_else(String::new, |usd| format!("{usd:.2} USD: "));
+        let _ = writeln!(out, "  {name}  {usd}{}", tame(&one.basis));
+    }
+    let part = if cost.is_whole() { "" } else { ", without what has no rates" };
+    let most = view.plan.definition.limits.max_cost_usd;
+    let most = most.map_or_else(String::new, |most| format!(", of {most:.2} USD allowed"));
+    let _ = writeln!(out, "  about {usd:.2} USD in all{part}{most}");
 }
 
 fn permissions(view: &View<'_>, out: &mut String) {

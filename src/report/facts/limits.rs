@@ -7,6 +7,7 @@ use crate::journal::event::{GoneProof, StepEnd};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
 use crate::words::kind::Mode;
+use crate::words::time::show_instant;
 
 /// Kept general on purpose: true of every drill of this version.
 const NEVER_TESTED: [&str; 7] = [
@@ -58,6 +59,7 @@ pub fn not_tested(state: &State) -> Vec<String> {
     let mut out = Vec::new();
     surroundings(state, &mut out);
     steps(state, &mut out);
+    kept(state, &mut out);
     probes(state, &mut out);
     points(state, &mut out);
     measures(state, &mut out);
@@ -107,6 +109,13 @@ fn steps(state: &State, out: &mut Vec<String>) {
             }
             StepEnd::Passed | StepEnd::Failed(_) => {}
         }
+    }
+}
+
+fn kept(state: &State, out: &mut Vec<String>) {
+    for (name, _, lease) in state.kept() {
+        let until = show_instant(lease.until);
+        out.push(format!("The removal of what was restored for {name}: it is kept on purpose until {until}."));
     }
 }
 

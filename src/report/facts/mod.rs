@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod by_hand;
+pub mod cost;
 pub mod diagram;
 pub mod limits;
 pub mod probe;
@@ -19,10 +20,11 @@ use serde::Serialize;
 
 use crate::cloud::resource::{CheckResult, Types};
 use crate::definition::model::Objectives;
-use crate::journal::event::{CancelBy, Event, Recorded};
+use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded};
 use crate::journal::measure::Measure;
 use crate::journal::state::State;
 use crate::report::facts::action::{ActionFacts, GateFacts};
+use crate::report::facts::cost::CostFacts;
 use crate::report::facts::diagram::Diagram;
 use crate::report::facts::probe::ProbeFacts;
 use crate::report::facts::restore::RestoreFacts;
@@ -74,6 +76,8 @@ pub struct Context {
     pub gates: Vec<GateFacts>,
     /// How long everything waited for people; null if it did not.
     pub waited: Option<String>,
+    /// What it cost, as far as the definition knows; null without rates.
+    pub cost: Option<CostFacts>,
     /// What became of what the run made.
     pub teardown: TeardownFacts,
     /// Warnings, in order.
@@ -194,6 +198,7 @@ pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
         actions: action::actions(state),
         gates: action::gates(state),
         waited: action::waited(state),
+        cost: cost::cost(state, types),
         teardown: teardown::teardown(state, types),
         warnings: warnings(state),
         deviations: deviations(state, events),
@@ -272,6 +277,14 @@ fn verdict(state: &State) -> VerdictFacts {
             ("🚨", "Something that this run made may still exist and cost money. How to remove it is below.")
         }
     };
+    let kept = state.lease().map(|until| {
+        format!(" What was restored is kept on purpose until {}; then it is owed its removal.", show_instant(until))
+    });
+    // "Nothing was left behind" would be untrue of what is kept.
+    let sentence = match &kept {
+        Some(_) => sentence.replace(", and nothing was left behind.", "."),
+        None => sentence.to_owned(),
+    };
     let reasons = conclusion.reasons.iter().map(|reason| ReasonFacts {
         makes: reason.makes.word().to_owned(),
         step: reason.step.as_ref().map(ToString::to_string),
@@ -282,7 +295,7 @@ fn verdict(state: &State) -> VerdictFacts {
         word: conclusion.verdict.word().to_owned(),
         heading: conclusion.verdict.word().to_uppercase(),
         icon: icon.to_owned(),
-        sentence: sentence.to_owned(),
+        sentence: sentence + kept.as_deref().unwrap_or_default(),
         exit_code: Some(conclusion.verdict.exit_code()),
         reasons: reasons.collect(),
     }
@@ -367,14 +380,17 @@ fn warnings(state: &State) -> Vec<WarningFacts> {
 
 fn deviations(state: &State, events: &[Recorded]) -> Vec<String> {
     let mut out = Vec::new();
-    if let Some((at, by)) = &state.cancelled {
+    // What ended after the run had shown what it could is no deviation of it.
+    if let Some((at, by)) = state.cancelled.as_ref().filter(|_| state.ended_early) {
         let by = match by {
             CancelBy::Signal => "a person or the machine interrupted it (Ctrl-C or SIGTERM)",
             CancelBy::Command => "somebody cancelled it with drill cancel",
-            CancelBy::NewerRun => "its process had died and a newer run of the same drill ended it",
+            CancelBy::NewerRun => "its process had died and a newer run ended it",
             CancelBy::MaxDuration => "the longest duration that the definition allows was over",
             CancelBy::WorldLost => "the process that held the simulated AWS died",
             CancelBy::JournalLost => "its journal could not be written any more",
+            CancelBy::Stopped => "everything was stopped (drill stop --all, or the parameter that stops)",
+            CancelBy::MaxCost => "what it had cost reached the most that the definition allows",
         };
         out.push(format!("The run was ended early at {}: {by}.", show_instant(*at)));
     }
@@ -385,6 +401,12 @@ fn deviations(state: &State, events: &[Recorded]) -> Vec<String> {
                 "At {at} another process went on with the run ({by}). \
                  The recovery time still counts from the first start."
             )),
+            Event::LeaseExtended { until, by } => {
+                out.push(format!("At {at} {by} said that what is kept stays until {}.", show_instant(*until)));
+            }
+            Event::LeaseEnded { by } => {
+                out.push(format!("At {at} the lease of what was kept ended: {}.", lease_end(*by)))
+            }
             Event::TeardownReopened => out.push(format!("At {at} the teardown was opened once more.")),
             Event::RestoreAccepted { restore, found: true, job } => out.push(format!(
                 "At {at} the restore job {job} of {restore} was found again: the answer to its start had been lost."
@@ -396,6 +418,18 @@ fn deviations(state: &State, events: &[Recorded]) -> Vec<String> {
         }
     }
     out
+}
+
+/// Why a lease ended, in words.
+#[must_use]
+pub fn lease_end(by: LeaseEnd) -> &'static str {
+    match by {
+        LeaseEnd::Expired => "its time was over",
+        LeaseEnd::Resumed => "somebody resumed the run",
+        LeaseEnd::Command => "somebody ended it",
+        LeaseEnd::Sweep => "it was swept",
+        LeaseEnd::WorldLost => "the process that held the simulated AWS died",
+    }
 }
 
 fn seal(state: &State, events: &[Recorded]) -> Seal {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::cloud::resource::{Types, UNKNOWN_ID};
 use crate::journal::event::{Class, GoneProof, StepEnd, Witness};
-use crate::journal::ledger::{Entry, Existence};
+use crate::journal::ledger::{Entry, Existence, Lease};
 use crate::journal::state::State;
 use crate::plan::step::Work;
 use crate::report::facts::restore::made_arn;
@@ -21,6 +21,8 @@ pub struct TeardownFacts {
     pub entries: Vec<EntryFacts>,
     /// What may still exist.
     pub left: Vec<LeftFacts>,
+    /// What stays on purpose.
+    pub kept: Vec<KeptFacts>,
     /// How long everything was held, together.
     pub held: String,
 }
@@ -34,7 +36,7 @@ pub struct EntryFacts {
     pub kind: String,
     /// Its ARN.
     pub arn: String,
-    /// `gone`, `present` or `unknown`.
+    /// `gone`, `kept`, `present` or `unknown`.
     pub state: String,
     /// A sign for it.
     pub icon: String,
@@ -67,6 +69,21 @@ pub struct LeftFacts {
     pub resume: String,
 }
 
+/// Something that stays on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptFacts {
+    /// Its ARN.
+    pub arn: String,
+    /// Until when.
+    pub until: String,
+    /// Where that is written down.
+    pub noted: String,
+    /// What keeps it longer.
+    pub extend: String,
+    /// What removes it now.
+    pub end: String,
+}
+
 /// The teardown of a run.
 #[must_use]
 pub fn teardown(state: &State, types: Types) -> TeardownFacts {
@@ -74,14 +91,17 @@ pub fn teardown(state: &State, types: Types) -> TeardownFacts {
     let left: Vec<LeftFacts> = state
         .ledger
         .iter()
-        .filter(|(_, entry)| entry.existence() != Existence::Gone)
+        .filter(|(_, entry)| !matches!(entry.existence(), Existence::Gone | Existence::Kept))
         .filter_map(|(name, entry)| left(state, types, name, entry))
         .collect();
     let held: SignedDuration = state.ledger.values().filter_map(|entry| held(entry, end)).sum();
+    let holding = state.kept().filter(|(_, _, lease)| lease.holds());
+    let kept: Vec<KeptFacts> = holding.map(|(_, entry, lease)| kept(state, entry, lease)).collect();
     TeardownFacts {
-        summary: summary(state, left.len()),
+        summary: summary(state, left.len(), kept.len()),
         entries: state.ledger.iter().map(|(name, entry)| facts(state, name, entry, end)).collect(),
         left,
+        kept,
         held: show_duration(held),
     }
 }
@@ -91,13 +111,26 @@ pub fn teardown(state: &State, types: Types) -> TeardownFacts {
 pub fn existence_word(existence: Existence) -> &'static str {
     match existence {
         Existence::Gone => "gone",
+        Existence::Kept => "kept",
         Existence::Present => "present",
         Existence::Unknown => "unknown",
     }
 }
 
-fn summary(state: &State, left: usize) -> String {
-    match (state.ledger.len(), left) {
+fn summary(state: &State, left: usize, kept: usize) -> String {
+    let on_purpose = match (kept, state.lease()) {
+        (0, _) | (_, None) => return removed(state.ledger.len(), left),
+        (1, Some(until)) => format!("One thing is kept on purpose until {}.", show_instant(until)),
+        (kept, Some(until)) => format!("{kept} things are kept on purpose until {}.", show_instant(until)),
+    };
+    match state.ledger.len() - kept {
+        0 => on_purpose,
+        others => format!("{on_purpose} Of the rest: {}", removed(others, left)),
+    }
+}
+
+fn removed(owed: usize, left: usize) -> String {
+    match (owed, left) {
         (0, _) => "The run asked AWS for nothing, so there was nothing to remove.".to_owned(),
         (_, 0) => "Everything that the run may have made is known to be gone.".to_owned(),
         (_, 1) => "One thing that the run may have made is not known to be gone.".to_owned(),
@@ -113,7 +146,12 @@ fn facts(state: &State, name: &Name, entry: &Entry, end: Timestamp) -> EntryFact
         kind: kind.unwrap_or_default(),
         arn: made_arn(entry),
         state: existence_word(existence).to_owned(),
-        icon: if existence == Existence::Gone { "✅" } else { "🚨" }.to_owned(),
+        icon: match existence {
+            Existence::Gone => "✅",
+            Existence::Kept => "⏳",
+            Existence::Present | Existence::Unknown => "🚨",
+        }
+        .to_owned(),
         noted: show_instant(entry.intended_at),
         witness: witness(entry),
         asked: entry.removal.as_ref().map(|(at, _)| show_instant(*at)),
@@ -142,6 +180,7 @@ fn proof(entry: &Entry) -> String {
         ),
         Some(GoneProof::NeverStarted) => "AWS refused to start the restore, so it was never made".to_owned(),
         Some(GoneProof::WorldLost) => "the simulated AWS ended, and everything in it".to_owned(),
+        None if entry.existence() == Existence::Kept => "kept on purpose".to_owned(),
         None => "not known to be gone".to_owned(),
     }
 }
@@ -163,6 +202,17 @@ fn left(state: &State, types: Types, name: &Name, entry: &Entry) -> Option<LeftF
         },
         resume: format!("drill resume {}", state.run),
     })
+}
+
+fn kept(state: &State, entry: &Entry, lease: &Lease) -> KeptFacts {
+    let tag = if lease.tagged { "in the tag drill:expires of the resource, and " } else { "" };
+    KeptFacts {
+        arn: made_arn(entry),
+        until: show_instant(lease.until),
+        noted: format!("{tag}in the run's journal"),
+        extend: format!("drill keep {} --for 4h", state.run),
+        end: format!("drill keep {} --end", state.run),
+    }
 }
 
 fn why_left(entry: &Entry) -> String {

@@ -5,6 +5,7 @@ pub mod action;
 pub mod consistency;
 pub mod finish;
 pub mod gate;
+pub mod lease;
 pub mod pick;
 pub mod preflight;
 pub mod probe;

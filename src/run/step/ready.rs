@@ -11,9 +11,10 @@ use crate::journal::state::State;
 use crate::plan::step::{Step, Work};
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
-use crate::run::guard::RUN_TAG;
+use crate::run::guard::{EXPIRES_TAG, RUN_TAG};
 use crate::run::pace::VISIBLE_AFTER;
 use crate::run::services::Services;
+use crate::run::step::lease;
 use crate::run::step::too_late;
 use crate::words::id::{Name, StepId};
 
@@ -80,7 +81,7 @@ pub fn read_tags(step: &StepId, name: &Name, state: &State, services: Arc<Servic
         ("drill:definition".to_owned(), state.started.definition_sha256.chars().take(8).collect()),
         ("drill:name".to_owned(), definition.name.to_string()),
         ("drill:step".to_owned(), Work::Restore(name.clone()).id().to_string()),
-        ("drill:expires".to_owned(), expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        (EXPIRES_TAG.to_owned(), lease::expires(expires)),
         ("drill:owner".to_owned(), tag_value(&definition.owner)),
     ]);
     let (subject, kind) = (entry.subject(restore), restore.kind);

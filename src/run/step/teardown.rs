@@ -2,7 +2,7 @@
 //!
 //! In this order: the restore job must be over, or known never to have started (a job cannot be stopped: facts 0.2);
 //! the resource is looked at; the guard says whether it may be deleted; protection goes off; it is deleted; its absence
-//! is seen twice, and nothing of it is kept by the service. What cannot be finished in time is left, named, and the run
+//! is seen twice, and nothing of it is kept by the service. What stays on purpose has a `lease` instead. What cannot be finished in time is left, named, and the run
 //! ends `leaked`.
 
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use crate::run::guard::{Refusal, goes_by_its_name, may_delete};
 use crate::run::guards::Guard;
 use crate::run::pace::{ABSENT_FOR, NEVER_SEEN_ABSENT_FOR, NOT_STARTED_FOR, REMOVE_AGAIN_AFTER, VISIBLE_AFTER};
 use crate::run::services::Services;
+use crate::run::step::lease;
 use crate::words::id::{Name, StepId};
 use crate::words::time::show_duration;
 
@@ -35,6 +36,9 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
     };
     if let Some(proof) = nothing_to_find(situation, entry) {
         return Next::record(Event::Gone { restore: name.clone(), proof });
+    }
+    if let Some(keeping) = lease::next(situation, step, name, entry, since) {
+        return keeping;
     }
     let deadline = since + step.timeout;
     if situation.now >= deadline {

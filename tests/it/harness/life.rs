@@ -19,9 +19,9 @@ use restore_drill::aws::resource::facts;
 use restore_drill::aws::session::{Override, Side, connect};
 use restore_drill::cloud::Cloud;
 use restore_drill::journal::chain::sha256_hex;
-use restore_drill::journal::event::{CancelBy, Event, FORMAT, GateAnswer, Recorded, RunStarted, World};
+use restore_drill::journal::event::{CancelBy, Event, FORMAT, GateAnswer, LeaseEnd, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
-use restore_drill::journal::store::{Append, RunJournal, Store, StoreError};
+use restore_drill::journal::store::{Append, RunJournal, RunRow, Store, StoreError};
 use restore_drill::journal::verdict::Conclusion;
 use restore_drill::plan::compile::compile;
 use restore_drill::plan::step::{Plan, Work};
@@ -31,6 +31,7 @@ use restore_drill::run::guards::Guards;
 use restore_drill::run::prober::Asks;
 use restore_drill::run::services::Services;
 use restore_drill::run::step::report::rendered;
+use restore_drill::run::stop::Unstoppable;
 use restore_drill::sandbox::{Inventory, Sandbox, access_key};
 use restore_drill::words::id::{AccountId, Name, Region, RunId};
 use restore_drill::words::kind::{Mode, Verdict};
@@ -115,6 +116,7 @@ impl Bench {
             ca_bundle: None,
             sandbox_ca: None,
             environment: |_| None,
+            stop: Arc::new(Unstoppable),
             evidence: folder.path().join("report"),
             prober: Arc::new(Asks),
             look_for_requests: Duration::from_millis(500),
@@ -212,6 +214,33 @@ impl Bench {
             state.apply(*at, event).expect("a takeover can follow");
         }
         Some((journal, state))
+    }
+
+    /// Ends the lease of a run, and drives until what it kept is gone.
+    pub(crate) async fn end_lease(&self, case: &str, run: RunId) -> State {
+        let (mut pen, state) = self.reopen(run, Event::LeaseEnded { by: LeaseEnd::Command });
+        over(case, self.live(case, &mut pen, state, None).await)
+    }
+
+    /// What `drill keep` finds: a run that is over and keeps something, opened again with this event.
+    pub(crate) fn reopen(&self, run: RunId, event: Event) -> (Pen, State) {
+        let lock = self.store.lock(&self.plan.definition.name).expect("the dead leave no lock");
+        let (mut journal, records) = self.store.go_on(lock, run).expect("the journal verifies");
+        let mut state = State::replay(&records).expect("the journal makes sense");
+        let at = self.services.clock.now().max(state.last_at);
+        let resumed = Event::RunResumed { by: "a test".to_owned() };
+        let events: Vec<(Timestamp, Event)> =
+            [resumed, Event::TeardownReopened, event].into_iter().map(|event| (at, event)).collect();
+        journal.append(&events).expect("the takeover is durable");
+        for (at, event) in &events {
+            state.apply(*at, event).expect("a takeover can follow");
+        }
+        (Pen::new(journal, Fate::Lives), state)
+    }
+
+    /// The list of runs, as `drill status` reads it.
+    pub(crate) fn rows(&self) -> Vec<RunRow> {
+        self.store.runs(None).expect("the journals can be listed")
     }
 
     /// `drill resume`, to the end.
