@@ -118,12 +118,16 @@ pub async fn finish_owed(
     Ok(lock)
 }
 
-fn leaked(state: &State) -> bool {
+/// Whether it is over and may have left something.
+pub(crate) fn leaked(state: &State) -> bool {
     state.concluded.as_ref().is_some_and(|(_, conclusion)| conclusion.verdict == Verdict::Leaked)
 }
 
 /// Goes on with a run; `end_it` ends it first, so that only its teardown is left.
-async fn go_on(
+///
+/// # Errors
+/// When its journal cannot be read, its cloud is not the one it talked to, or it could not be driven to its end.
+pub(crate) async fn go_on(
     store: &Store,
     lock: DrillLock,
     row: &RunRow,

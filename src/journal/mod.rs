@@ -11,4 +11,5 @@ pub mod measure;
 pub mod recorded;
 pub mod state;
 pub mod store;
+pub mod sweep;
 pub mod verdict;

@@ -15,16 +15,18 @@ use crate::cloud::resource::Settings;
 pub(crate) async fn list(api: &dyn ClusterApi, family: &Family, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
     let mut found = Vec::new();
     // RDS lists the clusters of all three services to whoever asks.
-    for one in api.clusters().await?.into_iter().filter(|one| family.has(&one.engine)) {
+    for one in api.clusters().await? {
         // Neptune and DocumentDB show no tags in their lists, so only names and restore jobs lead here.
-        if wanted.made.contains(&one.arn) || digits_in(&one.name).is_some() {
+        if family.has(&one.engine) && (wanted.made.contains(&one.arn) || digits_in(&one.name).is_some()) {
             found.push(cluster(api, family, one).await?);
         }
     }
     for kind in [None, Some("awsbackup")].into_iter().take(if family.keeps_backups { 2 } else { 1 }) {
-        let of_family = |one: &ListedCluster| family.has(&one.engine) && digits_in(&one.name).is_some();
-        let snapshots = api.kept_snapshots(kind).await?.into_iter().filter(of_family);
-        found.extend(snapshots.map(|one| leftover(family, "DB cluster snapshot", one, false)));
+        for one in api.kept_snapshots(kind).await? {
+            if family.has(&one.engine) && digits_in(&one.name).is_some() {
+                found.push(leftover(family, "DB cluster snapshot", one, false));
+            }
+        }
     }
     Ok(found)
 }

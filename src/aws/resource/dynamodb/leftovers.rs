@@ -19,8 +19,10 @@ pub(super) async fn list(client: &aws_sdk_dynamodb::Client, wanted: &Wanted) -> 
     loop {
         let ask = client.list_tables().set_exclusive_start_table_name(token);
         let page = ask.send().await.map_err(|error| cloud_error(OPERATION, &error))?;
-        for name in page.table_names().iter().filter(|name| digits_in(name).is_some() || made(name)) {
-            found.extend(table(client, name).await?);
+        let names = page.table_names().iter().filter(|name| digits_in(name).is_some() || made(name));
+        let names: Vec<String> = names.cloned().collect();
+        for name in names {
+            found.extend(table(client, &name).await?);
         }
         token = pages.next(page.last_evaluated_table_name())?;
         if token.is_none() {

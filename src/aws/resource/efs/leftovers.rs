@@ -21,7 +21,10 @@ pub(super) async fn list(efs: &aws_sdk_efs::Client, wanted: &Wanted) -> Result<V
     loop {
         let ask = efs.describe_file_systems().set_marker(token);
         let page = ask.send().await.map_err(|error| cloud_error(OPERATION, &error))?;
-        for one in page.file_systems().iter().filter(|one| *one.life_cycle_state() != LifeCycleState::Deleted) {
+        for one in page.file_systems() {
+            if *one.life_cycle_state() == LifeCycleState::Deleted {
+                continue;
+            }
             let arn = arn_of(OPERATION, one.file_system_arn())?;
             let tags = one.tags().iter().map(|tag| (tag.key().to_owned(), tame(tag.value()))).collect();
             if wanted.has(&arn, Some(one.creation_token()), &tags) {

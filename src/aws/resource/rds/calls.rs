@@ -11,8 +11,8 @@ use aws_sdk_rds::types::{DbInstance, DbSubnetGroup, Tag};
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
-use crate::aws::resource::rds::{leftovers, preflight};
 use crate::aws::resource::rds::readiness::phase;
+use crate::aws::resource::rds::{leftovers, preflight};
 use crate::aws::resource::shared::check::name_is_free;
 use crate::aws::resource::shared::guard::{Guard, without};
 use crate::aws::session::Clients;
