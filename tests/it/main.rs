@@ -29,6 +29,7 @@ mod schema;
 mod select;
 mod shell;
 mod sqlserver;
+mod sweep;
 mod together;
 mod types;
 mod validate;
