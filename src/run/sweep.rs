@@ -197,10 +197,7 @@ fn ledger_rows(found: &Found, known: &[Known]) -> Vec<Row> {
     open.flat_map(|one| one.entries.iter().filter(here).map(move |entry| (one, entry)))
         .map(|(one, entry)| {
             let listed = found.leftovers.iter().find(|leftover| is_entry(leftover, entry));
-            let unseen = || match entry.existence() {
-                Existence::Present => "last seen there",
-                Existence::Gone | Existence::Unknown => "",
-            };
+            let unseen = || if entry.existence() == Existence::Present { "last seen there" } else { "" };
             Row {
                 account: found.account.clone(),
                 region: found.region.clone(),

@@ -51,8 +51,7 @@ pub(crate) fn ledgers(place: &Place, sandbox: Option<&str>) -> Result<(Vec<Kept>
     Ok((kept, unseen))
 }
 
-/// Whether a run has work left. Runs whose lease is over belong here as soon as there are leases: this is the one place
-/// that asks.
+/// Whether a run has work left: the one place that asks. A run whose lease is over belongs here too.
 fn is_owed(row: &RunRow) -> bool {
     owes(row.verdict)
 }

@@ -164,6 +164,6 @@ fn carries(job: &Marked, (key, value): (String, String)) -> bool {
 /// A sentence for the table when the tag cannot be read: it counts for ever then.
 pub(crate) fn kept_until(tags: &Tags) -> Result<Option<Timestamp>, String> {
     let Some(text) = tags.get(EXPIRES_TAG) else { return Ok(None) };
-    let until = text.parse().map_err(|_| format!("its tag `{EXPIRES_TAG}` is no instant"))?;
+    let until: Timestamp = text.parse().map_err(|_| format!("its tag `{EXPIRES_TAG}` is no instant"))?;
     Ok(Some(until))
 }

@@ -107,7 +107,11 @@ async fn advance(
     if seen.phase == Phase::Leaving || asked_lately(progress, &seen, now) {
         return Ok(Then::Wait);
     }
-    let tags = calls.tags(subject).await.map_err(refused)?;
+    let mut tags = calls.tags(subject).await.map_err(refused)?;
+    // A thing that is half gone may have lost them: what was asked for already goes on.
+    if tags.is_empty() && progress.asked.is_some() {
+        tags.clone_from(&target.leftover.tags);
+    }
     may_sweep(target, &tags, &seen, now).map_err(Stuck::Changed)?;
     if seen.protected {
         let waits = progress.unprotected_at.is_some_and(|at| now.duration_since(at) < VISIBLE_AFTER);
