@@ -10,6 +10,7 @@ use crate::aws::session::Clients;
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::{Ground, Identity, KeyState, SecurityGroup};
 use crate::words::arn::Arn;
+use crate::words::id::Region;
 use crate::words::text::tame;
 
 /// [`Ground`] over STS, KMS and EC2.
@@ -75,5 +76,18 @@ impl Ground for AwsGround {
                 return Ok(found);
             }
         }
+    }
+
+    /// Without `AllRegions` EC2 lists the enabled ones alone.
+    async fn regions(&self) -> Result<Vec<Region>, CloudError> {
+        const OPERATION: &str = "ec2:DescribeRegions";
+        let answer = self.ec2.describe_regions().send().await.map_err(|error| cloud_error(OPERATION, &error))?;
+        let mut found: Vec<Region> = Vec::new();
+        for region in answer.regions() {
+            let name = region.region_name().and_then(|name| name.parse().ok());
+            found.push(name.ok_or_else(|| unreadable(OPERATION, "the answer holds a region without a usable name"))?);
+        }
+        found.sort();
+        Ok(found)
     }
 }

@@ -61,6 +61,36 @@ pub const INSTANCES: &[&str] = &["ec2:DescribeInstanceStatus", "ec2:DescribeInst
 /// Only where a restore selects by tags (`aws/vault.rs`): on the recovery points.
 pub const SELECTIONS: &[&str] = &["backup:ListTags"];
 
+/// Only for `drill sweep`: what it lists, in every region and account that it looks into. To remove something it needs
+/// what the thing's type needs.
+pub const SWEEP: &[&str] = &[
+    "backup:GetRestoreJobMetadata",
+    "backup:ListRestoreJobs",
+    "dynamodb:DescribeTable",
+    "dynamodb:ListTables",
+    "dynamodb:ListTagsOfResource",
+    "ec2:DescribeInstances",
+    "ec2:DescribeRegions",
+    "ec2:DescribeVolumes",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticfilesystem:DescribeMountTargets",
+    "fsx:DescribeFileSystems",
+    "fsx:DescribeVolumes",
+    "rds:DescribeDBClusterSnapshots",
+    "rds:DescribeDBClusters",
+    "rds:DescribeDBInstanceAutomatedBackups",
+    "rds:DescribeDBInstances",
+    "rds:DescribeDBSnapshots",
+    "rds:ListTagsForResource",
+    "s3:GetBucketTagging",
+    "s3:ListAllMyBuckets",
+    "storagegateway:DescribeCachediSCSIVolumes",
+    "storagegateway:DescribeStorediSCSIVolumes",
+    "storagegateway:ListTagsForResource",
+    "storagegateway:ListVolumes",
+    "sts:GetCallerIdentity",
+];
+
 /// Only where a side names an `access_role`: on that role, for the credentials that drill is started with.
 pub const ACCESS_ROLE: &[&str] = &["sts:AssumeRole"];
 
@@ -98,7 +128,7 @@ mod tests {
 
     use super::{
         ACCESS_ROLE, BUCKETS, COMMON, COPIES, DATABASE_TOKENS, FUNCTIONS, GROUND, INSTANCES, METRICS, NEVER,
-        PARAMETERS, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS, TABLES, TUNNELS, VAULT,
+        PARAMETERS, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS, SWEEP, TABLES, TUNNELS, VAULT,
     };
     use crate::aws::resource::facts;
     use crate::words::kind::ResourceKind;
@@ -113,7 +143,7 @@ mod tests {
     #[test]
     fn every_action_is_well_formed_and_none_is_both_needed_and_never_needed() {
         let mut needed: BTreeSet<&str> = BTreeSet::new();
-        let always = [VAULT, RESTORE_ROLE, COPIES, GROUND, ACCESS_ROLE, TUNNELS];
+        let always = [VAULT, RESTORE_ROLE, COPIES, GROUND, ACCESS_ROLE, TUNNELS, SWEEP];
         let where_asked_for =
             [SECRETS, PARAMETERS, DATABASE_TOKENS, SCRIPTS, FUNCTIONS, TABLES, BUCKETS, SELECTIONS, METRICS, INSTANCES];
         for list in always.into_iter().chain(where_asked_for) {

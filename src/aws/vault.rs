@@ -3,7 +3,7 @@
 //!
 //! Invariant: a list is whole or an error. Words of AWS that this version does not know pass through as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_backup::types::{
@@ -50,7 +50,7 @@ impl AwsVault {
     }
 
     /// The restore jobs of a type that were created since, but for those of native restore testing.
-    async fn restore_jobs(
+    async fn jobs_since(
         &self,
         resource_type: Option<&str>,
         since: Timestamp,
@@ -107,14 +107,16 @@ impl AwsVault {
     /// Whether a restore job was started with this mark in its metadata. None: its metadata are not there (yet), or do
     /// not show that key.
     async fn job_carries(&self, id: &JobId, (mark, value): (&str, &str)) -> Result<Option<bool>, CloudError> {
+        let metadata = self.job_metadata(id).await?.into_iter().flatten();
+        let mut found = metadata.filter(|(key, _)| key.eq_ignore_ascii_case(mark)).map(|(_, found)| found == value);
+        Ok(found.next())
+    }
+
+    /// What a restore job was started with, as it came. None: it is not there (yet).
+    async fn job_metadata(&self, id: &JobId) -> Result<Option<HashMap<String, String>>, CloudError> {
         const OPERATION: &str = "backup:GetRestoreJobMetadata";
         match self.client.get_restore_job_metadata().restore_job_id(id.as_str()).send().await {
-            Ok(answer) => {
-                let metadata = answer.metadata().into_iter().flatten();
-                let mut found =
-                    metadata.filter(|(key, _)| key.eq_ignore_ascii_case(mark)).map(|(_, found)| found == value);
-                Ok(found.next())
-            }
+            Ok(answer) => Ok(answer.metadata().cloned()),
             Err(error) => match cloud_error(OPERATION, &error) {
                 error if error.kind == ErrorKind::NotFound => Ok(None),
                 error => Err(error),
@@ -227,7 +229,7 @@ impl Vault for AwsVault {
         since: Timestamp,
     ) -> Result<FoundJob, CloudError> {
         let since = since.checked_sub(CLOCK_TOLERANCE).unwrap_or(since);
-        let mut jobs = self.restore_jobs(resource_type, since).await?;
+        let mut jobs = self.jobs_since(resource_type, since).await?;
         jobs.retain(|job| job.recovery_point_arn() == Some(point.as_str()));
         // The oldest first, so that the answer does not depend on AWS's order.
         jobs.sort_by_key(|job| (instant(job.creation_date()), job.restore_job_id().map(ToOwned::to_owned)));
@@ -243,6 +245,21 @@ impl Vault for AwsVault {
             }
         }
         Ok(if unmarked.is_empty() { FoundJob::Nothing } else { FoundJob::Perhaps(unmarked) })
+    }
+
+    async fn restore_jobs(&self, since: Timestamp) -> Result<Vec<RestoreJob>, CloudError> {
+        const OPERATION: &str = "backup:ListRestoreJobs";
+        let jobs = self.jobs_since(None, since).await?;
+        let known = jobs.iter().map(|job| {
+            let id: Option<JobId> = job.restore_job_id().and_then(|id| id.parse().ok());
+            id.map(|id| listed_job(id, job)).ok_or_else(|| unreadable(OPERATION, "a job in the list has no usable id"))
+        });
+        known.collect()
+    }
+
+    async fn restore_job_metadata(&self, job: &JobId) -> Result<Option<Metadata>, CloudError> {
+        let metadata = self.job_metadata(job).await?;
+        Ok(metadata.map(|found| found.iter().map(|(key, value)| (tame(key), tame_value(value))).collect()))
     }
 }
 

@@ -110,8 +110,53 @@ pub async fn connect(
     }
 }
 
+/// One side alone, for `drill sweep`: an account and a region, with nothing of a drill. `sandbox` is the URL of a simulated
+/// AWS in another process; there the account must be known.
+///
+/// # Errors
+/// When there is no session, or no simulated AWS at the URL.
+pub async fn connect_side(
+    side: &Side,
+    account: Option<&AccountId>,
+    sandbox: Option<&str>,
+    run_tag: &str,
+) -> Result<Connection, CliError> {
+    let session = |overrides, simulated| connect_session(side, side, overrides, simulated, run_tag);
+    let Some(url) = sandbox else {
+        let connected = session(None, false).await.map_err(|error| CliError::Session(Box::new(error)))?;
+        return Ok(alone(connected, Arc::new(MachineClock), None));
+    };
+    let Some(account) = account else {
+        return Err(CliError::usage("the simulated AWS knows no profiles: leave `--profile` out"));
+    };
+    let remote = Remote::connect(url).await.map_err(|error| CliError::Sandbox(Box::new(error)))?;
+    let fixed = || Override { url: url.to_owned(), access_key: access_key(account), secret_key: "sandbox".to_owned() };
+    let overrides = Some((fixed(), fixed()));
+    let connected = session(overrides, true).await.map_err(|error| CliError::Session(Box::new(error)))?;
+    Ok(alone(connected, remote.clock(), Some(World::Server { url: url.to_owned() })))
+}
+
+fn alone(connected: Connected, clock: Arc<dyn Clock>, world: Option<World>) -> Connection {
+    Connection {
+        cloud: connected.cloud,
+        mode: connected.mode,
+        endpoints: connected.endpoints,
+        clock,
+        world,
+        seed: None,
+        made: false,
+        sql_missing: None,
+        sandbox_ca: None,
+        sandbox: None,
+    }
+}
+
 impl CloudArgs {
-    fn check(&self) -> Result<(), CliError> {
+    /// Whether the options fit together.
+    ///
+    /// # Errors
+    /// When they contradict each other.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
         let of_world = self.world.is_some() || self.seed.is_some() || self.speed.is_some();
         match self.sandbox.as_deref() {
             None if of_world => {

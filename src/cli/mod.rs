@@ -29,6 +29,7 @@ pub mod schema;
 pub mod signals;
 pub mod status;
 pub mod stop;
+pub mod sweep;
 pub mod ui;
 pub mod validate;
 
@@ -80,6 +81,7 @@ enum Verb {
     Status(status::Args),
     Logs(logs::Args),
     Report(report::Args),
+    Sweep(sweep::Args),
     Sandbox(sandbox::Args),
     /// Print completions for a shell
     Completions {
@@ -137,6 +139,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::Status(args) => status::status(&args, place, ui).await,
         Verb::Logs(args) => logs::logs(&args, place, ui),
         Verb::Report(args) => report::report(&args, place, ui),
+        Verb::Sweep(args) => sweep::sweep(&args, place, ui).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,
         Verb::Completions { shell } => {
             let mut bytes = Vec::new();

@@ -1,6 +1,6 @@
 //! `drill resume`, and what a new run finds owed: teardowns, and leases that are over.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::connect::{CloudArgs, Connection, connect, connect_nowhere};
 use crate::cli::error::CliError;
@@ -54,6 +54,8 @@ pub enum Occasion {
     },
     /// `drill keep RUN --end`.
     Ended,
+    /// `drill sweep`: what was not over is ended, what was kept is removed when its time is over.
+    Sweep,
 }
 
 /// What becomes of what a run kept.
@@ -80,8 +82,18 @@ impl Occasion {
             Self::Asked => Lease::Ends(LeaseEnd::Resumed),
             Self::Ended => Lease::Ends(LeaseEnd::Command),
             Self::Longer { length, by } => Lease::Longer(*length, by.clone()),
+            Self::Sweep if is_over => Lease::Ends(LeaseEnd::Sweep),
             Self::All | Self::NewerRun if is_over => Lease::Ends(LeaseEnd::Expired),
-            Self::All | Self::NewerRun => Lease::Stays,
+            Self::All | Self::NewerRun | Self::Sweep => Lease::Stays,
+        }
+    }
+
+    /// By whom a run is ended that still went forward.
+    fn ends(&self) -> Option<CancelBy> {
+        match self {
+            Self::NewerRun => Some(CancelBy::NewerRun),
+            Self::Sweep => Some(CancelBy::Sweep),
+            Self::Asked | Self::All | Self::Longer { .. } | Self::Ended => None,
         }
     }
 }
@@ -229,7 +241,8 @@ async fn finish(
     }
 }
 
-fn leaked(state: &State) -> bool {
+/// Whether it is over and may have left something.
+pub(crate) fn leaked(state: &State) -> bool {
     state.concluded.as_ref().is_some_and(|(_, conclusion)| conclusion.verdict == Verdict::Leaked)
 }
 
@@ -349,8 +362,8 @@ pub(crate) fn takeover(state: &State, at: Timestamp, who: String, occasion: &Occ
     let unfinished = state.in_order().any(|(step, known)| is_forward(&step.work) && known.end().is_none());
     if world_is_gone(state) && (reopened || state.concluded.is_none()) {
         events.push(Event::CancelRequested { by: CancelBy::WorldLost });
-    } else if matches!(occasion, Occasion::NewerRun) && unfinished {
-        events.push(Event::CancelRequested { by: CancelBy::NewerRun });
+    } else if let Some(by) = occasion.ends().filter(|_| unfinished) {
+        events.push(Event::CancelRequested { by });
     }
     events
 }

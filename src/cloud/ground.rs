@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::error::CloudError;
 use crate::words::arn::Arn;
-use crate::words::id::AccountId;
+use crate::words::id::{AccountId, Region};
 use crate::words::secret::Secret;
 
 /// `sts:GetCallerIdentity`.
@@ -44,6 +44,9 @@ pub trait Ground: Send + Sync {
 
     /// `ec2:DescribeSecurityGroups` for these ids; those that do not exist are missing from the answer.
     async fn security_groups(&self, ids: &[String]) -> Result<Vec<SecurityGroup>, CloudError>;
+
+    /// `ec2:DescribeRegions`: those that are enabled for the account, sorted.
+    async fn regions(&self) -> Result<Vec<Region>, CloudError>;
 }
 
 /// Where secret values are read, once, just before use.

@@ -6,6 +6,7 @@
 pub mod data;
 pub mod error;
 pub mod ground;
+pub mod leftover;
 pub mod remote;
 pub mod resource;
 pub mod vault;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::vault::{Metadata, RecoveryPoint};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -374,6 +375,12 @@ pub trait ResourceCalls: Send + Sync {
 
     /// After it is gone: what of it the service still keeps and bills (automated backups, final snapshots), by name.
     async fn remains(&self, _subject: &Subject) -> Result<Vec<String>, CloudError> {
+        Ok(Vec::new())
+    }
+
+    /// Everything of this type in the region that may be a drill's, to the end of every list, for `drill sweep`: by name,
+    /// by the tag `drill:run`, or because a restore job of a drill made it. Reads only.
+    async fn leftovers(&self, _wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
         Ok(Vec::new())
     }
 

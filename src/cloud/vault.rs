@@ -252,6 +252,13 @@ pub trait Vault: Send + Sync {
         since: Timestamp,
     ) -> Result<FoundJob, CloudError>;
 
+    /// `backup:ListRestoreJobs` of every type created at or after `since`, paged to its end, without those of native
+    /// restore testing.
+    async fn restore_jobs(&self, since: Timestamp) -> Result<Vec<RestoreJob>, CloudError>;
+
+    /// `backup:GetRestoreJobMetadata`: what the job was started with. None: AWS does not show it, or not yet.
+    async fn restore_job_metadata(&self, job: &JobId) -> Result<Option<Metadata>, CloudError>;
+
     /// `backup:ListRecoveryPointsByBackupVault` by type, of every resource, paged to its end.
     async fn points_of_type(&self, vault: &VaultName, resource_type: &str) -> Result<Vec<RecoveryPoint>, CloudError>;
 

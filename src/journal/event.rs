@@ -236,6 +236,8 @@ pub enum CancelBy {
     Command,
     /// A newer run: this one's process had died.
     NewerRun,
+    /// `drill sweep`: this one's process had died.
+    Sweep,
     /// `limits.max_duration` is over.
     MaxDuration,
     /// The process that held the simulated world died, and the world with it.

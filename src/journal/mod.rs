@@ -12,4 +12,5 @@ pub mod recorded;
 pub mod spent;
 pub mod state;
 pub mod store;
+pub mod sweep;
 pub mod verdict;

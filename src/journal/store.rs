@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::journal::chain::{BrokenChain, Hash, link, verify};
 use crate::journal::event::{Event, GateAnswer, Recorded};
 use crate::journal::state::{Illegal, State};
+use crate::journal::sweep::SweepNote;
 use crate::words::id::{DrillName, Name, RunId};
 use crate::words::kind::{Mode, Verdict};
 
@@ -35,6 +36,7 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS answers (
         run TEXT NOT NULL, gate TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, gate)
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS sweeps (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
 ";
 
 /// Why the journal cannot be used.
@@ -353,6 +355,31 @@ impl Store {
         let insert = "INSERT OR IGNORE INTO answers (run, gate, body) VALUES (?1, ?2, ?3)";
         let rows = connection.execute(insert, params![run.to_string(), gate.as_str(), body]);
         self.database(rows.map(|rows| rows == 1))
+    }
+
+    /// Notes what a sweep is about to do, or did. Returned means on the disk.
+    ///
+    /// # Errors
+    /// When the database cannot be written: then nothing may be done that the note announces.
+    pub fn note_sweep(&self, note: &SweepNote) -> Result<(), StoreError> {
+        let connection = self.connect()?;
+        let body = serde_json::to_string(note).unwrap_or_default();
+        self.database(connection.execute("INSERT INTO sweeps (body) VALUES (?1)", [body]).map(|_| ()))
+    }
+
+    /// Everything that sweeps noted, oldest first. What cannot be read is left out: a newer drill may have written it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn sweeps(&self) -> Result<Vec<SweepNote>, StoreError> {
+        let connection = self.connect()?;
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = connection.prepare_cached("SELECT body FROM sweeps ORDER BY seq")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect()
+        };
+        let bodies = self.database(read())?;
+        Ok(bodies.iter().filter_map(|body| serde_json::from_str(body).ok()).collect())
     }
 }
 

@@ -250,6 +250,7 @@ pub fn why_ended(by: &CancelBy) -> &'static str {
         CancelBy::Signal => "Ctrl-C or SIGTERM",
         CancelBy::Command => "`drill cancel`",
         CancelBy::NewerRun => "its process had died and a newer run began",
+        CancelBy::Sweep => "its process had died and `drill sweep` tore it down",
         CancelBy::MaxDuration => "`limits.max_duration` is over",
         CancelBy::WorldLost => "the simulated AWS ended with the process that held it",
         CancelBy::JournalLost => "the journal could not be written",

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::cloud::resource::{Expected, Settings};
+use crate::cloud::resource::Settings;
 use crate::cloud::vault::{JobStatus, RestoreJob};
 use crate::definition::model::Definition;
 use crate::journal::event::Witness;
@@ -17,8 +17,8 @@ use crate::words::arn::Arn;
 use crate::words::id::{Name, RunId};
 use crate::words::kind::ResourceKind;
 
-/// The tag that carries the run's id.
-pub const RUN_TAG: &str = "drill:run";
+pub use crate::cloud::leftover::RUN_TAG;
+
 /// The tag that says from when on the thing is overdue.
 pub const EXPIRES_TAG: &str = "drill:expires";
 
@@ -84,7 +84,7 @@ pub fn may_delete(
     if arn.is_none() && !goes_by_its_name(definition, restore) {
         return Err(Refusal::Nameless(expected.name.clone()));
     }
-    if is_named(definition, arn, expected) {
+    if is_named(definition, arn, &expected.name) {
         return Err(Refusal::Named(entry.label()));
     }
     let destination = &definition.destination;
@@ -124,13 +124,13 @@ pub(crate) fn goes_by_its_name(definition: &Definition, restore: &Name) -> bool 
 
 /// Whether the definition names it, wherever: as a source, in a setting (a probe instance, a virtual machine of storage), in
 /// a probe or an action.
-fn is_named(definition: &Definition, arn: Option<&Arn>, expected: &Expected) -> bool {
-    let id = arn.map_or(expected.name.as_str(), |arn| arn.name().rsplit('/').next().unwrap_or_default());
-    let is_it = |text: &str| arn.is_some_and(|arn| text == arn.as_str()) || text == id || text == expected.name;
+pub(crate) fn is_named(definition: &Definition, arn: Option<&Arn>, name: &str) -> bool {
+    let id = arn.map_or(name, |arn| arn.name().rsplit('/').next().unwrap_or_default());
+    let is_it = |text: &str| arn.is_some_and(|arn| text == arn.as_str()) || text == id || text == name;
     let restores = definition.restore.values().any(|restore| {
         arn == Some(&restore.resource)
             || restore.resource.name().rsplit('/').next() == Some(id)
-            || restore.resource.name() == expected.name
+            || restore.resource.name() == name
             || restore.metadata.values().any(|value| is_it(value))
             || mentions(&restore.with, &is_it)
     });

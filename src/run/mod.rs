@@ -5,6 +5,8 @@
 //! | `decide`: which step may begin, is skipped, or asks its own file | `drive`: the one loop; intent durable, call, outcome durable |
 //! | `step/KIND::next`: what this step needs now, from the journal's state alone | `step/KIND::perform`: one call, turned into events |
 //! | `guard`: whether a thing may be deleted; `cost`: whether a run may go on | `stop`: whether somebody stopped everything |
+//! | `guard`: whether a thing may be deleted | |
+//! | `sweep`: what may be left of runs, and who may remove it | `sweep/remove`: one thing, after a person typed its ARN |
 //!
 //! Nothing but the journal's state decides, so a resumed run goes on exactly where the killed one stood. What is only
 //! pace (when a job was last looked at) lives in memory and is lost without harm.
@@ -22,4 +24,5 @@ pub mod select;
 pub mod services;
 pub mod step;
 pub mod stop;
+pub mod sweep;
 pub(crate) mod target;

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use restore_drill::aws::permissions::{
-    ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, INSTANCES, METRICS, NEVER, SCRIPTS, SECRETS, TABLES, TUNNELS,
+    ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, INSTANCES, METRICS, NEVER, SCRIPTS, SECRETS, SWEEP, TABLES, TUNNELS,
 };
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::{check_text, load, names};
@@ -542,6 +542,15 @@ fn the_policy_in_the_readme_is_what_the_code_needs() {
     lists.push(facts(ResourceKind::Rds).permissions());
     assert_eq!(of("Allow"), set(&lists), "src/aws/permissions.rs and the types say what is needed");
     assert_eq!(of("Deny"), set(&[NEVER]));
+}
+
+#[test]
+fn the_policy_of_sweeps_is_what_they_need() {
+    let block = blocks(&["json"]).into_iter().find(|block| block.text.contains("LookForLeftovers"));
+    let policy: Value = serde_json::from_str(&block.expect("docs/sweep.md has a policy").text).expect("it is JSON");
+    let actions: Vec<&str> =
+        policy["Statement"][0]["Action"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    assert_eq!(actions, SWEEP, "src/aws/permissions.rs says what is needed");
 }
 
 #[test]

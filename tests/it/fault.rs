@@ -385,6 +385,14 @@ impl Vault for NewWords {
     async fn point_tags(&self, point: &Arn) -> Result<BTreeMap<String, String>, CloudError> {
         self.0.point_tags(point).await
     }
+
+    async fn restore_jobs(&self, since: Timestamp) -> Result<Vec<RestoreJob>, CloudError> {
+        self.0.restore_jobs(since).await
+    }
+
+    async fn restore_job_metadata(&self, job: &JobId) -> Result<Option<Metadata>, CloudError> {
+        self.0.restore_job_metadata(job).await
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

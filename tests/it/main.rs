@@ -33,6 +33,7 @@ mod select;
 mod shell;
 mod sqlserver;
 mod stop;
+mod sweep;
 mod together;
 mod types;
 mod validate;

@@ -386,6 +386,7 @@ fn deviations(state: &State, events: &[Recorded]) -> Vec<String> {
             CancelBy::Signal => "a person or the machine interrupted it (Ctrl-C or SIGTERM)",
             CancelBy::Command => "somebody cancelled it with drill cancel",
             CancelBy::NewerRun => "its process had died and a newer run ended it",
+            CancelBy::Sweep => "its process had died and drill sweep tore it down",
             CancelBy::MaxDuration => "the longest duration that the definition allows was over",
             CancelBy::WorldLost => "the process that held the simulated AWS died",
             CancelBy::JournalLost => "its journal could not be written any more",

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::aws::resource::cluster::settings::Capacity;
 use crate::cloud::error::{CloudError, ErrorKind};
+use crate::words::arn::Arn;
 use crate::words::secret::Secret;
 
 /// A cluster, as it was seen.
@@ -48,6 +50,21 @@ pub(crate) struct Cluster {
     pub(crate) members: Vec<(String, bool)>,
     /// The global cluster that it belongs to.
     pub(crate) global: Option<String>,
+}
+
+/// A cluster, or a snapshot of one, as a list shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct ListedCluster {
+    /// The cluster's name.
+    pub(crate) name: String,
+    /// Its own ARN.
+    pub(crate) arn: Arn,
+    /// The service's word for its state.
+    pub(crate) status: String,
+    /// The cluster's engine.
+    pub(crate) engine: String,
+    /// When it was made.
+    pub(crate) created: Option<Timestamp>,
 }
 
 /// An instance, as it was seen.
@@ -100,6 +117,12 @@ pub(crate) struct SubnetGroup {
 pub(crate) trait ClusterApi: Send + Sync {
     /// `rds:DescribeDBClusters`. None: the service says that there is no such cluster.
     async fn cluster(&self, name: &str) -> Result<Option<Cluster>, CloudError>;
+
+    /// `rds:DescribeDBClusters` of the region, to the end of the list: those of all three services.
+    async fn clusters(&self) -> Result<Vec<ListedCluster>, CloudError>;
+
+    /// `rds:DescribeDBClusterSnapshots` of the region, to the end of the list. Without a type: manual and automated ones.
+    async fn kept_snapshots(&self, kind: Option<&str>) -> Result<Vec<ListedCluster>, CloudError>;
 
     /// `rds:DescribeDBInstances` of a cluster, to the end of the list.
     async fn members(&self, cluster: &str) -> Result<Vec<Member>, CloudError>;

@@ -13,12 +13,13 @@ use crate::aws::resource::cluster::api::{Cluster, ClusterApi, Member, NewMember}
 use crate::aws::resource::cluster::facts::{MEMBER, members};
 use crate::aws::resource::cluster::observe::{left_behind, observation};
 use crate::aws::resource::cluster::sdk::{is_no_cluster, is_no_member};
-use crate::aws::resource::cluster::{Family, preflight, readiness, settings};
+use crate::aws::resource::cluster::{Family, leftovers, preflight, readiness, settings};
 use crate::aws::resource::shared::guard::{Guard, without};
 use crate::aws::resource::shared::setting::text;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Observation, Part, Phase, Removal, ResourceCalls, Subject};
 use crate::words::secret::Secret;
 
@@ -195,6 +196,10 @@ impl ResourceCalls for ClusterCalls {
             found.extend(self.api.snapshots(name, Some("awsbackup")).await?);
         }
         Ok(found.into_iter().collect())
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        leftovers::list(self.api.as_ref(), self.family, wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {

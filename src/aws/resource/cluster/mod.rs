@@ -14,6 +14,7 @@
 //! | `sdk` | the same requests over each SDK |
 //! | `observe` | what a look means |
 //! | `calls` | which request follows from what was seen |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 //! | `preflight` | what can be predicted before anything is started |
 //!
 //! Invariant: no request about a global cluster is ever sent. Who is a member of one is reported, and left alone.
@@ -26,6 +27,8 @@ pub(crate) mod settings;
 mod api;
 #[cfg(feature = "aws")]
 pub(crate) mod calls;
+#[cfg(feature = "aws")]
+mod leftovers;
 #[cfg(feature = "aws")]
 mod observe;
 #[cfg(feature = "aws")]

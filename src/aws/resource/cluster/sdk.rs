@@ -7,8 +7,10 @@ use async_trait::async_trait;
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
-use crate::aws::resource::cluster::api::{Cluster, ClusterApi, Member, NewMember, SubnetGroup};
+use crate::aws::resource::cluster::api::{Cluster, ClusterApi, ListedCluster, Member, NewMember, SubnetGroup};
 use crate::aws::resource::cluster::settings::Capacity;
+use crate::aws::resource::shared::listed::arn_of;
+use crate::aws::time::instant;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::words::secret::Secret;
 use crate::words::text::tame;
@@ -80,6 +82,53 @@ macro_rules! cluster_api {
                     members: members.collect(),
                     $($field: $value,)*
                 }))
+            }
+
+            async fn clusters(&self) -> Result<Vec<ListedCluster>, CloudError> {
+                const OPERATION: &str = "rds:DescribeDBClusters";
+                let (mut found, mut pages, mut token) = (Vec::new(), Pages::new(OPERATION), None);
+                loop {
+                    let ask = self.describe_db_clusters().set_marker(token);
+                    let page = ask.send().await.map_err(|error| cloud_error(OPERATION, &error))?;
+                    for one in page.db_clusters() {
+                        found.push(ListedCluster {
+                            name: tame(one.db_cluster_identifier().unwrap_or_default()),
+                            arn: arn_of(OPERATION, one.db_cluster_arn())?,
+                            status: tame(one.status().unwrap_or_default()),
+                            engine: tame(one.engine().unwrap_or_default()),
+                            created: instant(one.cluster_create_time()),
+                        });
+                    }
+                    token = pages.next(page.marker())?;
+                    if token.is_none() {
+                        return Ok(found);
+                    }
+                }
+            }
+
+            async fn kept_snapshots(&self, kind: Option<&str>) -> Result<Vec<ListedCluster>, CloudError> {
+                const OPERATION: &str = "rds:DescribeDBClusterSnapshots";
+                let (mut found, mut pages, mut token) = (Vec::new(), Pages::new(OPERATION), None);
+                loop {
+                    let ask = self.describe_db_cluster_snapshots().set_marker(token);
+                    let ask = ask.set_snapshot_type(kind.map(ToOwned::to_owned));
+                    let page = ask.send().await.map_err(|error| cloud_error(OPERATION, &error))?;
+                    // Automated ones go with their cluster.
+                    let all = page.db_cluster_snapshots().iter();
+                    for one in all.filter(|one| one.snapshot_type() != Some("automated")) {
+                        found.push(ListedCluster {
+                            name: tame(one.db_cluster_identifier().unwrap_or_default()),
+                            arn: arn_of(OPERATION, one.db_cluster_snapshot_arn())?,
+                            status: tame(one.status().unwrap_or_default()),
+                            engine: tame(one.engine().unwrap_or_default()),
+                            created: instant(one.snapshot_create_time()),
+                        });
+                    }
+                    token = pages.next(page.marker())?;
+                    if token.is_none() {
+                        return Ok(found);
+                    }
+                }
             }
 
             async fn members(&self, cluster: &str) -> Result<Vec<Member>, CloudError> {

@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
+use crate::aws::resource::dynamodb::leftovers;
 use crate::aws::resource::dynamodb::readiness::phase;
 use crate::aws::resource::shared::check::name_is_free;
 use crate::aws::resource::shared::guard::Guard;
@@ -22,6 +23,7 @@ use crate::aws::resource::shared::network::key;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Observation, Phase, Removal, ResourceCalls, Subject};
 use crate::words::text::tame;
 
@@ -147,6 +149,10 @@ impl ResourceCalls for DynamoDbCalls {
             Err(error) if !is_gone(&error) => Err(error),
             _ => Ok(Removal::Asked),
         }
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        leftovers::list(&self.dynamodb, wanted).await
     }
 
     /// Whether the advanced features of DynamoDB are on in the settings of AWS Backup shows in the recovery points.

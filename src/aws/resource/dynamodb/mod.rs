@@ -6,6 +6,7 @@
 //! | `metadata` | the keys of `with:`, and what `StartRestoreJob` is sent |
 //! | `readiness` | a table's phase |
 //! | `calls` | the requests to DynamoDB |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 //!
 //! A restored table has no auto scaling, no policies, no alarms, no tags, no stream, no TTL, no point-in-time recovery
 //! and no deletion protection of its source: AWS Backup does not restore them.
@@ -16,6 +17,8 @@ pub mod readiness;
 
 #[cfg(feature = "aws")]
 mod calls;
+#[cfg(feature = "aws")]
+mod leftovers;
 
 #[cfg(feature = "aws")]
 use std::sync::Arc;

@@ -12,12 +12,13 @@ use crate::aws::resource::ebs::mount::Mounts;
 use crate::aws::resource::ebs::readiness::{ATTACHMENT, phase};
 use crate::aws::resource::ebs::settings::{Attach, attach};
 use crate::aws::resource::ebs::volume::{Volumes, made_since};
-use crate::aws::resource::ebs::{preflight, tags};
+use crate::aws::resource::ebs::{leftovers, preflight, tags};
 use crate::aws::resource::shared::guard::{Guard, known_id, refuse};
 use crate::aws::resource::shared::network;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Found, Observation, Part, Removal, ResourceCalls, Subject};
 use crate::words::arn::Arn;
 use crate::words::text::tame;
@@ -163,6 +164,10 @@ impl ResourceCalls for EbsCalls {
             self.volumes.detach(id, &part.id).await?;
         }
         Ok(Removal::Asked)
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        leftovers::list(&self.volumes, wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {

@@ -9,6 +9,7 @@
 //! | `calls` | the order of the requests |
 //! | `volume`, `tags` | the requests to EC2 about volumes and about tags; EC2 instances have volumes and tags too |
 //! | `mount` | mounting on the probe instance, through SSM |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 //! | `preflight` | what can be predicted before anything is started |
 
 mod facts;
@@ -18,6 +19,8 @@ pub mod settings;
 
 #[cfg(feature = "aws")]
 mod calls;
+#[cfg(feature = "aws")]
+mod leftovers;
 #[cfg(feature = "aws")]
 mod mount;
 #[cfg(feature = "aws")]

@@ -16,12 +16,13 @@ use crate::aws::paging::Pages;
 use crate::aws::resource::ebs::tags;
 use crate::aws::resource::ebs::volume::{Volumes, made_since};
 use crate::aws::resource::ec2::look::{is_leaving, left, observation, part, state};
-use crate::aws::resource::ec2::preflight;
 use crate::aws::resource::ec2::readiness::{Checks, VOLUME};
+use crate::aws::resource::ec2::{leftovers, preflight};
 use crate::aws::resource::shared::guard::{Guard, known_id, refuse};
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Found, Observation, Part, Removal, ResourceCalls, Subject};
 use crate::words::arn::Arn;
 use crate::words::text::tame;
@@ -210,6 +211,10 @@ impl ResourceCalls for Ec2Calls {
             Err(error) if !is_gone(&error) => Err(error),
             _ => Ok(Removal::Asked),
         }
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        leftovers::list(&self.ec2, wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {

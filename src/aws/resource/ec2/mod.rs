@@ -7,6 +7,7 @@
 //! | `metadata` | what `StartRestoreJob` is sent |
 //! | `readiness` | an instance's phase |
 //! | `calls`, `look` | the requests to EC2, and what their answers show |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 //! | `preflight` | what can be predicted before anything is started |
 //!
 //! AWS Backup's guide says that a restore makes an image and snapshots besides (facts 2.5, UNCONFIRMED). Nothing on
@@ -19,6 +20,8 @@ pub mod settings;
 
 #[cfg(feature = "aws")]
 mod calls;
+#[cfg(feature = "aws")]
+mod leftovers;
 #[cfg(feature = "aws")]
 mod look;
 #[cfg(feature = "aws")]

@@ -14,12 +14,13 @@ use aws_sdk_efs::types::{
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
 use crate::aws::resource::efs::readiness::{ACCESS_POINT, MOUNT_TARGET, is_leaving, phase};
-use crate::aws::resource::efs::{look, preflight};
+use crate::aws::resource::efs::{leftovers, look, preflight};
 use crate::aws::resource::shared::guard::{Guard, known_id};
 use crate::aws::resource::shared::setting::{security_groups, texts};
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Endpoint, Found, Observation, Part, Phase, Removal, ResourceCalls, Subject};
 use crate::words::text::tame;
 
@@ -193,6 +194,10 @@ impl ResourceCalls for EfsCalls {
             self.remove_file_system(id).await?;
         }
         Ok(Removal::Asked)
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        leftovers::list(&self.efs, wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {

@@ -8,6 +8,7 @@
 //! | `readiness` | the phase of a file system and its mount targets |
 //! | `calls` | the requests to EFS |
 //! | `look` | what EFS lists of one file system |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 //! | `preflight` | what can be predicted before anything is started |
 
 pub mod facts;
@@ -17,6 +18,8 @@ pub mod settings;
 
 #[cfg(feature = "aws")]
 mod calls;
+#[cfg(feature = "aws")]
+mod leftovers;
 #[cfg(feature = "aws")]
 mod look;
 #[cfg(feature = "aws")]

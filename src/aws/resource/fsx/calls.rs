@@ -16,12 +16,13 @@ use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
 use crate::aws::resource::fsx::flavour::{Flavour, SystemFlavour, Thing};
 use crate::aws::resource::fsx::ontap::{svm, volume_name};
-use crate::aws::resource::fsx::{look, preflight, seen};
+use crate::aws::resource::fsx::{leftovers, look, preflight, seen};
 use crate::aws::resource::shared::guard::{Guard, refuse};
 use crate::aws::session::Clients;
 use crate::aws::time::instant;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Found, Observation, Phase, Removal, ResourceCalls, Settings, Subject};
 use crate::words::arn::Arn;
 use crate::words::id::RunId;
@@ -202,6 +203,10 @@ impl ResourceCalls for FsxCalls {
             Some(thing) => look::backups(&self.fsx, thing).await,
             None => Ok(Vec::new()),
         }
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        leftovers::list(&self.fsx, wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {

@@ -12,6 +12,7 @@
 //! | `calls` | the requests to FSx |
 //! | `look` | what FSx says of one file system or volume |
 //! | `seen` | that, as an observation |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 //! | `preflight` | what can be predicted before anything is started |
 
 pub mod facts;
@@ -28,6 +29,8 @@ mod windows;
 
 #[cfg(feature = "aws")]
 mod calls;
+#[cfg(feature = "aws")]
+mod leftovers;
 #[cfg(feature = "aws")]
 mod look;
 #[cfg(feature = "aws")]

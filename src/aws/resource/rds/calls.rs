@@ -11,13 +11,14 @@ use aws_sdk_rds::types::{DbInstance, DbSubnetGroup, Tag};
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
-use crate::aws::resource::rds::preflight;
 use crate::aws::resource::rds::readiness::phase;
+use crate::aws::resource::rds::{leftovers, preflight};
 use crate::aws::resource::shared::check::name_is_free;
 use crate::aws::resource::shared::guard::{Guard, without};
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Endpoint, Observation, Phase, Removal, ResourceCalls, Subject};
 use crate::words::secret::Secret;
 use crate::words::text::tame;
@@ -180,6 +181,10 @@ impl ResourceCalls for RdsCalls {
         // A backup plan that selects by inherited tags may have backed the restored instance up (trap 35).
         found.extend(self.snapshots(&expected.name, Some("awsbackup")).await?);
         Ok(found.into_iter().collect())
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        leftovers::list(&self.rds, wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {

@@ -7,6 +7,7 @@
 //! | `metadata` | what `StartRestoreJob` is sent |
 //! | `readiness` | a status's phase |
 //! | `calls` | the requests to RDS |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 //! | `preflight` | what can be predicted before anything is started |
 
 pub mod facts;
@@ -16,5 +17,7 @@ pub mod settings;
 
 #[cfg(feature = "aws")]
 pub mod calls;
+#[cfg(feature = "aws")]
+mod leftovers;
 #[cfg(feature = "aws")]
 mod preflight;

@@ -12,11 +12,12 @@ use aws_sdk_s3::types::{BucketVersioningStatus, OwnershipControls, PublicAccessB
 use crate::aws::buckets::s3_error;
 use crate::aws::resource::s3::empty::Bucket;
 use crate::aws::resource::s3::lay::{lay, unsent};
-use crate::aws::resource::s3::preflight;
+use crate::aws::resource::s3::{leftovers, preflight};
 use crate::aws::resource::shared::guard::Guard;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Expected, Observation, Phase, Removal, ResourceCalls, Subject};
 use crate::words::text::tame;
 
@@ -207,6 +208,10 @@ impl ResourceCalls for S3Calls {
             Err(error) if !is_gone(&error) => Err(error),
             _ => Ok(Removal::Asked),
         }
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        leftovers::list(&self.s3, wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {

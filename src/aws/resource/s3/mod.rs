@@ -8,6 +8,7 @@
 //! | `calls` | the requests to S3, as far as they look, tag and delete the empty bucket |
 //! | `lay` | the bucket that is restored into, before the job |
 //! | `empty` | what is in a bucket, removed a page at a time |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 //! | `preflight` | what can be predicted before anything is started |
 //!
 //! AWS Backup restores into a bucket that is there already, in the region of the recovery point. The run makes it:
@@ -25,6 +26,8 @@ mod calls;
 mod empty;
 #[cfg(feature = "aws")]
 mod lay;
+#[cfg(feature = "aws")]
+mod leftovers;
 #[cfg(feature = "aws")]
 mod preflight;
 

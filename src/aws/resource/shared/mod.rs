@@ -9,4 +9,6 @@ pub(crate) mod check;
 #[cfg(feature = "aws")]
 pub(crate) mod guard;
 #[cfg(feature = "aws")]
+pub(crate) mod listed;
+#[cfg(feature = "aws")]
 pub(crate) mod network;

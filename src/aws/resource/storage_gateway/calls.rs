@@ -10,6 +10,7 @@ use crate::aws::resource::storage_gateway::settings::{Route, route};
 use crate::aws::session::Clients;
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, Found, Observation, Removal, ResourceCalls, Subject};
 
 /// [`ResourceCalls`] of Storage Gateway volumes.
@@ -68,6 +69,10 @@ impl ResourceCalls for StorageGatewayCalls {
 
     async fn remains(&self, subject: &Subject) -> Result<Vec<String>, CloudError> {
         self.of(subject).remains(subject).await
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        self.gateway.leftovers(wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {

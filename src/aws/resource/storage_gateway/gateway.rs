@@ -24,6 +24,7 @@ use crate::aws::resource::storage_gateway::settings::{Gateway, Route, route};
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::leftover::{Leftover, Wanted};
 use crate::cloud::resource::{Check, CheckResult, Found, Observation, Removal, ResourceCalls, Subject};
 use crate::words::arn::Arn;
 use crate::words::text::tame;
@@ -31,13 +32,14 @@ use crate::words::text::tame;
 /// [`ResourceCalls`] of volumes that a gateway has.
 pub(crate) struct GatewayCalls {
     guard: Guard,
-    client: aws_sdk_storagegateway::Client,
+    pub(super) client: aws_sdk_storagegateway::Client,
 }
 
 /// What the ARN of a gateway's volume must say.
 const ITS_ARN: (&str, &str) = ("storagegateway", "gateway/");
 
-const LIST: &str = "storagegateway:ListVolumes";
+pub(super) const LIST: &str = "storagegateway:ListVolumes";
+const TAGS: &str = "storagegateway:ListTagsForResource";
 const CACHED: &str = "storagegateway:DescribeCachediSCSIVolumes";
 const STORED: &str = "storagegateway:DescribeStorediSCSIVolumes";
 
@@ -48,7 +50,7 @@ impl GatewayCalls {
     }
 
     /// `DescribeCachediSCSIVolumes` or `DescribeStorediSCSIVolumes`.
-    async fn describe(&self, stored: bool, arns: Vec<String>) -> Result<Vec<Volume>, CloudError> {
+    pub(super) async fn describe(&self, stored: bool, arns: Vec<String>) -> Result<Vec<Volume>, CloudError> {
         if stored {
             let answer = self.client.describe_storedi_scsi_volumes().set_volume_arns(Some(arns)).send().await;
             let answer = answer.map_err(|error| failure(STORED, error))?;
@@ -72,6 +74,21 @@ impl GatewayCalls {
                     found.push(arn.to_owned());
                 }
             }
+            token = pages.next(page.marker())?;
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// `ListTagsForResource`, to the end of the list.
+    pub(super) async fn tags_of(&self, arn: &str) -> Result<BTreeMap<String, String>, CloudError> {
+        let (mut found, mut pages, mut token) = (BTreeMap::new(), Pages::new(TAGS), None);
+        loop {
+            let ask = self.client.list_tags_for_resource().resource_arn(arn).set_marker(token);
+            let page = ask.send().await.map_err(|error| failure(TAGS, error))?;
+            // Keys stay as they came, for a tag is removed by its key.
+            found.extend(page.tags().iter().map(|tag| (tag.key().to_owned(), tame(tag.value()))));
             token = pages.next(page.marker())?;
             if token.is_none() {
                 return Ok(found);
@@ -128,21 +145,10 @@ impl ResourceCalls for GatewayCalls {
     }
 
     async fn tags(&self, subject: &Subject) -> Result<BTreeMap<String, String>, CloudError> {
-        const OPERATION: &str = "storagegateway:ListTagsForResource";
         let Some(arn) = subject.arn() else {
-            return Err(refuse(OPERATION, "nobody knows the id of what the restore made; nothing was sent"));
+            return Err(refuse(TAGS, "nobody knows the id of what the restore made; nothing was sent"));
         };
-        let (mut found, mut pages, mut token) = (BTreeMap::new(), Pages::new(OPERATION), None);
-        loop {
-            let ask = self.client.list_tags_for_resource().resource_arn(arn.as_str()).set_marker(token);
-            let page = ask.send().await.map_err(|error| failure(OPERATION, error))?;
-            // Keys stay as they came, for a tag is removed by its key.
-            found.extend(page.tags().iter().map(|tag| (tag.key().to_owned(), tame(tag.value()))));
-            token = pages.next(page.marker())?;
-            if token.is_none() {
-                return Ok(found);
-            }
-        }
+        self.tags_of(arn.as_str()).await
     }
 
     async fn untag(&self, subject: &Subject, keys: &[String]) -> Result<(), CloudError> {
@@ -183,6 +189,10 @@ impl ResourceCalls for GatewayCalls {
             Err(error) if !is_gone(&error) => Err(error),
             _ => Ok(Removal::Asked),
         }
+    }
+
+    async fn leftovers(&self, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
+        self.list(wanted).await
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {
@@ -231,7 +241,7 @@ fn is_gone(error: &CloudError) -> bool {
 }
 
 /// The SDK's error, with the inner code where there is one: `InvalidGatewayRequestException` alone says nothing.
-fn failure<E>(operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
+pub(super) fn failure<E>(operation: &str, error: SdkError<E, HttpResponse>) -> CloudError
 where
     E: ProvideErrorMetadata + StdError + 'static,
     aws_sdk_storagegateway::Error: From<SdkError<E, HttpResponse>>,

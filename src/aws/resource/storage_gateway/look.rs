@@ -17,7 +17,8 @@ pub(crate) struct Volume {
     pub(crate) target: Option<String>,
     /// When it was made.
     pub(crate) made: Option<DateTime>,
-    status: String,
+    /// The service's word for its state.
+    pub(crate) status: String,
     bytes: i64,
     address: Option<Endpoint>,
     facts: Vec<(&'static str, Option<String>)>,

@@ -9,6 +9,7 @@
 //! | `readiness` | a gateway volume's phase |
 //! | `calls` | which way the requests go; an EBS volume is [`crate::aws::resource::ebs`]'s matter |
 //! | `gateway`, `look` | the requests to Storage Gateway, and what their answers show |
+//! | `leftovers` | the lists in which `drill sweep` looks |
 
 mod facts;
 pub mod metadata;
@@ -19,6 +20,8 @@ pub mod settings;
 mod calls;
 #[cfg(feature = "aws")]
 mod gateway;
+#[cfg(feature = "aws")]
+mod leftovers;
 #[cfg(feature = "aws")]
 mod look;
 

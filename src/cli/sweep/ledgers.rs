@@ -1,0 +1,70 @@
+//! The ledgers of this machine.
+
+use crate::cli::error::CliError;
+use crate::cli::place::Place;
+use crate::cli::resume::owes;
+use crate::cli::sweep::look::Unseen;
+use crate::definition::model::Definition;
+use crate::journal::event::World;
+use crate::journal::state::State;
+use crate::journal::store::{RunRow, Store};
+use crate::run::sweep::{Known, Standing};
+
+/// So many runs that are over are read besides those that owe something: things of older ones are judged without a ledger.
+const MOST_OVER: usize = 200;
+
+/// A run of this machine.
+pub(crate) struct Kept {
+    /// Where its journal is.
+    pub(crate) store: Store,
+    /// Its line.
+    pub(crate) row: RunRow,
+    /// What it may own.
+    pub(crate) known: Known,
+    /// What it was started with.
+    pub(crate) definition: Definition,
+}
+
+/// The runs that talked to AWS or, with a URL, to the simulated AWS there. A journal that cannot be read is something that
+/// was not looked at.
+///
+/// # Errors
+/// When the list of runs cannot be read.
+pub(crate) async fn ledgers(place: &Place, sandbox: Option<&str>) -> Result<(Vec<Kept>, Vec<Unseen>), CliError> {
+    let (mut kept, mut unseen) = (Vec::new(), Vec::new());
+    for store in place.stores()? {
+        let mut over = 0;
+        for row in store.runs(None)? {
+            let owed = owes(&store, &row).await;
+            over += usize::from(!owed);
+            if !owed && over > MOST_OVER {
+                continue;
+            }
+            match store.state(&row.run) {
+                Ok(state) if is_of(&state, sandbox) => kept.push(one(&store, row, &state, owed)),
+                Ok(_) => {}
+                Err(error) => unseen.push(Unseen::journal(&row, &error)),
+            }
+        }
+    }
+    Ok((kept, unseen))
+}
+
+fn is_of(state: &State, sandbox: Option<&str>) -> bool {
+    match (sandbox, &state.started.world) {
+        (Some(asked), Some(World::Server { url })) => url.trim_end_matches('/') == asked.trim_end_matches('/'),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+fn one(store: &Store, row: RunRow, state: &State, owed: bool) -> Kept {
+    let standing = match (owed, store.is_running(&row.drill)) {
+        (true, true) => Standing::Running,
+        (true, false) => Standing::Owed,
+        (false, _) => row.kept_until.map_or(Standing::Over, Standing::Kept),
+    };
+    let entries = state.ledger.values().cloned().collect();
+    let known = Known { run: row.run, drill: row.drill.clone(), standing, entries };
+    Kept { store: store.clone(), row, known, definition: state.started.plan.definition.clone() }
+}

@@ -1,0 +1,92 @@
+//! What a run may have left: things as their services list them, whoever made them. Plain data; `run::sweep` judges.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::cloud::resource::Settings;
+use crate::words::arn::Arn;
+use crate::words::id::{AccountId, Region};
+use crate::words::kind::ResourceKind;
+
+/// The tag that carries a run's id.
+pub const RUN_TAG: &str = "drill:run";
+
+/// Where is looked, and for what besides names and tags.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The account of the session.
+    pub account: AccountId,
+    /// The region of the session.
+    pub region: Region,
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// What restore jobs made that carry a drill's mark: listed whatever it is called.
+    pub made: Vec<Arn>,
+}
+
+impl Wanted {
+    /// Whether a thing may be a drill's: by its name, by its tag, or by a restore job.
+    #[must_use]
+    pub fn has(&self, arn: &Arn, name: Option<&str>, tags: &BTreeMap<String, String>) -> bool {
+        tags.contains_key(RUN_TAG) || name.is_some_and(|name| digits_in(name).is_some()) || self.made.contains(arn)
+    }
+}
+
+/// Something that a run may have left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leftover {
+    /// The type whose calls are about it.
+    pub kind: ResourceKind,
+    /// What it is, in words: `DB instance`, `volume`, `DB snapshot`.
+    pub what: &'static str,
+    /// Its ARN.
+    pub arn: Arn,
+    /// The name that its restore gave it; none where AWS assigns an id and nothing else.
+    pub name: Option<String>,
+    /// The service's word for its state.
+    pub state: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// The tags that it carries.
+    pub tags: BTreeMap<String, String>,
+    /// What the type's calls need of a definition's settings to look at it and to remove it. What hangs on it and is not
+    /// named here counts as somebody else's.
+    pub with: Settings,
+    /// False for what a service keeps of a thing (snapshots, automated backups): drill deletes none of that.
+    pub removable: bool,
+}
+
+/// The run's digits in a name such as `drill-7f3a9c21-orders`; none in any other name.
+#[must_use]
+pub fn digits_in(name: &str) -> Option<&str> {
+    let (digits, restore) = name.strip_prefix("drill-")?.split_at_checked(8)?;
+    let hexadecimal = digits.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+    let restore = restore.strip_prefix('-')?;
+    let plain = restore.starts_with(|c: char| c.is_ascii_lowercase())
+        && restore.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    (hexadecimal && plain).then_some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits_in;
+
+    #[test]
+    fn only_whole_names_of_drills_count() {
+        assert_eq!(digits_in("drill-7f3a9c21-orders"), Some("7f3a9c21"));
+        assert_eq!(digits_in("drill-7f3a9c21-orders-2"), Some("7f3a9c21"));
+        for name in [
+            "drill-orders",
+            "drill-7f3a9c21",
+            "drill-7f3a9c21-",
+            "drill-7F3A9C21-orders",
+            "drill-7f3a9c2-orders",
+            "x-drill-7f3a9c21-orders",
+            "drill-7f3a9c21_orders",
+            "drill-7f3a9cü1-orders",
+        ] {
+            assert_eq!(digits_in(name), None, "{name}");
+        }
+    }
+}
