@@ -66,6 +66,21 @@ async fn handle(
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response<Body> {
+    let mut response = answer(Arc::clone(&shared), scissors, request).await;
+    if let Some(date) = date(&shared) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+/// The world's time, as every answer carries it. The fault `clock_skew` moves it.
+fn date(shared: &Shared) -> Option<HeaderValue> {
+    let skew = shared.world.lock().unwrap_or_else(PoisonError::into_inner).skew;
+    let shown = later(shared.clock.now(), skew);
+    HeaderValue::from_str(&shown.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+}
+
+async fn answer(shared: Arc<Shared>, scissors: Scissors, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if channel::is_wanted(&parts) {
         return channel::answer(&mut shared.world(), scissors, parts);
@@ -139,9 +154,12 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
     response
 }
 
-/// What befalls this request: a fault, or a bucket that is empty.
+/// What befalls this request: a region that is not enabled, a fault, or a bucket that is empty.
 fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> Option<Mischief> {
     let mut world = shared.world();
+    if world.disabled.contains(&caller.region) {
+        return Some(Mischief::Refuse(Failure::not_enabled(caller.region.as_str())));
+    }
     let times = world.times();
     if let Some(mischief) = world.faults.on_request(operation, caller.region.as_str(), times) {
         return Some(mischief);
