@@ -34,3 +34,4 @@ mod types;
 mod validate;
 mod verdict;
 mod wire;
+mod world_services;
