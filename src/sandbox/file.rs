@@ -164,6 +164,9 @@ pub struct QuotasFile {
     /// DB instances for each account and region. Default 40.
     #[serde(default)]
     pub db_instances: Option<u32>,
+    /// DB clusters for each account and region. Default 40.
+    #[serde(default)]
+    pub db_clusters: Option<u32>,
     /// Virtual CPUs of running standard instances, for each account and region. Default 256.
     #[serde(default)]
     pub vcpus: Option<u32>,
@@ -188,6 +191,7 @@ impl QuotasFile {
             token_lifetime: self.token_lifetime.map_or(below.token_lifetime, Into::into),
             silent_token_reuse: self.silent_token_reuse.unwrap_or(below.silent_token_reuse),
             db_instances: self.db_instances.unwrap_or(below.db_instances),
+            db_clusters: self.db_clusters.unwrap_or(below.db_clusters),
             vcpus: self.vcpus.unwrap_or(below.vcpus),
             gp3_tib: self.gp3_tib.unwrap_or(below.gp3_tib),
             dynamodb_tables: self.dynamodb_tables.unwrap_or(below.dynamodb_tables),

@@ -66,9 +66,18 @@ pub(crate) static ALL: &[Quota] = &[
     },
     Quota {
         service: ("rds", "Amazon Relational Database Service (Amazon RDS)"),
+        code: "L-952B80B8",
+        name: "DB clusters",
+        kinds: &[ResourceKind::Aurora, ResourceKind::DocumentDb, ResourceKind::Neptune],
+        most: |quotas| quotas.db_clusters,
+        used: |site| site.shelves.clusters.clusters.len(),
+        refusal: "DB Cluster quota exceeded (Service: AmazonRDS; Status Code: 403; Error Code: DBClusterQuotaExceededFault)",
+    },
+    Quota {
+        service: ("rds", "Amazon Relational Database Service (Amazon RDS)"),
         code: "L-7B6409FD",
         name: "DB instances",
-        kinds: &[ResourceKind::Rds, ResourceKind::Aurora, ResourceKind::DocumentDb, ResourceKind::Neptune],
+        kinds: &[ResourceKind::Rds],
         most: |quotas| quotas.db_instances,
         used: db_instances,
         refusal: "DB Instance quota exceeded (Service: AmazonRDS; Status Code: 400; Error Code: InstanceQuotaExceeded)",
@@ -153,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_type_has_its_own_quotas() {
-        assert_eq!(codes(Some(ResourceKind::Aurora)).collect::<Vec<_>>(), ["L-7B6409FD"]);
-        assert_eq!(codes(None).count(), 6);
+        assert_eq!(codes(Some(ResourceKind::Aurora)).collect::<Vec<_>>(), ["L-952B80B8"]);
+        assert_eq!(codes(None).count(), 7);
     }
 }

@@ -32,6 +32,9 @@ use crate::words::time::Clock;
 /// No request's body is larger.
 const LARGEST_BODY: usize = 1024 * 1024;
 
+/// What a region that is not enabled still answers, so that somebody can be told of it.
+const ANSWERED_ANYWHERE: &[&str] = &["ec2:DescribeRegions", "sts:GetCallerIdentity"];
+
 /// A request that is never answered lets go after this long, in real time.
 const LONGEST_SILENCE: Duration = Duration::from_mins(2);
 
@@ -157,7 +160,7 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
 /// What befalls this request: a region that is not enabled, a fault, or a bucket that is empty.
 fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> Option<Mischief> {
     let mut world = shared.world();
-    if world.disabled.contains(&caller.region) {
+    if world.disabled.contains(&caller.region) && !ANSWERED_ANYWHERE.contains(&operation) {
         return Some(Mischief::Refuse(Failure::not_enabled(caller.region.as_str())));
     }
     let times = world.times();

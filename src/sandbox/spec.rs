@@ -70,6 +70,7 @@ pub(crate) struct Quotas {
     pub(crate) silent_token_reuse: bool,
     /// DB instances for each account and region.
     pub(crate) db_instances: u32,
+    pub(crate) db_clusters: u32,
     /// Virtual CPUs of running standard instances.
     pub(crate) vcpus: u32,
     /// TiB of gp3 volumes.
@@ -87,6 +88,7 @@ impl Default for Quotas {
             token_lifetime,
             silent_token_reuse: false,
             db_instances: 40,
+            db_clusters: 40,
             vcpus: 256,
             gp3_tib: 50,
             dynamodb_tables: 2_500,

@@ -307,13 +307,16 @@ async fn settings_policies_and_quotas_show_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_region_that_is_not_enabled_is_seen_from_another() {
+async fn a_region_that_is_not_enabled_says_so_and_nothing_else() {
     const ALL: &str = "Action=DescribeRegions&AllRegions=true";
     let sandbox = world().await;
     sandbox.add_fault(Fault::new(What::RegionDisabled));
-    form(&sandbox, "sts", "Action=GetCallerIdentity").await.has(403, "<Code>OptInRequired</Code>");
-    let regions = send(&sandbox, ("ec2", HERE), "POST /", "", ALL).await;
-    regions.has(200, &format!("ec2.{THERE}.amazonaws.com</regionEndpoint><optInStatus>not-opted-in</optInStatus>"));
+    form(&sandbox, "ec2", "Action=DescribeVpcs").await.has(403, "<Code>OptInRequired</Code>");
+    form(&sandbox, "sts", "Action=GetCallerIdentity").await.has(200, ACCOUNT);
+    for region in [HERE, THERE] {
+        let regions = send(&sandbox, ("ec2", region), "POST /", "", ALL).await;
+        regions.has(200, &format!("ec2.{THERE}.amazonaws.com</regionEndpoint><optInStatus>not-opted-in</optInStatus>"));
+    }
     let enabled = send(&sandbox, ("ec2", HERE), "POST /", "", "Action=DescribeRegions").await;
     assert!(enabled.status == 200 && !enabled.body.contains(THERE), "{}", enabled.body);
     sandbox.stop().await;

@@ -162,7 +162,8 @@ impl Fault {
         let is_type = |name: &str| {
             ResourceKind::from_word(name).is_some() || every().any(|kind| kind.backup_type().eq_ignore_ascii_case(name))
         };
-        self.resource.as_ref().filter(|name| !(self.what.stands() && is_type(name)))
+        let takes_types = self.what.stands() && self.what != What::StaleCopy;
+        self.resource.as_ref().filter(|name| !(takes_types && is_type(name)))
     }
 
     fn reaches(&self, operation: &str, region: &str) -> bool {

@@ -34,7 +34,7 @@ pub(crate) fn add_fault(world: &mut World, fault: Fault) {
                 }
                 None => {
                     let destinations = restores(world, &fault).into_iter().map(|one| one.destination.region.clone());
-                    world.disabled.extend(destinations.collect::<Vec<_>>());
+                    world.disabled.extend(destinations);
                 }
             }
         }

@@ -71,7 +71,7 @@ kinds!(
     SingleZone = "single_zone",
     /// The type is not opted in to AWS Backup: its restores are refused.
     NotOptedIn = "not_opted_in",
-    /// The account has not enabled the region: every call to it is refused.
+    /// The account has not enabled the region: calls to it are refused.
     RegionDisabled = "region_disabled",
     /// The vault's policy denies `backup:StartRestoreJob`.
     VaultDenies = "vault_denies",

@@ -85,8 +85,8 @@ fn attached(world: &World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Fai
 /// The role that a request names. A role of another account is none of this one's.
 fn find<'a>(world: &'a World, place: &Place, ask: &Ask) -> Result<&'a Role, Failure> {
     let name = ask.param("RoleName").ok_or_else(|| Failure::bad("ValidationError", "RoleName is required"))?;
-    let mine = format!("arn:aws:iam::{}:role/", place.account);
-    let found = world.roles.values().find(|role| role.arn.starts_with(&mine) && role.name() == name);
+    let mine = format!(":iam::{}:role/", place.account);
+    let found = world.roles.values().find(|role| role.arn.contains(&mine) && role.name() == name);
     found.ok_or_else(|| no_such(&format!("The role with name {name} cannot be found.")))
 }
 

@@ -103,8 +103,8 @@ fn policy(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure>
 
 /// A grant for each role that AWS Backup can assume. A key that is shut has none.
 fn grants(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
-    let mine = format!("arn:aws:iam::{}:", place.account);
-    let trusted = world.roles.values().filter(|role| role.trusts == Trust::Backup && role.arn.starts_with(&mine));
+    let mine = format!(":iam::{}:", place.account);
+    let trusted = world.roles.values().filter(|role| role.trusts == Trust::Backup && role.arn.contains(&mine));
     let grantees: Vec<String> = trusted.map(|role| role.arn.clone()).collect();
     let seed = world.seed;
     let key = find(world.site(place), ask)?;
@@ -116,7 +116,7 @@ fn grants(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure>
             "GrantId": seed.stream(&format!("grant {} {grantee}", key.arn)).hex(64),
             "CreationDate": instant(key.created),
             "GranteePrincipal": grantee,
-            "IssuingAccount": format!("{mine}root"),
+            "IssuingAccount": format!("arn:aws:iam::{}:root", place.account),
             "Operations": [
                 "Decrypt", "DescribeKey", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom",
                 "ReEncryptTo", "CreateGrant",

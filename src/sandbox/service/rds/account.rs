@@ -16,7 +16,9 @@ const SERVERLESS: &str = "db.serverless";
 
 /// An engine as RDS names it, with the version of a source where nothing else says one, and its license.
 fn engine(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
-    let known = |engine: Engine, word: &'static str, kind: ResourceKind| Some((word, engine.usual_version(kind), engine.license()));
+    let known = |engine: Engine, word: &'static str, kind: ResourceKind| {
+        Some((word, engine.usual_version(kind), engine.license()))
+    };
     match word {
         "postgres" => known(Engine::Postgres, "postgres", ResourceKind::Rds),
         "mysql" => known(Engine::MySql, "mysql", ResourceKind::Rds),
@@ -87,7 +89,7 @@ pub(super) fn attributes(world: &mut World, place: &Place) -> Vec<Element> {
         ("DBParameterGroups", count(shelf.parameter_groups.len()), 50),
         ("OptionGroups", count(shelf.option_groups.len()), 20),
         ("DBSubnetGroups", count(site.subnet_groups.len()), 50),
-        ("DBClusters", count(site.shelves.clusters.clusters.len()), 40),
+        ("DBClusters", count(site.shelves.clusters.clusters.len()), count(most("L-952B80B8", 40))),
         ("DBClusterParameterGroups", count(site.shelves.clusters.parameter_groups.len()), 50),
     ];
     let shown = all.map(|(name, used, max)| vec![text("AccountQuotaName", name), text("Used", used), text("Max", max)]);

@@ -55,7 +55,7 @@ pub(crate) fn create(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
     let Some(asked) = ask.param("DBClusterIdentifier") else {
         return Err(Failure::bad("InvalidParameterCombination", "The simulated AWS adds instances to clusters alone"));
     };
-    if world.beyond_quota(place, ResourceKind::Aurora).is_some() {
+    if world.beyond_quota(place, ResourceKind::Rds).is_some() {
         return Err(Failure::bad("InstanceQuotaExceeded", "DB Instance quota exceeded"));
     }
     let (now, mute_port) = (world.now, world.databases.mute_port);
