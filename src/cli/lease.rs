@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_countdown_is_in_minutes_until_the_last_one() {
-        let shown = |seconds| whole(SignedDuration::from_millis(seconds * 1_000 + 300)).as_secs();
+        let shown = |seconds: i64| whole(SignedDuration::from_millis(seconds * 1_000 + 300)).as_secs();
         assert_eq!((shown(11_555), shown(61), shown(59)), (11_520, 60, 59));
         assert!(length("0s").is_err() && length("4").is_err());
         assert_eq!(length("4h").unwrap(), SignedDuration::from_hours(4));

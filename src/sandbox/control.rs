@@ -7,10 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::sandbox::clock::machine_now;
-use crate::sandbox::fault::Fault;
+use crate::sandbox::fault::{Fault, add_fault};
 use crate::sandbox::hold::Hold;
 use crate::sandbox::inventory;
-use crate::sandbox::make::add_fault;
 use crate::sandbox::server::Shared;
 use crate::words::text::tame;
 use crate::words::time::Clock;

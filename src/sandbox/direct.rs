@@ -8,12 +8,12 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, Response};
 
 use crate::sandbox::clock::WorldClock;
-use crate::sandbox::fault::Fault;
+use crate::sandbox::fault::{Fault, add_fault};
 use crate::sandbox::hold::Holds;
 use crate::sandbox::idle::IdleClock;
 use crate::sandbox::inventory::{self, Inventory};
 use crate::sandbox::line::Scissors;
-use crate::sandbox::make::{add_fault, make};
+use crate::sandbox::make::make;
 use crate::sandbox::protocol::Wire;
 use crate::sandbox::server::{Memory, Shared, answer, operation};
 use crate::sandbox::spec::WorldSpec;

@@ -164,6 +164,24 @@ pub struct QuotasFile {
     /// DB instances for each account and region. Default 40.
     #[serde(default)]
     pub db_instances: Option<u32>,
+    /// DB clusters for each account and region. Default 40.
+    #[serde(default)]
+    pub db_clusters: Option<u32>,
+    /// Virtual CPUs of running standard instances, for each account and region. Default 256.
+    #[serde(default)]
+    pub vcpus: Option<u32>,
+    /// TiB of gp3 volumes, for each account and region. Default 50.
+    #[serde(default)]
+    pub gp3_tib: Option<u32>,
+    /// DynamoDB tables for each account and region. Default 2500.
+    #[serde(default)]
+    pub dynamodb_tables: Option<u32>,
+    /// EFS file systems for each account and region. Default 1000.
+    #[serde(default)]
+    pub efs_file_systems: Option<u32>,
+    /// S3 buckets. Default 10000.
+    #[serde(default)]
+    pub s3_buckets: Option<u32>,
 }
 
 impl QuotasFile {
@@ -173,6 +191,12 @@ impl QuotasFile {
             token_lifetime: self.token_lifetime.map_or(below.token_lifetime, Into::into),
             silent_token_reuse: self.silent_token_reuse.unwrap_or(below.silent_token_reuse),
             db_instances: self.db_instances.unwrap_or(below.db_instances),
+            db_clusters: self.db_clusters.unwrap_or(below.db_clusters),
+            vcpus: self.vcpus.unwrap_or(below.vcpus),
+            gp3_tib: self.gp3_tib.unwrap_or(below.gp3_tib),
+            dynamodb_tables: self.dynamodb_tables.unwrap_or(below.dynamodb_tables),
+            efs_file_systems: self.efs_file_systems.unwrap_or(below.efs_file_systems),
+            s3_buckets: self.s3_buckets.unwrap_or(below.s3_buckets),
         }
     }
 }
@@ -199,7 +223,7 @@ impl WorldFile {
     /// Names the first that is not.
     pub fn check(&self, file: &str, known: &[KnownResource]) -> Result<(), WorldFileError> {
         let senseless = |message: String| WorldFileError::Senseless { file: file.to_owned(), message };
-        let named = self.resources.keys().chain(self.faults.iter().filter_map(|fault| fault.resource.as_ref()));
+        let named = self.resources.keys().chain(self.faults.iter().filter_map(Fault::restore));
         for name in named {
             let Some(restore) = known.iter().find(|restore| restore.name == *name) else {
                 let all = known.iter().map(|restore| restore.name.as_str()).collect::<Vec<_>>().join(", ");

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::thing::Shelf;
-use crate::sandbox::world::World;
+use crate::sandbox::world::{Stray, World};
 
 /// The whole world, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct Inventory {
 pub struct Thing {
     /// Its ARN.
     pub arn: String,
-    /// `rds:db`, `rds:snapshot` or `rds:auto-backup`.
+    /// Such as `rds:db`, `rds:snapshot`, `elasticfilesystem:mount-target`, `backup:recovery-point`.
     pub kind: String,
     /// AWS's word for its state.
     pub state: String,
@@ -90,7 +90,9 @@ impl Inventory {
 
 /// Looks at an advanced world.
 pub(crate) fn take(world: &World) -> Inventory {
-    let things = world.sites.values().flat_map(|site| site.shelves.each().flat_map(Shelf::things)).collect();
+    let all = world.sites.values().flat_map(|site| site.shelves.each().flat_map(Shelf::things));
+    let mut things: Vec<Thing> = all.collect();
+    things.extend(world.sites.values().flat_map(|site| &site.strays).map(Stray::thing));
     let jobs = world.sites.values().flat_map(|site| {
         site.restore_jobs.iter().map(|job| JobRecord {
             id: job.id.clone(),

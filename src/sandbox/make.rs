@@ -8,14 +8,16 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::clock::{earlier, later};
-use crate::sandbox::fault::{Fault, Faults, What};
+use crate::sandbox::fault::{Faults, add_fault};
 use crate::sandbox::network;
 use crate::sandbox::rates::Buckets;
+use crate::sandbox::role::{RESTORES, Role, S3_RESTORE, Trust};
 use crate::sandbox::seed::{Seed, Stream};
 use crate::sandbox::spec::{Credential, OtherSecret, Place, ResourceSpec, SecretHome, WorldSpec};
 use crate::sandbox::thing::database::Databases;
 use crate::sandbox::thing::{self, Copied};
-use crate::sandbox::world::{CopyJob, Key, Point, StoredSecret, Vault, World};
+use crate::sandbox::world::{BackupPlan, CopyJob, Key, Point, Selects, StoredSecret, Vault, World};
+use crate::words::arn::Arn;
 
 /// Nightly recovery points are kept this long.
 const RETENTION_DAYS: u32 = 35;
@@ -33,7 +35,10 @@ pub(crate) fn make(spec: WorldSpec, seed: u64, started: Timestamp, databases: Da
         default_account: spec.default_account,
         quotas: spec.quotas,
         sites: BTreeMap::new(),
-        roles: BTreeSet::new(),
+        roles: BTreeMap::new(),
+        pass_role_denied: false,
+        disabled: BTreeSet::new(),
+        skew: SignedDuration::ZERO,
         faults: Faults::new(seed),
         buckets: Buckets::default(),
         calls: Vec::new(),
@@ -54,57 +59,52 @@ pub(crate) fn make(spec: WorldSpec, seed: u64, started: Timestamp, databases: Da
     world
 }
 
-/// Adds a fault; those of the world change it at once.
-pub(crate) fn add_fault(world: &mut World, fault: Fault) {
-    match fault.what {
-        What::StaleCopy => {
-            let age = fault.age.map_or(SignedDuration::ZERO, |age| age.0);
-            let newest = earlier(world.now, age);
-            for site in world.sites.values_mut() {
-                drop_fresh_copies(site, &fault, newest);
-            }
-        }
-        What::KeyDisabled => {
-            for (_, site) in world.sites.iter_mut().filter(|(place, _)| in_region(&fault, place)) {
-                let used: BTreeSet<String> = site.vaults.values().map(|vault| vault.key.clone()).collect();
-                site.keys.iter_mut().filter(|key| used.contains(&key.arn)).for_each(|key| key.enabled = false);
-            }
-        }
-        What::NoDefaultVpc => {
-            for (_, site) in world.sites.iter_mut().filter(|(place, _)| in_region(&fault, place)) {
-                network::remove_default(site);
-            }
-        }
-        _ => world.faults.add(fault),
-    }
-}
-
-fn in_region(fault: &Fault, place: &Place) -> bool {
-    fault.region.as_deref().is_none_or(|region| region == place.region.as_str())
-}
-
-fn drop_fresh_copies(site: &mut crate::sandbox::world::Site, fault: &Fault, newest: Timestamp) {
-    let hit = |source: &ResourceSpec| fault.resource.as_deref().is_none_or(|name| name == source.name.as_str());
-    site.points.retain(|point| point.source_vault.is_none() || point.created <= newest || !hit(&point.source));
-    for job in site.copy_jobs.iter_mut().filter(|job| job.created > newest && hit(&job.source)) {
-        job.state = "FAILED";
-        job.destination_point = None;
-        job.message = Some("Copy job failed because there was an internal failure");
-    }
-}
-
 fn add_resource(world: &mut World, spec: &Arc<ResourceSpec>) {
     let source_vault = format!("{}-source", spec.vault.as_str().chars().take(43).collect::<String>());
     let source_vault_arn = add_vault(world, &spec.source, &source_vault);
     let vault_arn = add_vault(world, &spec.destination, spec.vault.as_str());
-    world.roles.insert(spec.restore_role.to_string());
+    add_role(world, &spec.restore_role);
     network::add(world, spec);
     spec.physics().add_source(world, spec);
     thing::lambda::add_named(world, spec);
     thing::ec2::add_named(world, spec);
     add_secrets(world, spec);
+    add_plan(world, spec, &source_vault, &vault_arn);
     let vaults = Vaults { source: source_vault, source_arn: source_vault_arn, destination_arn: vault_arn };
     add_points(world, spec, &vaults);
+}
+
+/// A restore role as the guide of AWS Backup makes it.
+fn add_role(world: &mut World, arn: &Arn) {
+    let created = earlier(world.started, SignedDuration::from_hours(24 * 390));
+    let id = format!("AROA{}", world.seed.stream(&format!("role {arn}")).word(17));
+    let arn = arn.to_string();
+    world.roles.entry(arn.clone()).or_insert(Role {
+        arn,
+        id,
+        created,
+        trusts: Trust::Backup,
+        policies: vec![RESTORES, S3_RESTORE],
+        denied: Vec::new(),
+    });
+}
+
+/// The plan that makes the source's recovery points, in the source's region. It selects by the tag that tells it.
+fn add_plan(world: &mut World, spec: &ResourceSpec, vault: &str, copies_to: &str) {
+    let Some(id) = &spec.plan else { return };
+    let created = earlier(world.started, SignedDuration::from_hours(24 * 380));
+    let value = spec.tags.get("backup").map_or("nightly", String::as_str);
+    let plans = &mut world.site(&spec.source).plans;
+    if !plans.iter().any(|plan| plan.id == *id) {
+        plans.push(BackupPlan {
+            id: id.clone(),
+            name: id.clone(),
+            vault: vault.to_owned(),
+            copies_to: Some(copies_to.to_owned()),
+            created,
+            selects: Selects::Tagged("backup".to_owned(), value.to_owned()),
+        });
+    }
 }
 
 struct Vaults {
@@ -120,8 +120,8 @@ fn add_vault(world: &mut World, place: &Place, name: &str) -> String {
     let site = world.site(place);
     if !site.vaults.contains_key(name) {
         let key = format!("arn:aws:kms:{}:{}:key/{}", place.region, place.account, stream.uuid());
-        site.keys.push(Key { arn: key.clone(), enabled: true, created });
-        site.vaults.insert(name.to_owned(), Vault { arn: arn.clone(), key, created });
+        site.keys.push(Key { arn: key.clone(), enabled: true, shut: false, created });
+        site.vaults.insert(name.to_owned(), Vault { arn: arn.clone(), key, created, denies: false });
     }
     arn
 }

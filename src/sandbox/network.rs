@@ -65,6 +65,13 @@ pub(crate) fn remove_default(site: &mut Site) {
     site.subnet_groups.retain(|_, known| known.vpc != vpc);
 }
 
+/// Moves every subnet into the region's first zone.
+pub(crate) fn keep_one_zone(place: &Place, site: &mut Site) {
+    let zone = format!("{}a", place.region);
+    let groups = site.subnet_groups.values_mut().flat_map(|group| &mut group.subnets);
+    site.subnets.iter_mut().chain(groups).for_each(|subnet| subnet.zone.clone_from(&zone));
+}
+
 fn add_default(world: &mut World, place: &Place) {
     let mut stream = world.seed.stream(&format!("default network {} {}", place.account, place.region));
     let site = world.site(place);

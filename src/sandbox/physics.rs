@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::sandbox::clock::later;
+use crate::sandbox::plans;
 use crate::sandbox::restore::{self, Fate, RestoreJob};
 use crate::sandbox::spec::Place;
 use crate::sandbox::thing::ec2::run_commands;
@@ -32,6 +33,7 @@ impl World {
             advance_jobs(site, now);
             site.shelves.each_mut().for_each(|shelf| shelf.advance(now));
             run_commands(&mut site.shelves, mute_port, now);
+            plans::back_up(site, now);
         }
     }
 
@@ -76,16 +78,20 @@ impl World {
         id
     }
 
-    /// What the kind reads in the metadata, and what no metadata can know: the role.
+    /// What the kind reads in the metadata, and what no metadata can know: the role, the key, the quota.
     fn wish(&mut self, place: &Place, order: &Order, job_id: &str) -> Result<Box<dyn Making>, String> {
-        let making = order.point.source.physics().wish(self, place, &order.point, &order.metadata, job_id)?;
-        if !self.roles.contains(&order.role) {
-            return Err(
-                "The IAM role cannot be assumed by AWS Backup: it does not exist or does not trust backup.amazonaws.com"
-                    .to_owned(),
-            );
+        let source = &order.point.source;
+        let making = source.physics().wish(self, place, &order.point, &order.metadata, job_id)?;
+        if let Some(message) = self.powerless(&order.role, source) {
+            return Err(message);
         }
-        Ok(making)
+        if self.site(place).keys.iter().any(|key| key.arn == order.point.key && key.shut) {
+            return Err(restore::missing_grant().to_owned());
+        }
+        match self.beyond_quota(place, source.kind) {
+            Some(message) => Err(message.to_owned()),
+            None => Ok(making),
+        }
     }
 }
 

@@ -43,6 +43,8 @@ fn rate(operation: &str) -> Option<f64> {
         | "DescribeRecoveryPoint"
         | "GetRecoveryPointRestoreMetadata"
         | "GetBackupVaultAccessPolicy"
+        | "GetBackupPlan"
+        | "GetBackupSelection"
         | "GetSupportedResourceTypes" => 15.0,
         _ => 20.0,
     })

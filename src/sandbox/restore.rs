@@ -113,6 +113,7 @@ pub(crate) fn fate(wish: Result<(), String>, fault: Option<Fault>, now: Timestam
     }
 }
 
-fn missing_grant() -> &'static str {
+/// What a restore is told whose role may not use the key.
+pub(crate) fn missing_grant() -> &'static str {
     "The specified KMS key is not accessible: the IAM role does not have kms:CreateGrant and kms:Decrypt on the key of the recovery point"
 }

@@ -33,6 +33,9 @@ use crate::words::time::Clock;
 /// No request's body is larger.
 const LARGEST_BODY: usize = 1024 * 1024;
 
+/// What a region that is not enabled still answers, so that somebody can be told of it.
+const ANSWERED_ANYWHERE: &[&str] = &["ec2:DescribeRegions", "sts:GetCallerIdentity"];
+
 /// A request that is never answered lets go after this long, in real time.
 const LONGEST_SILENCE: Duration = Duration::from_mins(2);
 
@@ -73,6 +76,21 @@ async fn handle(
 
 /// Answers one request that came over this connection, or has the connection cut.
 pub(crate) async fn answer(shared: Arc<Shared>, scissors: Scissors, request: Request) -> Response<Body> {
+    let mut response = understood(Arc::clone(&shared), scissors, request).await;
+    if let Some(date) = date(&shared) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+/// The world's time, as every answer carries it. The fault `clock_skew` moves it.
+fn date(shared: &Shared) -> Option<HeaderValue> {
+    let skew = shared.world.lock().unwrap_or_else(PoisonError::into_inner).skew;
+    let shown = later(shared.clock.now(), skew);
+    HeaderValue::from_str(&shown.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+}
+
+async fn understood(shared: Arc<Shared>, scissors: Scissors, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if channel::is_wanted(&parts) {
         return channel::answer(&mut shared.world(), scissors, parts);
@@ -163,9 +181,12 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
     response
 }
 
-/// What befalls this request: a fault, or a bucket that is empty.
+/// What befalls this request: a region that is not enabled, a fault, or a bucket that is empty.
 fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> Option<Mischief> {
     let mut world = shared.world();
+    if world.disabled.contains(&caller.region) && !ANSWERED_ANYWHERE.contains(&operation) {
+        return Some(Mischief::Refuse(Failure::not_enabled(caller.region.as_str())));
+    }
     let times = world.times();
     if let Some(mischief) = world.faults.on_request(operation, caller.region.as_str(), times) {
         return Some(mischief);

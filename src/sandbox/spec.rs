@@ -70,12 +70,31 @@ pub(crate) struct Quotas {
     pub(crate) silent_token_reuse: bool,
     /// DB instances for each account and region.
     pub(crate) db_instances: u32,
+    pub(crate) db_clusters: u32,
+    /// Virtual CPUs of running standard instances.
+    pub(crate) vcpus: u32,
+    /// TiB of gp3 volumes.
+    pub(crate) gp3_tib: u32,
+    pub(crate) dynamodb_tables: u32,
+    pub(crate) efs_file_systems: u32,
+    pub(crate) s3_buckets: u32,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
         let token_lifetime = SignedDuration::from_hours(24);
-        Self { request_rates: true, token_lifetime, silent_token_reuse: false, db_instances: 40 }
+        Self {
+            request_rates: true,
+            token_lifetime,
+            silent_token_reuse: false,
+            db_instances: 40,
+            db_clusters: 40,
+            vcpus: 256,
+            gp3_tib: 50,
+            dynamodb_tables: 2_500,
+            efs_file_systems: 1_000,
+            s3_buckets: 10_000,
+        }
     }
 }
 

@@ -12,11 +12,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::sandbox::clock::{WorldClock, machine_now};
-use crate::sandbox::fault::Fault;
+use crate::sandbox::fault::{Fault, add_fault};
 use crate::sandbox::hold::{Held, Hold, Holds};
 use crate::sandbox::inventory::{self, Inventory};
 use crate::sandbox::line::{Lines, Scissors};
-use crate::sandbox::make::{add_fault, make};
+use crate::sandbox::make::make;
 use crate::sandbox::server::{Memory, Shared, router};
 use crate::sandbox::spec::WorldSpec;
 use crate::sandbox::sql::{self, Servers};

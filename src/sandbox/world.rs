@@ -6,18 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::fault::Faults;
 use crate::sandbox::inventory::CallRecord;
 use crate::sandbox::rates::Buckets;
 use crate::sandbox::restore::RestoreJob;
+use crate::sandbox::role::Role;
 use crate::sandbox::seed::{Seed, Stream};
 use crate::sandbox::spec::{Place, Quotas, ResourceSpec};
 use crate::sandbox::sql::Server;
 use crate::sandbox::thing::database::Databases;
 use crate::sandbox::thing::{Shelf, Shelves};
-use crate::words::id::AccountId;
+use crate::words::id::{AccountId, Region};
 
 /// The whole world.
 pub(crate) struct World {
@@ -28,8 +29,14 @@ pub(crate) struct World {
     pub(crate) default_account: AccountId,
     pub(crate) quotas: Quotas,
     pub(crate) sites: BTreeMap<Place, Site>,
-    /// ARNs of the roles that AWS Backup can assume.
-    pub(crate) roles: BTreeSet<String>,
+    /// Roles, by ARN.
+    pub(crate) roles: BTreeMap<String, Role>,
+    /// The caller may not pass roles to AWS Backup.
+    pub(crate) pass_role_denied: bool,
+    /// Regions that the accounts have not enabled.
+    pub(crate) disabled: BTreeSet<Region>,
+    /// How far the `Date` of answers is ahead of the world's clock.
+    pub(crate) skew: SignedDuration,
     pub(crate) faults: Faults,
     pub(crate) buckets: Buckets,
     pub(crate) calls: Vec<CallRecord>,
@@ -50,6 +57,15 @@ pub(crate) struct Site {
     pub(crate) security_groups: Vec<SecurityGroup>,
     pub(crate) subnet_groups: BTreeMap<String, SubnetGroup>,
     pub(crate) keys: Vec<Key>,
+    pub(crate) plans: Vec<BackupPlan>,
+    /// Recovery points of what was restored, which a plan that selects everything made.
+    pub(crate) strays: Vec<Stray>,
+    /// AWS Backup's words for types that are not opted in.
+    pub(crate) not_opted_in: BTreeSet<&'static str>,
+    /// Instance classes and types that are not offered here.
+    pub(crate) not_offered: BTreeSet<String>,
+    /// Codes of the quotas that are what is in use.
+    pub(crate) full: BTreeSet<&'static str>,
     /// Secrets; parameters of SSM are among them, their names behind [`PARAMETER`](crate::sandbox::spec::PARAMETER).
     pub(crate) secrets: Vec<StoredSecret>,
     /// Everything that belongs to a kind of resource.
@@ -61,6 +77,34 @@ pub(crate) struct Vault {
     pub(crate) arn: String,
     pub(crate) key: String,
     pub(crate) created: Timestamp,
+    /// Its policy denies `backup:StartRestoreJob` to everybody.
+    pub(crate) denies: bool,
+}
+
+/// A backup plan with its one rule and its one selection.
+pub(crate) struct BackupPlan {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The vault of its rule, and the ARN of the vault that it copies to.
+    pub(crate) vault: String,
+    pub(crate) copies_to: Option<String>,
+    pub(crate) created: Timestamp,
+    pub(crate) selects: Selects,
+}
+
+/// What a plan selects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Selects {
+    /// What has this tag.
+    Tagged(String, String),
+    Everything,
+}
+
+/// A recovery point of something that a restore made.
+pub(crate) struct Stray {
+    pub(crate) arn: String,
+    /// The restore job.
+    pub(crate) job: String,
 }
 
 /// A recovery point.
@@ -133,6 +177,8 @@ pub(crate) struct SubnetGroup {
 pub(crate) struct Key {
     pub(crate) arn: String,
     pub(crate) enabled: bool,
+    /// Nobody but its administrators may use it: no grant, and no other statement in its policy.
+    pub(crate) shut: bool,
     pub(crate) created: Timestamp,
 }
 
@@ -163,6 +209,11 @@ impl World {
         (self.started, self.now)
     }
 
+    /// Whether the caller may not do this.
+    pub(crate) fn denies(&self, action: &str) -> bool {
+        (self.pass_role_denied && action.eq_ignore_ascii_case("iam:PassRole")) || self.faults.denies(action)
+    }
+
     /// Every real server, taken out so that it can be stopped.
     pub(crate) fn take_servers(&mut self) -> Vec<Server> {
         let mut servers = Vec::new();
@@ -185,6 +236,11 @@ impl Site {
     /// The default VPC's id.
     pub(crate) fn default_vpc(&self) -> Option<&Vpc> {
         self.vpcs.iter().find(|vpc| vpc.is_default)
+    }
+
+    /// Whether an instance class or type can be had here.
+    pub(crate) fn offers(&self, class: &str) -> bool {
+        !self.not_offered.contains(class)
     }
 
     /// Whether this key exists and may be used.

@@ -249,7 +249,8 @@ def walk_backup(url):
     for resource in pages(backup.list_protected_resources, "Results"):
         backup.describe_protected_resource(ResourceArn=resource["ResourceArn"])
     backup.list_restore_jobs(ByCreatedAfter=datetime(2020, 1, 1))
-    backup.list_backup_plans()
+    if pages(backup.list_backup_plans, "BackupPlansList"):
+        finding("backup:ListBackupPlans", "is not empty in the destination")
     backup.get_supported_resource_types()
     backup.describe_region_settings()
     if chosen is None:
@@ -267,12 +268,79 @@ def walk_copies(url, point):
         backup.describe_copy_job(CopyJobId=job["CopyJobId"])
 
 
+def walk_plans(url, point):
+    """The plan that made the recovery points is in the source's region, and selects by tag."""
+    backup = client(url, "backup", point["ResourceArn"].split(":")[3])
+    plans = pages(backup.list_backup_plans, "BackupPlansList")
+    if point["CreatedBy"]["BackupPlanId"] not in [plan["BackupPlanId"] for plan in plans]:
+        finding("backup:ListBackupPlans", "does not list the plan of a recovery point")
+    for plan in plans:
+        asked = {"BackupPlanId": plan["BackupPlanId"]}
+        backup.get_backup_plan(**asked)
+        for selection in pages(backup.list_backup_selections, "BackupSelectionsList", **asked):
+            chosen = backup.get_backup_selection(SelectionId=selection["SelectionId"], **asked)["BackupSelection"]
+            if chosen["Resources"] or not chosen["ListOfTags"]:
+                finding("backup:GetBackupSelection", f"selects {chosen}")
+        expect_error("ResourceNotFoundException", backup.get_backup_selection, SelectionId="no-such", **asked)
+    expect_error("ResourceNotFoundException", backup.get_backup_plan, BackupPlanId="no-such-plan")
+
+
+def walk_iam(url):
+    """Reads the restore role: whom it trusts, what is attached to it, what it and the caller may do."""
+    iam = client(url, "iam")
+    role = iam.get_role(RoleName="drill-restore")["Role"]
+    trusted = role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+    if trusted != "backup.amazonaws.com":
+        finding("iam:GetRole", f"trusts {trusted}")
+    policies = iam.list_attached_role_policies(RoleName="drill-restore")["AttachedPolicies"]
+    if "AWSBackupServiceRolePolicyForS3Restore" not in [policy["PolicyName"] for policy in policies]:
+        finding("iam:ListAttachedRolePolicies", f"answers {policies}")
+    for call in (iam.get_role, iam.list_attached_role_policies):
+        expect_error("NoSuchEntity", call, RoleName="no-such-role")
+    decisions = iam.simulate_principal_policy(
+        PolicySourceArn=role["Arn"],
+        ActionNames=["rds:RestoreDBInstanceFromDBSnapshot", "iam:PassRole", "iam:CreateUser"],
+        ResourceArns=["*"],
+    )
+    words = [result["EvalDecision"] for result in decisions["EvaluationResults"]]
+    if words != ["allowed", "allowed", "implicitDeny"] or decisions["IsTruncated"]:
+        finding("iam:SimulatePrincipalPolicy", f"answers {words}")
+    own = client(url, "sts").get_caller_identity()["Arn"]
+    own = iam.simulate_principal_policy(PolicySourceArn=own, ActionNames=["iam:PassRole"], ResourceArns=[role["Arn"]])
+    if own["EvaluationResults"][0]["EvalDecision"] != "allowed":
+        finding("iam:SimulatePrincipalPolicy", "does not let the caller pass the role")
+    ask = {"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:role/no-such", "ActionNames": ["iam:PassRole"]}
+    expect_error("NoSuchEntity", iam.simulate_principal_policy, **ask)
+    expect_error("InvalidInput", iam.simulate_principal_policy, **(ask | {"PolicySourceArn": "arn:aws:s3:::not-a-principal"}))
+
+
+def walk_quotas(url):
+    quotas = client(url, "service-quotas")
+    for service in ("dynamodb", "ebs", "ec2", "elasticfilesystem", "rds", "s3"):
+        listed = pages(quotas.list_service_quotas, "Quotas", ServiceCode=service)
+        for quota in listed:
+            one = quotas.get_service_quota(ServiceCode=service, QuotaCode=quota["QuotaCode"])["Quota"]
+            if one != quota or one["Value"] <= 0:
+                finding("service-quotas:GetServiceQuota", f"answers {one}")
+    expect_error("NoSuchResourceException", quotas.get_service_quota, ServiceCode="rds", QuotaCode="L-00000000")
+    expect_error("NoSuchResourceException", quotas.list_service_quotas, ServiceCode="no-such")
+
+
 def walk_ground(url, point):
     sts = client(url, "sts")
     if sts.get_caller_identity()["Account"] != ACCOUNT:
         finding("sts:GetCallerIdentity", "names another account")
     sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/drill-operator", RoleSessionName="walk")
-    client(url, "kms").describe_key(KeyId=point["EncryptionKeyArn"])
+    kms = client(url, "kms")
+    kms.describe_key(KeyId=point["EncryptionKeyArn"])
+    kms.get_key_policy(KeyId=point["EncryptionKeyArn"], PolicyName="default")
+    if not kms.list_grants(KeyId=point["EncryptionKeyArn"])["Grants"]:
+        finding("kms:ListGrants", "is empty")
+    expect_error("NotFoundException", kms.list_grants, KeyId=str(uuid.uuid4()))
+    rbin = client(url, "rbin")
+    if rbin.list_rules(ResourceType="EBS_VOLUME")["Rules"]:
+        finding("rbin:ListRules", "is not empty")
+    expect_error("ResourceNotFoundException", rbin.get_rule, Identifier="abcdefghijk")
     ec2 = client(url, "ec2")
     vpcs = ec2.describe_vpcs()["Vpcs"]
     ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])
@@ -281,6 +349,13 @@ def walk_ground(url, point):
     ec2.describe_security_groups(GroupIds=[groups[0]["GroupId"]])
     expect_error("InvalidGroup.NotFound", ec2.describe_security_groups, GroupIds=["sg-00000000"])
     ec2.describe_regions()
+    if ec2.describe_regions(RegionNames=[DESTINATION])["Regions"][0]["OptInStatus"] != "opt-in-not-required":
+        finding("ec2:DescribeRegions", "does not know the destination")
+    attributes = ec2.describe_account_attributes(AttributeNames=["default-vpc"])["AccountAttributes"]
+    if not attributes[0]["AttributeValues"][0]["AttributeValue"].startswith("vpc-"):
+        finding("ec2:DescribeAccountAttributes", f"answers {attributes}")
+    ec2.describe_account_attributes()
+    ec2.describe_instance_type_offerings(Filters=[{"Name": "instance-type", "Values": ["m6i.large"]}])
     ec2.describe_availability_zones()
     secrets = client(url, "secretsmanager")
     for secret in pages(secrets.list_secrets, "SecretList"):
@@ -301,6 +376,13 @@ def walk_rds(url):
     rds.describe_db_parameter_groups()
     rds.describe_option_groups()
     rds.describe_orderable_db_instance_options(Engine="postgres")
+    ask = {"Engine": "aurora-postgresql", "DBInstanceClass": "db.serverless"}
+    if not rds.describe_orderable_db_instance_options(**ask)["OrderableDBInstanceOptions"]:
+        finding("rds:DescribeOrderableDBInstanceOptions", "has no serverless class for Aurora")
+    rds.describe_db_cluster_parameter_groups()
+    quotas = {quota["AccountQuotaName"]: quota for quota in rds.describe_account_attributes()["AccountQuotas"]}
+    if quotas["DBInstances"]["Max"] < quotas["DBInstances"]["Used"]:
+        finding("rds:DescribeAccountAttributes", f"answers {quotas['DBInstances']}")
 
 
 def walk_cloudwatch(url, point):
@@ -405,6 +487,9 @@ def main():
     url = sys.argv[1].rstrip("/")
     vault, point = walk_backup(url)
     walk_copies(url, point)
+    walk_plans(url, point)
+    walk_iam(url)
+    walk_quotas(url)
     walk_ground(url, point)
     walk_rds(url)
     walk_cloudwatch(url, point)

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use restore_drill::aws::resource::facts;
 use restore_drill::cloud::vault::JobStatus;
 use restore_drill::journal::event::{CancelBy, Class, Event};
+use restore_drill::run::guards::Guards;
 use restore_drill::run::decide::{Next, Situation};
 use restore_drill::run::pace::Looked;
 use restore_drill::words::kind::Verdict;
@@ -105,6 +106,7 @@ fn a_job_whose_step_is_over_counts_until_it_is_over_itself() {
 
 fn wants(paper: &Paper) -> Next {
     let looked = Looked::default();
-    let situation = Situation { state: &paper.state, now: paper.at, looked: &looked, types: facts };
+    let guards = Guards::all();
+    let situation = Situation { state: &paper.state, now: paper.at, looked: &looked, types: facts, guards };
     situation.next(paper.state.started.plan.step(&id("restore.billing")).expect("the plan has it"))
 }

@@ -39,3 +39,4 @@ mod types;
 mod validate;
 mod verdict;
 mod wire;
+mod world_services;

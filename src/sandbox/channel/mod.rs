@@ -29,6 +29,9 @@ pub(crate) const PATH: &str = "/v1/data-channel/";
 /// The word before the colon in IAM and in faults.
 pub(crate) const PREFIX: &str = "ssmmessages";
 
+/// What opening one is called, after the colon.
+pub(crate) const OPENS: &str = "OpenDataChannel";
+
 /// What opening one is called.
 const OPERATION: &str = "ssmmessages:OpenDataChannel";
 

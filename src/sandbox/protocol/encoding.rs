@@ -1,5 +1,7 @@
 //! Percent-encoding, forms, and Base64.
 
+use std::fmt::Write;
+
 /// Decodes `%41`; with `plus`, `+` is a space. What is no valid escape stays as it is, and so does UTF-8.
 pub(crate) fn decode(text: &str, plus: bool) -> String {
     let bytes = text.as_bytes();
@@ -19,6 +21,20 @@ pub(crate) fn decode(text: &str, plus: bool) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Percent-encodes everything but letters, digits and `-._~`.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a `String` cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 fn hex_pair(pair: &[u8]) -> Option<u8> {
@@ -59,7 +75,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{base64, decode, form, segments};
+    use super::{base64, decode, encode, form, segments};
 
     #[test]
     fn base64_is_padded() {
@@ -76,6 +92,12 @@ mod tests {
         assert_eq!(decode("%+1", false), "%+1");
         assert_eq!(decode("a+b", true), "a b");
         assert_eq!(decode("%C3%A4", false), "ä");
+    }
+
+    #[test]
+    fn what_is_encoded_comes_back() {
+        assert_eq!(encode("{\"a\": 1}~"), "%7B%22a%22%3A%201%7D~");
+        assert_eq!(decode(&encode("ä/+ %"), true), "ä/+ %");
     }
 
     #[test]

@@ -82,6 +82,13 @@ impl Failure {
         Self::new(403, code, message.map_or_else(usual, str::to_owned))
     }
 
+    /// The account has not enabled the region (facts 1.2).
+    pub(crate) fn not_enabled(region: &str) -> Self {
+        let message =
+            format!("The AWS Access Key Id needs a subscription for the service: the Region {region} is not enabled");
+        Self::new(403, "OptInRequired", message)
+    }
+
     /// What expired credentials are called.
     pub(crate) fn expired(protocol: Protocol) -> Self {
         let (status, code) = match protocol {

@@ -36,6 +36,10 @@ impl ServiceCalls for Lambda {
         }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &["Invoke"]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         if ask.operation == "Invoke" {
             invoke(world, &caller.place(), ask)

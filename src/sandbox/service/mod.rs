@@ -1,5 +1,5 @@
 //! The services of the simulated AWS: operations over a world. One file or folder a service, one line in [`SERVICES`];
-//! adding an operation is one arm.
+//! adding an operation is one arm and its name in [`ServiceCalls::operations`].
 
 pub(crate) mod backup;
 pub(crate) mod cloudwatch;
@@ -7,6 +7,7 @@ pub(crate) mod dynamodb;
 pub(crate) mod ec2;
 pub(crate) mod efs;
 pub(crate) mod fsx;
+pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod lambda;
 pub(crate) mod page;
@@ -15,6 +16,7 @@ pub(crate) mod rds;
 pub(crate) mod redshift;
 pub(crate) mod s3;
 pub(crate) mod secretsmanager;
+pub(crate) mod servicequotas;
 mod sessions;
 pub(crate) mod ssm;
 pub(crate) mod storagegateway;
@@ -54,6 +56,9 @@ pub(crate) trait ServiceCalls: Sync {
         None
     }
 
+    /// The operations that it knows. Others are not performed; a fault that names one is a mistake.
+    fn operations(&self) -> &'static [&'static str];
+
     /// Performs an operation on an advanced world.
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure>;
 
@@ -77,6 +82,7 @@ static SERVICES: &[&dyn ServiceCalls] = &[
     &ec2::Ec2,
     &efs::Efs,
     &fsx::Fsx,
+    &iam::Iam,
     &kms::Kms,
     &lambda::Lambda,
     &rbin::RecycleBin,
@@ -84,6 +90,7 @@ static SERVICES: &[&dyn ServiceCalls] = &[
     &redshift::Redshift,
     &s3::S3,
     &secretsmanager::SecretsManager,
+    &servicequotas::ServiceQuotas,
     &ssm::Ssm,
     &storagegateway::StorageGateway,
     &sts::Sts,
@@ -101,6 +108,12 @@ pub(crate) fn prefixes() -> Vec<&'static str> {
     SERVICES.iter().map(|service| service.prefix()).collect()
 }
 
+/// The operations of the service with this word before the colon; none if there is no such service.
+pub(crate) fn operations(prefix: &str) -> &'static [&'static str] {
+    let found = SERVICES.iter().find(|service| service.prefix() == prefix);
+    found.map_or(&[], |service| service.operations())
+}
+
 /// The protocol of an operation such as `rds:DeleteDBInstance`: it decides what common errors are called.
 pub(crate) fn protocol_of(operation: &str) -> Protocol {
     let prefix = operation.split_once(':').map_or(operation, |(prefix, _)| prefix);
@@ -115,7 +128,8 @@ pub(crate) fn call(
     caller: &Caller,
     ask: &Ask,
 ) -> Result<Answer, Failure> {
-    let result = service.call(world, caller, ask);
+    let is_known = service.operations().contains(&ask.operation.as_str());
+    let result = if is_known { service.call(world, caller, ask) } else { Err(Failure::unknown(&ask.operation)) };
     if let Err(failure) = &result
         && failure.code == "UnknownOperationException"
     {
@@ -135,7 +149,7 @@ impl Caller {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{SERVICES, ServiceCalls, find, prefixes};
+    use super::{SERVICES, ServiceCalls, find, operations, prefixes};
 
     #[test]
     fn no_two_services_share_a_name() {
@@ -144,5 +158,14 @@ mod tests {
         assert_eq!((names.len(), words.len()), (SERVICES.len(), SERVICES.len()));
         assert_eq!(find("tagging").map(ServiceCalls::prefix), Ok("tag"));
         assert_eq!(find("nosuch").map(ServiceCalls::prefix).unwrap_err().status, 404);
+    }
+
+    #[test]
+    fn every_service_knows_its_operations_once() {
+        for service in SERVICES {
+            let known: BTreeSet<&str> = service.operations().iter().copied().collect();
+            assert!(!known.is_empty() && known.len() == service.operations().len(), "{}", service.prefix());
+        }
+        assert!(operations("iam").contains(&"GetRole") && operations("nosuch").is_empty());
     }
 }

@@ -21,6 +21,10 @@ impl ServiceCalls for Redshift {
         Protocol::Query { namespace: "http://redshift.amazonaws.com/doc/2012-12-01/" }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &["DescribeClusters", "DeleteCluster"]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         match ask.operation.as_str() {
             "DescribeClusters" => describe(world, caller, ask),

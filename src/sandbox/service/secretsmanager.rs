@@ -23,6 +23,10 @@ impl ServiceCalls for SecretsManager {
         Protocol::Json { version: "1.1" }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &["GetSecretValue", "DescribeSecret", "ListSecrets"]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask)
     }

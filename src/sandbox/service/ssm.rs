@@ -35,6 +35,19 @@ impl ServiceCalls for Ssm {
         Protocol::Json { version: "1.1" }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "SendCommand",
+            "GetCommandInvocation",
+            "ListCommandInvocations",
+            "DescribeInstanceInformation",
+            "GetParameter",
+            "StartSession",
+            "TerminateSession",
+            "DescribeSessions",
+        ]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask).map(Answer::Json)
     }

@@ -28,6 +28,19 @@ impl ServiceCalls for StorageGateway {
         Protocol::Json { version: "1.1" }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "DescribeGatewayInformation",
+            "ListVolumes",
+            "DescribeCachediSCSIVolumes",
+            "DescribeStorediSCSIVolumes",
+            "DeleteVolume",
+            "ListTagsForResource",
+            "AddTagsToResource",
+            "RemoveTagsFromResource",
+        ]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask).map(Answer::Json)
     }

@@ -11,6 +11,9 @@ use crate::sandbox::service::ServiceCalls;
 use crate::sandbox::world::World;
 use crate::words::arn::Arn;
 
+/// What the user is called that the sandbox's access keys belong to, and the role of those that were handed out.
+pub(crate) const SELF: &str = "sandbox";
+
 /// STS.
 pub(crate) struct Sts;
 
@@ -21,6 +24,10 @@ impl ServiceCalls for Sts {
 
     fn protocol(&self) -> Protocol {
         Protocol::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" }
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        &["GetCallerIdentity", "AssumeRole"]
     }
 
     fn call(&self, _world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
@@ -39,9 +46,9 @@ fn call(caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
 fn identity(caller: &Caller) -> Vec<Element> {
     let account = &caller.account;
     let (id, arn) = if caller.access_key.starts_with("ASIA") {
-        ("AROASANDBOX:drill", format!("arn:aws:sts::{account}:assumed-role/sandbox/drill"))
+        ("AROASANDBOX:drill", format!("arn:aws:sts::{account}:assumed-role/{SELF}/drill"))
     } else {
-        ("AIDASANDBOX", format!("arn:aws:iam::{account}:user/sandbox"))
+        ("AIDASANDBOX", format!("arn:aws:iam::{account}:user/{SELF}"))
     };
     vec![text("UserId", id), text("Account", account), text("Arn", arn)]
 }

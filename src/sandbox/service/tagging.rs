@@ -27,6 +27,10 @@ impl ServiceCalls for Tagging {
         Protocol::Json { version: "1.1" }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &["GetResources"]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask)
     }

@@ -18,7 +18,7 @@ pub(crate) fn add_named(world: &mut World, spec: &ResourceSpec) {
     let site = world.site(place);
     for arn in named {
         if !site.keys.iter().any(|key| key.arn == arn) {
-            site.keys.push(Key { arn, enabled: true, created });
+            site.keys.push(Key { arn, enabled: true, shut: false, created });
         }
     }
 }

@@ -10,13 +10,15 @@ use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
 use crate::sandbox::restore::RestoreJob;
+use crate::sandbox::role::Trust;
 use crate::sandbox::service::backup::{differs, listed, page, put, put_instant, within};
+use crate::sandbox::service::sts::SELF;
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::{Point, World};
 use crate::words::arn::Arn;
 
-/// `StartRestoreJob`. Only a missing or foreign recovery point and a missing value refuse the call; whatever else is
-/// wrong fails the job later.
+/// `StartRestoreJob`. A missing or foreign recovery point, a missing value, and what AWS Backup itself is denied refuse
+/// the call; whatever else is wrong fails the job later.
 pub(crate) fn start(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
     let missing = |what: &str| Failure::bad("MissingParameterValueException", format!("{what} is required"));
     let point_arn = ask.text("RecoveryPointArn").ok_or_else(|| missing("RecoveryPointArn"))?.to_owned();
@@ -30,6 +32,7 @@ pub(crate) fn start(world: &mut World, place: &Place, ask: &Ask) -> Result<Value
         return Err(Failure::invalid("ResourceType does not fit the recovery point"));
     }
     let role = ask.text("IamRoleArn").ok_or_else(|| missing("IamRoleArn"))?.to_owned();
+    check_leave(world, place, &point, &role)?;
     if let Some(key) = point.source.physics().missing(&point.source, &metadata) {
         return Err(missing(&format!("Restore metadata {key}")));
     }
@@ -42,6 +45,34 @@ pub(crate) fn start(world: &mut World, place: &Place, ask: &Ask) -> Result<Value
     let vault_arn = world.site(place).vaults.get(&point.vault).map(|vault| vault.arn.clone()).unwrap_or_default();
     let id = world.start_restore(place, Order { point, vault_arn, metadata, role, token });
     Ok(json!({ "RestoreJobId": id }))
+}
+
+/// Whether everybody lets the restore begin: the vault, the caller's policies, the role, the region's settings.
+fn check_leave(world: &mut World, place: &Place, point: &Point, role: &str) -> Result<(), Failure> {
+    let user = format!("User: arn:aws:iam::{}:user/{SELF} is not authorized to perform", place.account);
+    let denied = |message: String| Failure::new(403, "AccessDeniedException", message);
+    if world.site(place).vaults.get(&point.vault).is_some_and(|vault| vault.denies) {
+        return Err(denied(format!(
+            "{user}: backup:StartRestoreJob on resource: {} with an explicit deny in a resource-based policy",
+            point.arn
+        )));
+    }
+    if world.denies("iam:PassRole") {
+        return Err(denied(format!(
+            "{user}: iam:PassRole on resource: {role} because no identity-based policy allows the iam:PassRole action"
+        )));
+    }
+    if world.roles.get(role).is_none_or(|known| known.trusts != Trust::Backup) {
+        return Err(Failure::invalid(format!("IAM Role {role} cannot be assumed by AWS Backup")));
+    }
+    let kind = point.source.backup_type();
+    if world.site(place).not_opted_in.contains(kind) {
+        return Err(Failure::bad(
+            "InvalidRequestException",
+            format!("The resource type {kind} is not opted in to AWS Backup in this account and Region"),
+        ));
+    }
+    Ok(())
 }
 
 /// A recovery point of a Storage Gateway volume may be restored as an EBS volume (facts 2.12).

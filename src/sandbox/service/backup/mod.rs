@@ -1,7 +1,8 @@
-//! AWS Backup: vaults, recovery points, restore jobs, copy jobs. Facts 1.
+//! AWS Backup: vaults, recovery points, restore jobs, copy jobs, plans. Facts 1.
 
 mod copies;
 mod jobs;
+mod plans;
 mod points;
 mod routes;
 mod vaults;
@@ -34,6 +35,33 @@ impl ServiceCalls for Backup {
         routes::route(target)
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "ListBackupVaults",
+            "DescribeBackupVault",
+            "GetBackupVaultAccessPolicy",
+            "ListRecoveryPointsByBackupVault",
+            "ListRecoveryPointsByResource",
+            "DescribeRecoveryPoint",
+            "GetRecoveryPointRestoreMetadata",
+            "StartRestoreJob",
+            "DescribeRestoreJob",
+            "ListRestoreJobs",
+            "GetRestoreJobMetadata",
+            "ListCopyJobs",
+            "DescribeCopyJob",
+            "ListProtectedResources",
+            "DescribeProtectedResource",
+            "ListTags",
+            "ListBackupPlans",
+            "GetBackupPlan",
+            "ListBackupSelections",
+            "GetBackupSelection",
+            "GetSupportedResourceTypes",
+            "DescribeRegionSettings",
+        ]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask)
     }
@@ -61,9 +89,12 @@ fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> 
         "ListProtectedResources" => points::protected(world, place, ask),
         "DescribeProtectedResource" => points::describe_protected(world, place, ask.label(0)),
         "ListTags" => vaults::tags(world, place, ask.label(0)),
-        "ListBackupPlans" => Ok(vaults::plans()),
+        "ListBackupPlans" => plans::list(world, place, ask),
+        "GetBackupPlan" => plans::get(world, place, ask.label(0)),
+        "ListBackupSelections" => plans::selections(world, place, ask),
+        "GetBackupSelection" => plans::selection(world, place, ask),
         "GetSupportedResourceTypes" => Ok(vaults::types()),
-        "DescribeRegionSettings" => Ok(vaults::settings()),
+        "DescribeRegionSettings" => Ok(vaults::settings(world.site(place))),
         other => Err(Failure::unknown(other)),
     };
     value.map(Answer::Json)

@@ -1,4 +1,4 @@
-//! Vaults and what belongs to account and region: plans, types, settings, tags.
+//! Vaults and what belongs to account and region: types, settings, tags.
 
 use serde_json::{Map, Value, json};
 
@@ -23,8 +23,20 @@ pub(crate) fn describe(world: &mut World, place: &Place, name: &str) -> Result<V
 }
 
 pub(crate) fn policy(world: &mut World, place: &Place, name: &str) -> Result<Value, Failure> {
-    find(world.site(place), name)?;
-    Err(Failure::not_found(format!("Backup Vault {name} has no access policy")))
+    let vault = find(world.site(place), name)?;
+    if !vault.denies {
+        return Err(Failure::not_found(format!("Backup Vault {name} has no access policy")));
+    }
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Deny",
+            "Principal": { "AWS": "*" },
+            "Action": "backup:StartRestoreJob",
+            "Resource": "*",
+        }],
+    });
+    Ok(json!({ "BackupVaultName": name, "BackupVaultArn": vault.arn, "Policy": policy.to_string() }))
 }
 
 /// The vault of this name. AWS answers `AccessDenied` for one that does not exist (facts 1.2).
@@ -60,15 +72,15 @@ pub(crate) fn tags(world: &mut World, place: &Place, arn: &str) -> Result<Value,
     Err(Failure::not_found(format!("Resource {arn} does not exist")))
 }
 
-pub(crate) fn plans() -> Value {
-    json!({ "BackupPlansList": [] })
-}
-
 pub(crate) fn types() -> Value {
     json!({ "ResourceTypes": every().map(Physics::backup_type).collect::<Vec<_>>() })
 }
 
-pub(crate) fn settings() -> Value {
-    let opted_in: Map<String, Value> = every().map(|kind| (kind.backup_type().to_owned(), true.into())).collect();
+pub(crate) fn settings(site: &Site) -> Value {
+    let preference = |kind: &'static dyn Physics| {
+        let word = kind.backup_type();
+        (word.to_owned(), Value::Bool(!site.not_opted_in.contains(word)))
+    };
+    let opted_in: Map<String, Value> = every().map(preference).collect();
     json!({ "ResourceTypeOptInPreference": opted_in, "ResourceTypeManagementPreference": {} })
 }

@@ -40,6 +40,10 @@ impl ServiceCalls for CloudWatch {
         if cbor::is_spoken(wire) { Protocol::Cbor } else { self.protocol() }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &["GetMetricStatistics", "ListMetrics"]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         let place = caller.place();
         let answer = match ask.operation.as_str() {

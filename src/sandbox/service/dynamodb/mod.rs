@@ -28,6 +28,24 @@ impl ServiceCalls for DynamoDb {
         Protocol::Json { version: "1.0" }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "DescribeTable",
+            "ListTables",
+            "UpdateTable",
+            "DeleteTable",
+            "DescribeContinuousBackups",
+            "DescribeTimeToLive",
+            "Scan",
+            "Query",
+            "GetItem",
+            "PutItem",
+            "ListTagsOfResource",
+            "TagResource",
+            "UntagResource",
+        ]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask).map(Answer::Json)
     }

@@ -77,7 +77,7 @@ pub(super) fn offerings(world: &mut World, place: &Place, ask: &Ask) -> Result<V
     let choice = Choice::read(ask, "InstanceType");
     let site = world.site(place);
     let named = site.points.iter().filter_map(|point| point.source.with.get("instance_type").and_then(literal));
-    let kinds: BTreeSet<&str> = KINDS.iter().copied().chain(named).collect();
+    let kinds: BTreeSet<&str> = KINDS.iter().copied().chain(named).filter(|kind| site.offers(kind)).collect();
     let by = ask.param("LocationType").unwrap_or("region");
     let locations = if by == "region" { vec![place.region.to_string()] } else { site.shelves.ec2.zones(site, place) };
     let mut rows = Vec::new();

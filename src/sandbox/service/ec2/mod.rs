@@ -28,6 +28,34 @@ impl ServiceCalls for Ec2 {
         Protocol::Ec2Query
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "DescribeVpcs",
+            "DescribeSubnets",
+            "DescribeSecurityGroups",
+            "DescribeRegions",
+            "DescribeAvailabilityZones",
+            "DescribeAccountAttributes",
+            "DescribeInstances",
+            "DescribeInstanceStatus",
+            "DescribeInstanceAttribute",
+            "GetConsoleOutput",
+            "ModifyInstanceAttribute",
+            "TerminateInstances",
+            "DescribeInstanceTypeOfferings",
+            "DescribeVolumes",
+            "DescribeVolumeStatus",
+            "AttachVolume",
+            "DetachVolume",
+            "DeleteVolume",
+            "CreateTags",
+            "DeleteTags",
+            "DescribeTags",
+            "DescribeSnapshots",
+            "DescribeImages",
+        ]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask)
     }
@@ -50,7 +78,8 @@ fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> 
         "DescribeVpcs" => network::vpcs(world, place, ask),
         "DescribeSubnets" => network::subnets(world, place, ask),
         "DescribeSecurityGroups" => network::security_groups(world, place, ask),
-        "DescribeRegions" => Ok(network::regions(world)),
+        "DescribeRegions" => network::regions(world, ask),
+        "DescribeAccountAttributes" => Ok(network::account(world.site(place), ask)),
         "DescribeAvailabilityZones" => Ok(network::zones(world, place, ask)),
         "DescribeInstances" => instances::describe(world, place, ask),
         "DescribeInstanceStatus" => instances::status(world, place, ask),

@@ -1,11 +1,15 @@
-//! VPCs, subnets, security groups, regions, zones.
+//! VPCs, subnets, security groups, regions, zones, and what the account has.
+
+use std::collections::BTreeSet;
 
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
+use crate::sandbox::protocol::query::texts;
 use crate::sandbox::protocol::xml::{Element, list, node, text};
 use crate::sandbox::service::ec2::choice::Choice;
 use crate::sandbox::spec::Place;
-use crate::sandbox::world::{SecurityGroup, Subnet, Vpc, World};
+use crate::sandbox::world::{SecurityGroup, Site, Subnet, Vpc, World};
+use crate::words::id::Region;
 
 pub(super) fn vpcs(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let choice = Choice::read(ask, "VpcId");
@@ -85,19 +89,57 @@ pub(super) fn security_groups(world: &mut World, place: &Place, ask: &Ask) -> Re
     Ok(vec![list("securityGroupInfo", "item", shown)])
 }
 
-pub(super) fn regions(world: &World) -> Vec<Element> {
-    let mut names: Vec<&str> = world.sites.keys().map(|place| place.region.as_str()).collect();
+/// Regions that an account has to opt in to, as far as worlds have heard of them.
+const OPT_IN: &[&str] = &["af-south-1", "ap-east-1", "ap-southeast-3", "eu-central-2", "eu-south-1", "me-south-1"];
+
+/// Those that are not enabled are shown to whoever asks for all, or for them by name.
+pub(super) fn regions(world: &World, ask: &Ask) -> Result<Vec<Element>, Failure> {
+    let choice = Choice::read(ask, "RegionName");
+    let mut names: BTreeSet<&str> = world.sites.keys().map(|place| place.region.as_str()).collect();
+    names.extend(world.disabled.iter().map(Region::as_str));
     names.extend(["us-east-1", "eu-west-1", "eu-central-1"]);
-    names.sort_unstable();
-    names.dedup();
-    let shown = names.into_iter().map(|name| {
-        vec![
-            text("regionName", name),
-            text("regionEndpoint", format!("ec2.{name}.amazonaws.com")),
-            text("optInStatus", "opt-in-not-required"),
-        ]
+    choice.known(names.iter().copied(), ("InvalidParameterValue", "region"))?;
+    let asks_all = ask.flag("AllRegions") == Some(true) || ask.param("RegionName.1").is_some();
+    let mut shown = Vec::new();
+    for name in names {
+        let is_disabled = world.disabled.iter().any(|region| region.as_str() == name);
+        let status = if is_disabled {
+            "not-opted-in"
+        } else if OPT_IN.contains(&name) {
+            "opted-in"
+        } else {
+            "opt-in-not-required"
+        };
+        let values = [("region-name", name.to_owned()), ("opt-in-status", status.to_owned())];
+        if (asks_all || !is_disabled) && choice.fits(name, &values) {
+            shown.push(vec![
+                text("regionName", name),
+                text("regionEndpoint", format!("ec2.{name}.amazonaws.com")),
+                text("optInStatus", status),
+            ]);
+        }
+    }
+    Ok(vec![list("regionInfo", "item", shown)])
+}
+
+/// The account's attributes in the region: whether there is a default VPC, above all.
+pub(super) fn account(site: &Site, ask: &Ask) -> Vec<Element> {
+    let asked = texts(ask, "AttributeName");
+    let default = site.default_vpc().map_or("none", |vpc| vpc.id.as_str());
+    let all = [
+        ("supported-platforms", "VPC"),
+        ("default-vpc", default),
+        ("max-instances", "20"),
+        ("vpc-max-security-groups-per-interface", "5"),
+        ("max-elastic-ips", "5"),
+        ("vpc-max-elastic-ips", "5"),
+    ];
+    let wanted = all.into_iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|one| one == name));
+    let shown = wanted.map(|(name, value)| {
+        let values = list("attributeValueSet", "item", [vec![text("attributeValue", value)]]);
+        vec![text("attributeName", name), values]
     });
-    vec![list("regionInfo", "item", shown)]
+    vec![list("accountAttributeSet", "item", shown)]
 }
 
 pub(super) fn zones(world: &mut World, place: &Place, ask: &Ask) -> Vec<Element> {

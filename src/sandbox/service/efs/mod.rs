@@ -31,6 +31,23 @@ impl ServiceCalls for Efs {
         route(target.method.as_str(), target.parts)
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "DescribeFileSystems",
+            "DescribeReplicationConfigurations",
+            "DescribeAccessPoints",
+            "DeleteAccessPoint",
+            "DeleteFileSystem",
+            "DescribeMountTargets",
+            "DescribeMountTargetSecurityGroups",
+            "CreateMountTarget",
+            "DeleteMountTarget",
+            "ListTagsForResource",
+            "TagResource",
+            "UntagResource",
+        ]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask)
     }

@@ -30,6 +30,20 @@ impl ServiceCalls for Fsx {
         Protocol::Json { version: "1.1" }
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "DescribeFileSystems",
+            "DeleteFileSystem",
+            "DescribeVolumes",
+            "DescribeStorageVirtualMachines",
+            "DeleteVolume",
+            "DescribeBackups",
+            "ListTagsForResource",
+            "TagResource",
+            "UntagResource",
+        ]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask).map(Answer::Json)
     }

@@ -1,14 +1,11 @@
-//! Subnet, parameter and option groups, and what can be ordered.
+//! Subnet, parameter and option groups.
 
-use crate::sandbox::engine::Engine;
 use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::xml::{Element, list, node, text};
-use crate::sandbox::service::rds::{paged, required};
+use crate::sandbox::service::rds::paged;
 use crate::sandbox::spec::Place;
-use crate::sandbox::thing::rds::CLASSES;
 use crate::sandbox::world::{Site, World};
-use crate::words::kind::ResourceKind;
 
 pub(crate) fn subnet_groups(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let site = world.site(place);
@@ -99,42 +96,4 @@ pub(crate) fn option_groups(world: &mut World, place: &Place, ask: &Ask) -> Resu
         ));
     }
     paged(ask, "OptionGroupsList", "OptionGroup", shown)
-}
-
-pub(crate) fn orderable(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
-    let asked = required(ask, "Engine")?;
-    let known = [Engine::Postgres, Engine::MySql, Engine::MariaDb].into_iter().find(|engine| engine.word() == asked);
-    let engine = known.unwrap_or_default();
-    let version = ask.param("EngineVersion").unwrap_or_else(|| engine.usual_version(ResourceKind::Rds)).to_owned();
-    let named: Vec<String> = world
-        .sites
-        .values()
-        .flat_map(|site| site.points.iter().map(|point| point.source.instance_class.clone()))
-        .collect();
-    let mut classes: Vec<&str> = CLASSES.iter().copied().chain(named.iter().map(String::as_str)).collect();
-    classes.sort_unstable();
-    classes.dedup();
-    classes.retain(|class| known.is_some() && ask.param("DBInstanceClass").is_none_or(|asked| asked == *class));
-    let zones = || ["a", "b"].into_iter().map(|letter| vec![text("Name", format!("{}{letter}", place.region))]);
-    let shown = classes
-        .into_iter()
-        .map(|class| {
-            vec![
-                text("Engine", engine.word()),
-                text("EngineVersion", &version),
-                text("DBInstanceClass", class),
-                text("LicenseModel", engine.license()),
-                list("AvailabilityZones", "AvailabilityZone", zones()),
-                text("MultiAZCapable", true),
-                text("ReadReplicaCapable", true),
-                text("Vpc", true),
-                text("SupportsStorageEncryption", true),
-                text("StorageType", "gp3"),
-                text("SupportsIops", true),
-                text("MinStorageSize", 20),
-                text("MaxStorageSize", 65_536),
-            ]
-        })
-        .collect();
-    paged(ask, "OrderableDBInstanceOptions", "OrderableDBInstanceOption", shown)
 }

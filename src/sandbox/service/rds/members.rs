@@ -15,6 +15,7 @@ use crate::sandbox::spec::Place;
 use crate::sandbox::thing::cluster::{Cluster, Member};
 use crate::sandbox::thing::rds::CLASSES;
 use crate::sandbox::world::{Site, World};
+use crate::words::kind::ResourceKind;
 
 /// The class whose range is the cluster's.
 const SERVERLESS: &str = "db.serverless";
@@ -54,6 +55,9 @@ pub(crate) fn create(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
     let Some(asked) = ask.param("DBClusterIdentifier") else {
         return Err(Failure::bad("InvalidParameterCombination", "The simulated AWS adds instances to clusters alone"));
     };
+    if world.beyond_quota(place, ResourceKind::Rds).is_some() {
+        return Err(Failure::bad("InstanceQuotaExceeded", "DB Instance quota exceeded"));
+    }
     let (now, mute_port) = (world.now, world.databases.mute_port);
     let mut stream = world.stream("member");
     let site = world.site(place);
@@ -70,7 +74,7 @@ pub(crate) fn create(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
             "The engine name requested for your DB instance doesn't match the engine name of your DB cluster.";
         return Err(Failure::bad("InvalidParameterCombination", message));
     }
-    let class = class(required(ask, "DBInstanceClass")?, cluster)?;
+    let class = class(site, required(ask, "DBInstanceClass")?, cluster)?;
     let zones: BTreeSet<&str> = site
         .subnet_groups
         .get(&cluster.settings.subnet_group)
@@ -99,7 +103,7 @@ pub(crate) fn create(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<
     Ok(vec![node("DBInstance", shown)])
 }
 
-fn class(asked: &str, cluster: &Cluster) -> Result<String, Failure> {
+fn class(site: &Site, asked: &str, cluster: &Cluster) -> Result<String, Failure> {
     let combination = |message: String| Err(Failure::bad("InvalidParameterCombination", message));
     match asked {
         SERVERLESS if cluster.capacity.is_none() => combination(
@@ -107,8 +111,10 @@ fn class(asked: &str, cluster: &Cluster) -> Result<String, Failure> {
              instance."
                 .to_owned(),
         ),
-        SERVERLESS => Ok(asked.to_owned()),
-        known if CLASSES.contains(&known) || known == cluster.source.instance_class => Ok(known.to_owned()),
+        SERVERLESS if site.offers(asked) => Ok(asked.to_owned()),
+        known if site.offers(known) && (CLASSES.contains(&known) || known == cluster.source.instance_class) => {
+            Ok(known.to_owned())
+        }
         other => combination(format!(
             "RDS does not support creating a DB instance with the following combination: DBInstanceClass={other}, \
              Engine={}, EngineVersion={}",

@@ -1,5 +1,6 @@
 //! RDS: DB instances, clusters and what surrounds them; DocumentDB and Neptune answer here too. Facts 2.1, 2.2.
 
+mod account;
 mod clusters;
 mod groups;
 mod instances;
@@ -26,6 +27,31 @@ impl ServiceCalls for Rds {
 
     fn protocol(&self) -> Protocol {
         Protocol::Query { namespace: "http://rds.amazonaws.com/doc/2014-10-31/" }
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "CreateDBInstance",
+            "DescribeDBClusters",
+            "ModifyDBCluster",
+            "DeleteDBCluster",
+            "DescribeDBClusterSnapshots",
+            "DescribeDBClusterAutomatedBackups",
+            "DescribeDBClusterParameterGroups",
+            "DescribeDBInstances",
+            "DeleteDBInstance",
+            "ModifyDBInstance",
+            "AddTagsToResource",
+            "RemoveTagsFromResource",
+            "ListTagsForResource",
+            "DescribeDBInstanceAutomatedBackups",
+            "DescribeDBSnapshots",
+            "DescribeDBSubnetGroups",
+            "DescribeDBParameterGroups",
+            "DescribeOptionGroups",
+            "DescribeOrderableDBInstanceOptions",
+            "DescribeAccountAttributes",
+        ]
     }
 
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
@@ -63,7 +89,8 @@ fn call(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure> 
         "DescribeDBSubnetGroups" => groups::subnet_groups(world, place, ask),
         "DescribeDBParameterGroups" => groups::parameter_groups(world, place, ask),
         "DescribeOptionGroups" => groups::option_groups(world, place, ask),
-        "DescribeOrderableDBInstanceOptions" => groups::orderable(world, place, ask),
+        "DescribeOrderableDBInstanceOptions" => account::orderable(world, place, ask),
+        "DescribeAccountAttributes" => Ok(account::attributes(world, place)),
         other => Err(Failure::unknown(other)),
     };
     elements.map(Answer::Xml)

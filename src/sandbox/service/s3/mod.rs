@@ -30,6 +30,38 @@ impl ServiceCalls for S3 {
         routes::route(target)
     }
 
+    fn operations(&self) -> &'static [&'static str] {
+        &[
+            "ListBuckets",
+            "CreateBucket",
+            "HeadBucket",
+            "DeleteBucket",
+            "PutObject",
+            "DeleteObject",
+            "DeleteObjects",
+            "CreateMultipartUpload",
+            "GetObject",
+            "HeadObject",
+            "ListObjectsV2",
+            "ListObjectVersions",
+            "ListMultipartUploads",
+            "AbortMultipartUpload",
+            "GetBucketLocation",
+            "GetBucketVersioning",
+            "PutBucketVersioning",
+            "GetBucketTagging",
+            "PutBucketTagging",
+            "DeleteBucketTagging",
+            "GetPublicAccessBlock",
+            "PutPublicAccessBlock",
+            "DeletePublicAccessBlock",
+            "GetBucketOwnershipControls",
+            "PutBucketOwnershipControls",
+            "GetBucketEncryption",
+            "PutBucketEncryption",
+        ]
+    }
+
     fn call(&self, world: &mut World, caller: &Caller, ask: &Ask) -> Result<Answer, Failure> {
         call(world, &caller.place(), ask)
     }

@@ -25,7 +25,7 @@ pub(crate) use crate::sandbox::thing::ec2::instance::Instance;
 use crate::sandbox::thing::ec2::making::Restored;
 pub(crate) use crate::sandbox::thing::ec2::outside::run_commands;
 pub(crate) use crate::sandbox::thing::ec2::shelf::Ec2Shelf;
-pub(crate) use crate::sandbox::thing::ec2::source::{add_named, declare};
+pub(crate) use crate::sandbox::thing::ec2::source::{SOURCE_KIND, add_named, declare};
 pub(crate) use crate::sandbox::thing::ec2::wish::KINDS;
 use crate::sandbox::thing::{Copied, Making, Physics, keys, subnets};
 use crate::sandbox::world::{Point, World};

@@ -25,11 +25,19 @@ pub(crate) struct Ec2Shelf {
     pub(crate) commands: Vec<Command>,
     /// Zones that a definition names, besides the region's usual ones.
     pub(crate) named_zones: BTreeSet<String>,
+    /// A rule of the Recycle Bin keeps deleted volumes (facts 2.4).
+    pub(crate) recycles: bool,
+    /// What it kept: it cannot be used, and is billed.
+    recycled: Vec<Thing>,
 }
 
 impl Shelf for Ec2Shelf {
     fn advance(&mut self, now: Timestamp) {
         self.volumes.values_mut().for_each(|volume| volume.advance(now));
+        if self.recycles {
+            let deleted = self.volumes.values().filter(|volume| volume.gone_at.is_some_and(|at| at <= now));
+            self.recycled.extend(deleted.map(|volume| Thing { state: "recycle-bin".to_owned(), ..volume.thing() }));
+        }
         self.volumes.retain(|_, volume| volume.gone_at.is_none_or(|at| at > now));
         self.instances.values_mut().for_each(|instance| instance.advance(now));
         self.release_volumes();
@@ -38,7 +46,8 @@ impl Shelf for Ec2Shelf {
 
     fn things(&self) -> Vec<Thing> {
         let instances = self.instances.values().filter_map(Instance::thing);
-        instances.chain(self.volumes.values().map(Volume::thing)).collect()
+        let volumes = self.volumes.values().map(Volume::thing);
+        instances.chain(volumes).chain(self.recycled.iter().cloned()).collect()
     }
 
     fn tagged(&self) -> Vec<Tagged> {

@@ -19,7 +19,7 @@ use crate::sandbox::thing::web::{Pages, Served};
 use crate::sandbox::world::{Site, World};
 
 /// What a source instance is.
-pub(super) const SOURCE_KIND: &str = "m6i.large";
+pub(crate) const SOURCE_KIND: &str = "m6i.large";
 
 /// The device of every instance's root volume.
 pub(super) const ROOT: &str = "/dev/xvda";

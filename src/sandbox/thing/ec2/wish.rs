@@ -81,7 +81,7 @@ pub(super) fn read(
         return Err(ec2_error("InvalidParameterValue", &format!("Invalid availability zone: [{zone}]")));
     }
     let security_groups = security_groups(site, &subnet, &asked.list("SecurityGroupIds")?)?;
-    let kind = kind(&point.source, asked.get("InstanceType"))?;
+    let kind = kind(site, &point.source, asked.get("InstanceType"))?;
     if kind.starts_with("t2.") && asked.get("CpuOptions").is_some() {
         return Err(ec2_error("InvalidParameterCombination", &format!("CpuOptions are not supported for {kind}")));
     }
@@ -170,8 +170,13 @@ fn security_groups(site: &Site, subnet: &Subnet, asked: &[String]) -> Result<Vec
     Ok(asked.to_vec())
 }
 
-fn kind(source: &ResourceSpec, asked: Option<&str>) -> Result<String, String> {
+fn kind(site: &Site, source: &ResourceSpec, asked: Option<&str>) -> Result<String, String> {
     let kind = asked.unwrap_or(SOURCE_KIND);
+    if !site.offers(kind) {
+        let message =
+            format!("Your requested instance type ({kind}) is not supported in your requested Availability Zone");
+        return Err(ec2_error("Unsupported", &message));
+    }
     let named = source.with.get("instance_type").and_then(literal);
     if KINDS.contains(&kind) || named == Some(kind) {
         return Ok(kind.to_owned());

@@ -101,12 +101,7 @@ impl Physics for Rds {
         metadata: &BTreeMap<String, String>,
         _job_id: &str,
     ) -> Result<Box<dyn Making>, String> {
-        let quota = usize::try_from(world.quotas.db_instances).unwrap_or(usize::MAX);
-        let site = world.site(place);
-        let wish = wish::read(site, place, point, metadata)?;
-        if site.shelves.rds.instances.len() >= quota {
-            return Err(wish::rds_error("InstanceQuotaExceeded", "DB Instance quota exceeded"));
-        }
+        let wish = wish::read(world.site(place), place, point, metadata)?;
         Ok(Box::new(Restored::new(place, wish)))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Mistakes in the metadata never refuse the call: the job fails seconds later with AWS's kind of message (trap 10).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::rds::shelf::InstanceSettings;
@@ -52,7 +52,7 @@ pub(crate) fn read(
     }
     check_key(site, point)?;
     let class = value("DBInstanceClass").unwrap_or(&point.source.instance_class);
-    check_class(class, &point.source)?;
+    check_class(site, class, &point.source)?;
     let multi_az = flag(metadata, "MultiAZ", false);
     let (subnet_group, vpc) = subnet_group(site, value("DBSubnetGroupName"))?;
     let zone = zone(site, place, &vpc, value("AvailabilityZone"), multi_az)?;
@@ -126,8 +126,8 @@ fn check_key(site: &Site, point: &Point) -> Result<(), String> {
     ))
 }
 
-fn check_class(class: &str, source: &ResourceSpec) -> Result<(), String> {
-    if CLASSES.contains(&class) || class == source.instance_class {
+fn check_class(site: &Site, class: &str, source: &ResourceSpec) -> Result<(), String> {
+    if site.offers(class) && (CLASSES.contains(&class) || class == source.instance_class) {
         return Ok(());
     }
     Err(rds_error(
@@ -146,6 +146,15 @@ fn check_class(class: &str, source: &ResourceSpec) -> Result<(), String> {
 pub(crate) fn subnet_group(site: &Site, asked: Option<&str>) -> Result<(String, String), String> {
     let name = asked.unwrap_or("default").to_lowercase();
     if let Some(group) = site.subnet_groups.get(&name) {
+        let zones: BTreeSet<&str> = group.subnets.iter().map(|subnet| subnet.zone.as_str()).collect();
+        if zones.len() < 2 {
+            let covered = zones.into_iter().collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ coverage: \
+                 {covered}. Add subnets to cover at least 2 AZs."
+            );
+            return Err(rds_error("DBSubnetGroupDoesNotCoverEnoughAZs", &message));
+        }
         return Ok((name, group.vpc.clone()));
     }
     Err(match asked {

@@ -1,20 +1,25 @@
 //! What goes wrong in a world, on purpose: a list of faults, each with what it hits, how often and when.
 //!
 //! A fault of the wire (`throttle`, `reset_after`, …) is decided for each request; a fault of a job (`job_stuck`, …) when
-//! the job is started; a fault of the world (`stale_copy`, `key_disabled`, `no_default_vpc`) when it is added.
+//! the job is started; a fault of the world (`stale_copy`, `role_missing`, …) when it is added: `standing`.
+
+mod operation;
+mod standing;
+mod what;
 
 use jiff::Timestamp;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::sandbox::channel;
 use crate::sandbox::clock::later;
+pub(crate) use crate::sandbox::fault::standing::add_fault;
+pub use crate::sandbox::fault::what::What;
 use crate::sandbox::file::Span;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::seed::{Seed, Stream};
-use crate::sandbox::service::{prefixes, protocol_of};
+use crate::sandbox::service::protocol_of;
 use crate::sandbox::thing::every;
-use crate::words::text::tame;
+use crate::words::kind::ResourceKind;
 
 /// A fault. `operation`, `region` and `resource` narrow it down; `after`, `times`, `probability`, `from` and `until` say
 /// which of the matching requests or jobs it hits.
@@ -29,7 +34,8 @@ pub struct Fault {
     /// Only in this region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Only for restores of this resource (the restore's name in the definition).
+    /// Only for restores of this resource (the restore's name in the definition). Faults of the world that are about
+    /// restores also take a type, such as `rds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// The first so many matching requests or jobs are spared.
@@ -62,58 +68,12 @@ pub struct Fault {
     /// The age of the newest copy that `stale_copy` leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age: Option<Span>,
+    /// How far ahead the clock of AWS is, in `clock_skew`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Span>,
     /// The drill whose world file holds the fault.
     #[serde(skip)]
     pub drill: Option<String>,
-}
-
-/// What happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum What {
-    /// `ThrottlingException` (AWS Backup), `Throttling` (RDS), …: nothing happens.
-    Throttle,
-    /// HTTP 500: nothing happens.
-    #[serde(rename = "error_500")]
-    Error500,
-    /// The connection is reset before anything happens.
-    ResetBefore,
-    /// It happens; then the connection is reset instead of an answer.
-    ResetAfter,
-    /// It happens; no answer ever comes.
-    Timeout,
-    /// The answer takes `for` of world time.
-    Slow,
-    /// HTTP 403.
-    AccessDenied,
-    /// The credentials have expired.
-    ExpiredToken,
-    /// Connections for the region's calls are reset.
-    Unreachable,
-    /// A job that was just started cannot be seen for some seconds (facts 1.4).
-    StaleReads,
-    /// A read is answered as the same request was answered the last time; nothing yet means that nothing is there.
-    StaleAnswer,
-    /// The restore job fails.
-    JobFailed,
-    /// AWS stops the restore job.
-    JobAborted,
-    /// The restore job stays `RUNNING`.
-    JobStuck,
-    /// The restore job completes and never says what it made.
-    JobWithoutArn,
-    /// The newest copy in the destination vault is `age` old.
-    StaleCopy,
-    /// The key of the destination vault is disabled: its restores fail.
-    KeyDisabled,
-    /// The recovery point expires just before its restore is asked for.
-    PointExpired,
-    /// The restore role may not use the key: its restores fail.
-    MissingGrant,
-    /// The destination has no default VPC.
-    NoDefaultVpc,
-    /// Deleting what a restore made, such as `rds:DeleteDBInstance`, is denied.
-    DenyDelete,
 }
 
 /// How long something lasts.
@@ -163,6 +123,7 @@ impl Fault {
             with_arn: false,
             lasts: None,
             age: None,
+            by: None,
             drill: None,
         }
     }
@@ -189,7 +150,20 @@ impl Fault {
         if self.what == What::Unreachable && self.region.is_none() {
             return Err("the fault `unreachable` needs `region`".to_owned());
         }
-        self.operation.as_deref().map_or(Ok(()), sense_of_operation)
+        if self.what == What::ClockSkew && self.by.is_none() {
+            return Err("the fault `clock_skew` needs `by`, such as `by: 10m`".to_owned());
+        }
+        let sense = if self.what == What::RolePowerless { operation::sense_of_action } else { operation::sense };
+        self.operation.as_deref().map_or(Ok(()), sense)
+    }
+
+    /// The restore that it is about, by its name in the definition; none if it is about a type, or about all.
+    pub(crate) fn restore(&self) -> Option<&String> {
+        let is_type = |name: &str| {
+            ResourceKind::from_word(name).is_some() || every().any(|kind| kind.backup_type().eq_ignore_ascii_case(name))
+        };
+        let takes_types = self.what.stands() && self.what != What::StaleCopy;
+        self.resource.as_ref().filter(|name| !(takes_types && is_type(name)))
     }
 
     fn reaches(&self, operation: &str, region: &str) -> bool {
@@ -267,7 +241,7 @@ impl Faults {
     ) -> Option<Mischief> {
         self.entries.iter_mut().find_map(|entry| {
             let fault = &entry.fault;
-            if is_of_wire(fault.what) && fault.reaches(operation, region) && entry.strikes(clock) {
+            if fault.what.is_of_wire() && fault.reaches(operation, region) && entry.strikes(clock) {
                 Some(mischief(&entry.fault, operation))
             } else {
                 None
@@ -285,11 +259,21 @@ impl Faults {
     ) -> Option<Fault> {
         self.entries.iter_mut().find_map(|entry| {
             let fault = &entry.fault;
-            let fits = is_of_job(fault.what)
+            let fits = fault.what.is_of_job()
                 && fault.reaches("backup:StartRestoreJob", region)
                 && fault.resource.as_deref().is_none_or(|wanted| wanted == resource)
                 && (fault.drill.is_none() || fault.resource.is_none() || fault.drill.as_deref() == Some(drill));
             if fits && entry.strikes(clock) { Some(entry.fault.clone()) } else { None }
+        })
+    }
+
+    /// Whether a fault denies this operation for good, so that a simulation of policies says so too.
+    pub(crate) fn denies(&self, operation: &str) -> bool {
+        self.entries.iter().any(|entry| {
+            let fault = &entry.fault;
+            matches!(fault.what, What::AccessDenied | What::DenyDelete)
+                && fault.times.is_none()
+                && fault.reaches(operation, fault.region.as_deref().unwrap_or_default())
         })
     }
 
@@ -317,41 +301,6 @@ impl Entry {
         self.hit += 1;
         true
     }
-}
-
-/// A name that no service knows would never be hit, and nobody would notice.
-fn sense_of_operation(operation: &str) -> Result<(), String> {
-    let Some((prefix, _)) = operation.split_once(':') else {
-        return Err("a fault's `operation` is written like `rds:DeleteDBInstance` or `rds:*`".to_owned());
-    };
-    let known = prefixes();
-    if known.contains(&prefix) || prefix == channel::PREFIX {
-        return Ok(());
-    }
-    let prefix = tame(prefix);
-    Err(format!("a fault's `operation` names the service `{prefix}`; the simulated AWS knows: {}", known.join(", ")))
-}
-
-fn is_of_wire(what: What) -> bool {
-    matches!(
-        what,
-        What::Throttle
-            | What::Error500
-            | What::ResetBefore
-            | What::ResetAfter
-            | What::Timeout
-            | What::Slow
-            | What::AccessDenied
-            | What::ExpiredToken
-            | What::Unreachable
-            | What::DenyDelete
-            | What::StaleAnswer
-            | What::PointExpired
-    )
-}
-
-fn is_of_job(what: What) -> bool {
-    matches!(what, What::JobFailed | What::JobAborted | What::JobStuck | What::JobWithoutArn | What::MissingGrant)
 }
 
 fn mischief(fault: &Fault, operation: &str) -> Mischief {
@@ -397,12 +346,19 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_no_service_is_a_mistake() {
+    fn a_fault_that_cannot_be_hit_is_a_mistake() {
         assert!(Fault::new(What::Throttle).on("rds:*").sense().is_ok());
-        assert!(Fault::new(What::ResetAfter).on("ssmmessages:OpenDataChannel").sense().is_ok());
-        let error = Fault::new(What::Throttle).on("rsd:DeleteDBInstance").sense().unwrap_err();
-        assert!(error.contains("`rsd`") && error.contains("backup, cloudwatch, dynamodb, ec2"), "{error}");
-        assert!(Fault::new(What::Throttle).on("DeleteDBInstance").sense().is_err());
+        assert!(Fault::new(What::Throttle).on("rds:DeleteDBInstnce").sense().is_err());
+        assert!(Fault::new(What::RolePowerless).on("rds:RestoreDBInstanceFromDBSnapshot").sense().is_ok());
+        assert!(Fault::new(What::ClockSkew).sense().unwrap_err().contains("`by`"));
+    }
+
+    #[test]
+    fn a_type_is_no_restore_where_a_fault_of_the_world_takes_types() {
+        let about = |what, resource: &str| Fault { resource: Some(resource.to_owned()), ..Fault::new(what) };
+        assert_eq!(about(What::NotOptedIn, "rds").restore(), None);
+        assert_eq!(about(What::NotOptedIn, "orders").restore(), Some(&"orders".to_owned()));
+        assert_eq!(about(What::JobFailed, "rds").restore(), Some(&"rds".to_owned()));
     }
 
     #[test]
