@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::probe::input::file;
+use crate::probe::input::own_file;
 use crate::words::text::tame;
 
 /// The largest manifest, in bytes.
@@ -51,7 +51,7 @@ pub(super) fn check_columns(columns: &[String]) -> Result<(), String> {
 
 /// Reads a manifest. `columns` are those of a CSV without a header.
 pub(super) fn read(folder: &Path, name: &str, columns: Option<&[String]>) -> Result<Manifest, String> {
-    let bytes = file(&folder.join(name), name, LONGEST)?;
+    let bytes = own_file(folder, name, LONGEST)?;
     let text = String::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8 text; is it compressed?"))?;
     parse(&text, columns).map_err(|(line, problem)| format!("`{name}`, line {line}: {problem}"))
 }
