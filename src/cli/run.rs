@@ -100,6 +100,8 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         }
     };
     let store = place.store(connection.mode)?;
+    // A key that cannot be read or made is found out before anything begins.
+    key(&place.state(connection.mode))?;
     let lock = store.lock(&loaded.definition.name)?;
     let mut signals = Signals::listen();
     let lock = finish_owed(&store, lock, &args.cloud, place, ui, &mut signals).await?;

@@ -21,7 +21,8 @@ pub struct WriteError {
 /// Writes `files` (name, content) into `folder`, which is made with mode 0700; files get mode 0600.
 ///
 /// Each file is complete or absent: it is written beside its place, synced and renamed. A symbolic link in a file's
-/// place is replaced, never followed; one in the place of the run's folder, the drill's or that of rehearsals is refused.
+/// place is replaced, never followed; one in the place of a folder
+/// (the run's, the drill's, that of rehearsals, that of all reports) is refused.
 ///
 /// # Errors
 /// The first file or folder that could not be written.
@@ -42,13 +43,11 @@ pub fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<ReportFile>, W
     Ok(written)
 }
 
-/// The folders that drill makes for a run, the outermost first: that of rehearsals, the drill's, the run's.
+/// The folders of a report, the outermost first: that of all reports, of rehearsals, the drill's, the run's.
 fn own_folders(folder: &Path) -> Vec<&Path> {
-    let mut own: Vec<&Path> = folder.ancestors().take(3).collect();
-    if own.get(2).is_some_and(|above| !above.ends_with(REHEARSALS)) {
-        own.pop();
-    }
-    own.retain(|path| !path.as_os_str().is_empty());
+    let is_rehearsal = folder.ancestors().nth(2).is_some_and(|above| above.ends_with(REHEARSALS));
+    let depth = if is_rehearsal { 4 } else { 3 };
+    let mut own: Vec<&Path> = folder.ancestors().take(depth).filter(|path| !path.as_os_str().is_empty()).collect();
     own.reverse();
     own
 }
