@@ -346,7 +346,9 @@ async fn on_a_full_disk(case: &str, fault: Option<Fault>) -> i32 {
         log.len()
     };
     let started = sandbox.inventory().restore_jobs.len();
-    fault.map_or((), |fault| sandbox.add_fault(fault));
+    if let Some(fault) = fault {
+        sandbox.add_fault(fault);
+    }
     let drill = Drill::new().definition("orders", worlds::ORDERS);
     // Some more pages of SQLite's, with their heads: the intent fits in any case, a whole run never does.
     let blocks = (size + 6 * 4120).div_ceil(512);

@@ -59,6 +59,11 @@ pub(super) fn read(folder: &Path, name: &str, columns: Option<&[String]>) -> Res
 /// What is wrong, and in which line.
 type Wrong = (usize, String);
 
+/// Whether a text is a manifest.
+pub(crate) fn is_manifest(text: &str, columns: Option<&[String]>) -> bool {
+    parse(text, columns).is_ok()
+}
+
 fn parse(text: &str, columns: Option<&[String]>) -> Result<Manifest, Wrong> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match columns {
