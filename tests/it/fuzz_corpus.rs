@@ -61,8 +61,9 @@ fn no_input_nearly_like_one_of_the_corpus_breaks_a_promise() {
     for target in TARGETS.iter().filter(|(name, _)| *name != "aws") {
         for input in files(&root().join("corpus").join(target.0)) {
             let bytes = fs::read(&input).expect("an input can be read");
-            // A prime: the places differ from input to input.
-            let step = (bytes.len() / 37).max(1);
+            // A run's report takes a moment; everything else is quick.
+            let places = if target.0 == "journal" { 4 } else { 23 };
+            let step = (bytes.len() / places).max(1);
             for at in (0..bytes.len()).step_by(step) {
                 broken.extend(tried(target, &input, &bytes[..at]));
                 let mut changed = bytes.clone();
