@@ -160,7 +160,7 @@ fn serve(stream: TcpStream, given: &Mutex<Answer>) {
     loop {
         let mut length = 0;
         let mut line = String::new();
-        while !matches!(line.as_str(), "\r\n") {
+        while line != "\r\n" {
             line.clear();
             if !matches!(reading.read_line(&mut line), Ok(1..)) {
                 return;

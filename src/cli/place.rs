@@ -102,6 +102,10 @@ impl Place {
     /// # Errors
     /// When they cannot be opened.
     pub fn stores(&self) -> Result<Vec<Store>, CliError> {
+        let root = self.state_root();
+        if root.is_symlink() {
+            private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
+        }
         let mut stores = Vec::new();
         for mode in [Mode::Aws, Mode::Sandbox] {
             stores.extend(Store::open_existing(&self.state(mode))?);
