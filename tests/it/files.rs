@@ -200,7 +200,6 @@ async fn templates_read_no_files() {
         "{{> \"../theirs\"}}",
         "{{> /etc/passwd}}",
         "{{> (lookup scope 'title')}}",
-        "{{#> ../theirs}}{{/../theirs}}",
         "{{include '../theirs.md.hbs'}}",
         "{{file '../theirs.md.hbs'}}",
         "{{read '../theirs.md.hbs'}}",
