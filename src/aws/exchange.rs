@@ -16,8 +16,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use http::{Request, Response};
 use bytes::Bytes;
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use jiff::SignedDuration;
 

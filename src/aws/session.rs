@@ -187,7 +187,6 @@ async fn connected(
     (source, source_config): (&Side, &SdkConfig),
     sandbox: bool,
 ) -> Result<Connected, SessionError> {
-
     let mut places = destination_places(&destination.region, destination_config).await?;
     places.extend(source_places(&source.region, source_config).await?);
     let mode = mode(&places, sandbox)?;

@@ -11,12 +11,12 @@ use aws_sdk_backup::types::{
     RecoveryPointCreator, RecoveryPointStatus, RestoreJobCreator, RestoreJobStatus, RestoreJobsListMember,
     StorageClass,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::nulls::DropNulls;
 use crate::aws::paging::Pages;
-use crate::aws::time::{date_time, instant};
+use crate::aws::time::{CLOCK_TOLERANCE, date_time, instant};
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::vault::{
     CopyHistory, CopyJob, FoundJob, JobStatus, Metadata, PointDetail, RecoveryPoint, RestoreJob, StartRestore, Vault,
@@ -28,9 +28,6 @@ use crate::words::text::{is_hostile, tame};
 
 /// The largest page that AWS Backup gives.
 const PAGE_SIZE: i32 = 1_000;
-
-/// How far before an intent a job may claim to have been created: clocks differ.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// [`Vault`] over AWS Backup in the destination.
 pub struct AwsVault {

@@ -1,11 +1,11 @@
 //! The machine's own key: what passwords are derived from that a run sets on what it restored.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::cli::error::CliError;
+use crate::journal::private;
 use crate::words::secret::Secret;
 
 /// Characters of a whole key.
@@ -21,7 +21,7 @@ pub fn key(folder: &Path) -> Result<Secret, CliError> {
     if !path.exists() {
         make(folder, &path).map_err(failed)?;
     }
-    let text = fs::read_to_string(&path).map_err(failed)?;
+    let text = private::read(&path).map_err(failed)?;
     if text.trim().len() < LENGTH {
         let message = "it is cut off; remove it, and the next run makes another one";
         return Err(failed(io::Error::new(io::ErrorKind::InvalidData, message)));
@@ -31,10 +31,10 @@ pub fn key(folder: &Path) -> Result<Secret, CliError> {
 
 /// Whole or not at all, and never over another process's.
 fn make(folder: &Path, path: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    private::folder(folder)?;
     let aside = folder.join(format!("key-{}", uuid::Uuid::new_v4().simple()));
     let text = format!("{}{}\n", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    let mut file = private::create(&aside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     let linked = fs::hard_link(&aside, path);

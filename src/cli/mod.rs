@@ -26,6 +26,7 @@ pub mod resume;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
+pub mod secrecy;
 pub mod signals;
 pub mod status;
 pub mod stop;
@@ -100,7 +101,8 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage.code() } else { Exit::Passed.code() };
         }
     };
-    start_tracing();
+    secrecy::keep_memory_private();
+    secrecy::start_tracing();
     let ui = Ui::new(cli.output, cli.quiet);
     let exit = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -148,11 +150,4 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
             Ok(Exit::Passed)
         }
     }
-}
-
-/// Diagnostics for developers, off unless `DRILL_LOG` asks for them; they go to stderr.
-fn start_tracing() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DRILL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

@@ -6,7 +6,9 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::definition::load::find;
-use crate::journal::store::{RunRow, Store};
+use crate::journal::private;
+use crate::journal::store::{RunRow, Store, StoreError};
+use crate::report::write::REHEARSALS;
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::Mode;
 
@@ -39,6 +41,12 @@ impl Place {
     #[must_use]
     pub fn of(dir: PathBuf) -> Self {
         Self { dir, state: None, reports: None }
+    }
+
+    /// The repository.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Paths are shown to people: `drills` reads better than `./drills`.
@@ -92,9 +100,19 @@ impl Place {
         let root = self.reports.clone().unwrap_or_else(|| self.dir.join("reports"));
         let root = match mode {
             Mode::Aws => root,
-            Mode::Sandbox | Mode::CustomEndpoint => root.join(".rehearsal"),
+            Mode::Sandbox | Mode::CustomEndpoint => root.join(REHEARSALS),
         };
         root.join(drill.as_str()).join(run.to_string())
+    }
+
+    /// The journals of a mode, made if there are none yet.
+    ///
+    /// # Errors
+    /// When they cannot be opened, or a symbolic link stands in their place.
+    pub fn store(&self, mode: Mode) -> Result<Store, CliError> {
+        let root = self.state_root();
+        private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
+        Ok(Store::open(&self.state(mode))?)
     }
 
     /// The journals that exist, those of real runs first.
@@ -102,6 +120,10 @@ impl Place {
     /// # Errors
     /// When they cannot be opened.
     pub fn stores(&self) -> Result<Vec<Store>, CliError> {
+        let root = self.state_root();
+        if root.is_symlink() {
+            private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
+        }
         let mut stores = Vec::new();
         for mode in [Mode::Aws, Mode::Sandbox] {
             stores.extend(Store::open_existing(&self.state(mode))?);

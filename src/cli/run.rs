@@ -1,6 +1,7 @@
 //! `drill run`.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,9 @@ use crate::words::time::{Clock as _, show_duration, show_instant};
 
 /// Real time between two looks for `drill cancel` and for answers at gates.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
+
+/// The largest template that is read.
+const LARGEST_TEMPLATE_BYTES: u64 = 1024 * 1024;
 
 /// Runs a drill: restores, probes, tears down, reports.
 ///
@@ -111,7 +115,9 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
             return Err(error);
         }
     };
-    let store = Store::open(&place.state(connection.mode))?;
+    let store = place.store(connection.mode)?;
+    // A key that cannot be read or made is found out before anything begins.
+    key(&place.state(connection.mode))?;
     let lock = store.lock(&loaded.definition.name)?;
     let mut signals = Signals::listen();
     // Whoever restores to keep is in need: what other drills left can wait.
@@ -211,8 +217,9 @@ fn banner(state: &State, connection: &Connection) -> String {
 /// When they cannot be read, or the definition's runbook is not among them.
 pub(crate) fn templates(place: &Place, definition: &Definition) -> Result<BTreeMap<String, String>, CliError> {
     let mut templates = runbook::built_in();
-    read_templates(&place.runbooks(), "", &mut templates)?;
-    read_templates(&place.runbooks().join("partials"), "partials/", &mut templates)?;
+    let root = place.runbooks();
+    read_templates(&root, &root, "", &mut templates)?;
+    read_templates(&root, &root.join("partials"), "partials/", &mut templates)?;
     let wanted = &definition.report.runbook;
     if templates.contains_key(wanted.as_str()) {
         return Ok(templates);
@@ -225,7 +232,12 @@ pub(crate) fn templates(place: &Place, definition: &Definition) -> Result<BTreeM
     )))
 }
 
-fn read_templates(folder: &Path, prefix: &str, into: &mut BTreeMap<String, String>) -> Result<(), CliError> {
+fn read_templates(
+    root: &Path,
+    folder: &Path,
+    prefix: &str,
+    into: &mut BTreeMap<String, String>,
+) -> Result<(), CliError> {
     let failed = |source| CliError::Read { path: folder.to_owned(), source };
     if !folder.is_dir() {
         return Ok(());
@@ -234,12 +246,28 @@ fn read_templates(folder: &Path, prefix: &str, into: &mut BTreeMap<String, Strin
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".md.hbs"));
         if let Some(name) = name {
-            let text =
-                std::fs::read_to_string(&path).map_err(|source| CliError::Read { path: path.clone(), source })?;
+            let text = template(root, &path).map_err(|source| CliError::Read { path: path.clone(), source })?;
             into.insert(format!("{prefix}{name}"), text);
         }
     }
     Ok(())
+}
+
+/// The text of a template, which lies below the folder of runbooks: what it says goes into journal and report.
+fn template(root: &Path, path: &Path) -> std::io::Result<String> {
+    let real = std::fs::canonicalize(path)?;
+    if !real.starts_with(std::fs::canonicalize(root)?) {
+        return Err(std::io::Error::other("it is a link that leaves the folder of runbooks; copy the file into it"));
+    }
+    if !real.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    let mut text = String::new();
+    std::fs::File::open(real)?.take(LARGEST_TEMPLATE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_TEMPLATE_BYTES {
+        return Err(std::io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
 }
 
 fn started(

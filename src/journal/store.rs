@@ -3,17 +3,17 @@
 //! WAL and `synchronous=FULL`: an append that returned is on the disk. Appending is only possible through a
 //! [`RunJournal`], which holds the drill's lock; the operating system takes the lock back from a process that dies.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use crate::journal::chain::{BrokenChain, Hash, link, verify};
 use crate::journal::event::{Event, GateAnswer, Recorded};
+use crate::journal::private;
 use crate::journal::state::{Illegal, State};
 use crate::journal::sweep::SweepNote;
 use crate::words::id::{DrillName, Name, RunId};
@@ -21,6 +21,9 @@ use crate::words::kind::{Mode, Verdict};
 
 /// The database's layout. It only ever grows; the journal's own format is `event::FORMAT`.
 const LAYOUT: i64 = 3;
+
+/// The database, in its folder.
+const FILE: &str = "drill.db";
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS runs (
@@ -168,10 +171,9 @@ impl Store {
     /// # Errors
     /// When that is not possible, or a newer drill made it.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let locks = folder.join("locks");
-        private_folder(folder)
-            .and_then(|()| private_folder(&locks))
-            .map_err(|source| StoreError::Folder { path: locks, source })?;
+        for path in [folder.to_owned(), folder.join("locks")] {
+            private::folder(&path).map_err(|source| StoreError::Folder { path, source })?;
+        }
         let store = Self { folder: folder.to_owned() };
         store.connect()?;
         Ok(store)
@@ -182,11 +184,11 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_existing(folder: &Path) -> Result<Option<Self>, StoreError> {
-        if folder.join("drill.db").is_file() { Self::open(folder).map(Some) } else { Ok(None) }
+        if folder.join(FILE).is_file() { Self::open(folder).map(Some) } else { Ok(None) }
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join("drill.db")
+        self.folder.join(FILE)
     }
 
     fn database<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
@@ -195,10 +197,13 @@ impl Store {
 
     fn connect(&self) -> Result<Connection, StoreError> {
         let path = self.path();
-        if !path.exists() {
-            private_file(&path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
-        }
-        let connection = self.database(Connection::open(&path))?;
+        let failed = |source| StoreError::Folder { path: path.clone(), source };
+        private::ensure(&path).map_err(failed)?;
+        // SQLite, told to follow no link, refuses one in any part of the path.
+        let real = fs::canonicalize(&self.folder).map_err(failed)?.join(FILE);
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let connection = self.database(Connection::open_with_flags(real, flags))?;
         self.database(prepare(&connection))?;
         let found: i64 = self.database(connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
         if found > LAYOUT {
@@ -218,9 +223,7 @@ impl Store {
     pub fn lock(&self, drill: &DrillName) -> Result<DrillLock, StoreError> {
         let path = self.folder.join("locks").join(format!("{drill}.lock"));
         let folder_error = |source| StoreError::Folder { path: path.clone(), source };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = options.open(&path).map_err(folder_error)?;
+        let mut file = private::open(&path).map_err(folder_error)?;
         match file.try_lock() {
             Ok(()) => Ok(DrillLock { drill: drill.clone(), file }),
             Err(fs::TryLockError::WouldBlock) => {
@@ -538,16 +541,5 @@ impl DrillLock {
         let word = format!("run {run}, process {}", std::process::id());
         let _ =
             self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| self.file.write_all(word.as_bytes()));
-    }
-}
-
-fn private_folder(path: &Path) -> io::Result<()> {
-    if path.is_dir() { Ok(()) } else { fs::DirBuilder::new().recursive(true).mode(0o700).create(path) }
-}
-
-fn private_file(path: &Path) -> io::Result<()> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map(|_| ()),
     }
 }

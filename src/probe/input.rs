@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -19,6 +19,7 @@ use crate::cloud::resource::Settings;
 use crate::definition::model::ProbeReason;
 use crate::probe::Miss;
 use crate::probe::target::Target;
+use crate::words::path::stays_inside;
 use crate::words::reference::{Reference, Template, check_port};
 use crate::words::secret::Secret;
 use crate::words::text::tame;
@@ -221,7 +222,8 @@ impl SecretRef {
         let word = match self {
             Self::RdsIam => "rds_iam",
             Self::MasterPasswordReset => "master_password_reset",
-            Self::Env(_) | Self::File(_) | Self::SecretsManager { .. } | Self::SsmParameter(_) => return Ok(()),
+            Self::File(path) => return check_path(path).map_err(|problem| format!("`{key}`: {problem}")),
+            Self::Env(_) | Self::SecretsManager { .. } | Self::SsmParameter(_) => return Ok(()),
         };
         Err(format!(
             "`{key}`: `{word}: true` is the password of a restored database, for `sql` and `sql_schema`, and no secret \
@@ -262,11 +264,45 @@ impl SecretRef {
 }
 
 fn secret_file(written: &str, folder: &Path) -> Result<String, String> {
-    let bytes = file(&folder.join(written), written, LONGEST_SECRET_BYTES)?;
+    let bytes = own_file(folder, written, LONGEST_SECRET_BYTES)?;
     let text = String::from_utf8(bytes).map_err(|_| format!("`{written}` is not UTF-8 text"))?;
     // An editor's or `echo`'s last line break is not part of a password.
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+/// Whether a file that a definition names can be read for it: definitions read nothing outside of their folder.
+///
+/// # Errors
+/// A sentence for the user.
+pub(crate) fn check_path(written: &str) -> Result<(), String> {
+    if stays_inside(written) {
+        return Ok(());
+    }
+    Err(format!("`{written}` leaves the folder of the definition; name a file inside of it"))
+}
+
+/// Where a file of the definition's folder really is: no link leads out of the folder either.
+///
+/// # Errors
+/// A sentence for the user.
+pub(crate) fn inside(folder: &Path, written: &str) -> Result<PathBuf, String> {
+    check_path(written)?;
+    let unreadable = |error: std::io::Error| format!("cannot read `{written}`: {error}");
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let real = folder.join(written).canonicalize().map_err(unreadable)?;
+    if real.starts_with(folder.canonicalize().map_err(unreadable)?) {
+        return Ok(real);
+    }
+    Err(format!("`{written}` is a link that leaves the folder of the definition; copy the file into it"))
+}
+
+/// The bytes of a file of the definition's folder, of at most `longest`.
+///
+/// # Errors
+/// A sentence for the user.
+pub(crate) fn own_file(folder: &Path, written: &str, longest: u64) -> Result<Vec<u8>, String> {
+    file(&inside(folder, written)?, written, longest)
 }
 
 /// The bytes of a regular file of at most `longest` bytes. `shown` is its name in messages.
@@ -347,6 +383,26 @@ mod tests {
             std::fs::write(folder.path().join("password"), written).unwrap();
             assert_eq!(secret_file("password", folder.path()).unwrap(), read);
         }
+    }
+
+    #[test]
+    fn definitions_read_nothing_outside_of_their_folder() {
+        let (inner, outer) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let secret = outer.path().join("secret");
+        std::fs::write(&secret, "theirs").unwrap();
+        std::fs::write(inner.path().join("own"), "ours").unwrap();
+        std::os::unix::fs::symlink(&secret, inner.path().join("out")).unwrap();
+        std::os::unix::fs::symlink(outer.path(), inner.path().join("up")).unwrap();
+        std::os::unix::fs::symlink("own", inner.path().join("in")).unwrap();
+        let up = format!("../{}/secret", outer.path().file_name().unwrap().to_string_lossy());
+        for name in [secret.to_str().unwrap(), &up, "out", "up/secret", "./../x", "a\0b", ""] {
+            assert!(secret_file(name, inner.path()).is_err(), "{name:?}");
+        }
+        for name in ["own", "./own", "in"] {
+            assert_eq!(secret_file(name, inner.path()).unwrap(), "ours");
+        }
+        let problem = SecretRef::File(up).check("password").unwrap_err();
+        assert!(problem.contains("leaves the folder of the definition"), "{problem}");
     }
 
     #[test]

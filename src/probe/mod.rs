@@ -23,6 +23,7 @@ pub mod lambda;
 pub mod manual;
 mod mounted;
 mod output;
+pub mod outside;
 mod process;
 pub mod protocol;
 pub mod reach;

@@ -15,7 +15,7 @@
 //! has that checksum.
 
 mod against;
-mod manifest;
+pub(crate) mod manifest;
 mod sample;
 
 use std::time::Duration;

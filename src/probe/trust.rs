@@ -11,7 +11,7 @@ use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, Wants
 
 use crate::definition::model::ProbeReason;
 use crate::probe::Miss;
-use crate::probe::input::{file, miss};
+use crate::probe::input::{file, inside, miss};
 use crate::probe::target::Target;
 
 /// The largest CA bundle, in bytes. AWS's global bundle for RDS has about 170 kB.
@@ -40,7 +40,7 @@ pub(crate) fn roots(own: Option<&str>, target: &Target, mend: &str) -> Result<Ro
         return system().map_err(setup);
     }
     let none = || setup(format!("there is no CA bundle to check the server's certificate with; {mend}"));
-    let (path, shown) = bundle(own, target).ok_or_else(none)?;
+    let (path, shown) = bundle(own, target)?.ok_or_else(none)?;
     file(&path, &shown, LONGEST_BUNDLE_BYTES).and_then(|pem| store(&pem, &shown)).map_err(setup)
 }
 
@@ -87,11 +87,19 @@ pub(crate) fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'stati
 
 /// The file of the bundle and its name in messages: `own` is the one that the probe names. The sandbox's wins: its
 /// servers have a CA of their own, which no definition can name.
-pub(crate) fn bundle(own: Option<&str>, target: &Target) -> Option<(PathBuf, String)> {
+///
+/// # Errors
+/// A `setup` miss: the probe's own lies outside of the definition's folder, or is not there.
+pub(crate) fn bundle(own: Option<&str>, target: &Target) -> Result<Option<(PathBuf, String)>, Miss> {
     let named = |path: &Path| (path.to_owned(), path.display().to_string());
-    let sandbox = target.sandbox_ca.as_deref().map(named);
-    let own = || own.map(|written| (target.folder.join(written), written.to_owned()));
-    sandbox.or_else(own).or_else(|| target.ca_bundle.as_deref().map(named))
+    match (target.sandbox_ca.as_deref(), own) {
+        (Some(sandbox), _) => Ok(Some(named(sandbox))),
+        (None, Some(written)) => {
+            let path = inside(&target.folder, written).map_err(|problem| miss(ProbeReason::Setup, &problem))?;
+            Ok(Some((path, written.to_owned())))
+        }
+        (None, None) => Ok(target.ca_bundle.as_deref().map(named)),
+    }
 }
 
 /// The usable CAs of a bundle's file one by one, for a driver that makes its own configuration of them.

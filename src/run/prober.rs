@@ -73,9 +73,7 @@ impl Prober for Asks {
         let outcome = match (target, function) {
             (Err(miss), _) | (_, Some(Err(miss))) => Err(miss),
             (Ok(target), None) => kind(how).attempt(&settings, &target, timeout).await,
-            (Ok(target), Some(Ok(function))) => {
-                by_function::attempt(&function, how, &settings, &target, timeout).await
-            }
+            (Ok(target), Some(Ok(function))) => by_function::attempt(&function, how, &settings, &target, timeout).await,
         };
         judged(outcome, &expect, clock.now(), &last_pass)
     }

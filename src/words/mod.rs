@@ -6,6 +6,7 @@
 pub mod arn;
 pub mod id;
 pub mod kind;
+pub mod path;
 pub mod reference;
 pub mod secret;
 pub mod text;

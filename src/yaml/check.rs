@@ -9,6 +9,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::words::path::stays_inside;
 use crate::words::reference::{OPEN, Template, is_variable_name};
 use crate::words::time::parse_duration;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean, suggestion, ticked};
@@ -353,6 +354,12 @@ impl Checker<'_> {
                     let message = format!("`{word}` is `true`, or not there");
                     let diagnostic = Diagnostic::error(Code::BadValue, message).at(key.span).hiding(value.span);
                     self.problems.push(diagnostic.help(SECRET_FORMS));
+                }
+                ("file", Some(text)) if secret_source("file", text) && !stays_inside(text) => {
+                    sources += 1;
+                    let message = "`file` must name a file inside of the folder of the definition";
+                    let diagnostic = Diagnostic::error(Code::BadValue, message).at(key.span).hiding(value.span);
+                    self.problems.push(diagnostic.help("write a relative path without `..`, such as `secrets/orders`"));
                 }
                 (word @ ("env" | "file" | "ssm" | "secretsmanager" | "key"), Some(text))
                     if secret_source(word, text) =>

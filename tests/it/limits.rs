@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use restore_drill::aws::resource::facts;
 use restore_drill::cloud::vault::JobStatus;
 use restore_drill::journal::event::{CancelBy, Class, Event};
-use restore_drill::run::guards::Guards;
 use restore_drill::run::decide::{Next, Situation};
+use restore_drill::run::guards::Guards;
 use restore_drill::run::pace::Looked;
 use restore_drill::words::kind::Verdict;
 

@@ -4,6 +4,7 @@
 
 mod asked;
 mod aws_probes;
+mod canary;
 mod clients;
 mod command_line;
 mod crash;
@@ -12,6 +13,8 @@ mod drills;
 mod examples;
 mod fault;
 mod file_systems;
+mod files;
+mod fuzz_corpus;
 mod guard;
 mod harness;
 mod hostile;

@@ -265,9 +265,8 @@ impl Judge<'_> {
         let mut foreign = Vec::new();
         for call in self.played.after.effects() {
             let resource = call.resource.as_deref().unwrap_or_default();
-            let was_there = |id: &str| {
-                before.things.iter().any(|thing| thing.arn == id || thing.arn.ends_with(&format!("/{id}")))
-            };
+            let was_there =
+                |id: &str| before.things.iter().any(|thing| thing.arn == id || thing.arn.ends_with(&format!("/{id}")));
             // What they change is the drill's own to ask for; what came of it is seen in the things.
             let asks = ["backup:StartRestoreJob", "ssm:SendCommand", "lambda:InvokeFunction"];
             let own = asks.contains(&call.operation.as_str()) || !resource.split(',').any(was_there);
@@ -326,10 +325,7 @@ impl Judge<'_> {
             _ => None,
         });
         let away = self.has(|trouble| {
-            matches!(
-                trouble,
-                Trouble::Crash { how: Crash::Away, .. } | Trouble::Clock { .. } | Trouble::Damage { .. }
-            )
+            matches!(trouble, Trouble::Crash { how: Crash::Away, .. } | Trouble::Clock { .. } | Trouble::Damage { .. })
         });
         let took = at.duration_since(run.began);
         if first == Some(at) && !away && took > self.script.longest() {

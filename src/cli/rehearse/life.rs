@@ -71,8 +71,8 @@ pub(crate) struct PlayedRun {
     pub(crate) state: Option<State>,
     pub(crate) records: Vec<Recorded>,
     pub(crate) said: Vec<Said>,
-    /// Appends of its first process.
-    pub(crate) appends: u64,
+    /// The last record of each append of its first process.
+    pub(crate) appends: Vec<u64>,
     /// How long its last process was still driving after its deadline; zero for most.
     pub(crate) began: Timestamp,
     pub(crate) report: PathBuf,
@@ -161,7 +161,7 @@ impl Play<'_> {
             machine,
             ends: Vec::new(),
             state: None,
-            appends: 0,
+            appends: Vec::new(),
         };
         actor.lives().await?;
         let records = actor.store.load(&run).unwrap_or_default();
@@ -209,7 +209,7 @@ struct Actor<'a> {
     machine: Arc<MachineTime>,
     ends: Vec<End>,
     state: Option<State>,
-    appends: u64,
+    appends: Vec<u64>,
 }
 
 /// How one process ended.
@@ -275,7 +275,11 @@ impl Actor<'_> {
         let mut fate = Fate::default();
         for trouble in &self.scenario.0 {
             match trouble {
-                Trouble::Crash { records, .. } | Trouble::Damage { records, .. } => fate.dies_at = Some(*records),
+                Trouble::Crash { records, how } => {
+                    fate.dies_at = Some(*records);
+                    fate.unwritten = matches!(how, Crash::Unwritten | Crash::Away);
+                }
+                Trouble::Damage { records, .. } => fate.dies_at = Some(*records),
                 Trouble::DiskFull { append } => fate.full_from = Some(*append),
                 _ => {}
             }

@@ -37,6 +37,7 @@ use crate::cli::exit::Exit;
 use crate::cli::place::Place;
 use crate::cli::rehearse::crew::{Player, play_all};
 use crate::cli::rehearse::judge::judge;
+use crate::cli::rehearse::kills::{KillPlan, kill_over_the_wire};
 use crate::cli::rehearse::life::How;
 use crate::cli::rehearse::script::Script;
 use crate::cli::rehearse::space::{Combinations, Places};
@@ -73,6 +74,11 @@ pub struct Args {
     #[arg(long)]
     seed: Option<u64>,
 
+    /// Besides, or alone without --budget and --scenarios: so many runs of the program are killed (SIGKILL) at random
+    /// moments, over the wire, and resumed
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    kills: u32,
+
     /// Only this scenario, as a finding prints it
     #[arg(long, value_name = "SCENARIO")]
     only: Option<String>,
@@ -108,18 +114,34 @@ pub async fn rehearse(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliEr
     let guards = guards(args.without.as_deref())?;
     let starts = today();
     let script = Script::new(&loaded, (spec, seed), (folder, templates), (starts, guards)).await?;
-    let args = Wanted { only: args.only.clone(), scenarios: args.scenarios, budget: args.budget, seed };
-    let name = loaded.definition.name.to_string();
+    let wanted = Wanted { only: args.only.clone(), scenarios: args.scenarios, budget: args.budget, seed };
     let quiet = ui.clone();
-    // Threads of their own: a rehearsal's time is not that of this runtime.
-    let tally = tokio::task::spawn_blocking(move || explore(&script, &args, &quiet)).await;
-    let tally = tally.map_err(|_| CliError::usage("drill has a bug: the rehearsal panicked; please report it"))??;
+    let mut tally = if args.only_kills() {
+        Tally::new(None)
+    } else {
+        // Threads of their own: a rehearsal's time is not that of this runtime.
+        let tally = tokio::task::spawn_blocking(move || explore(&script, &wanted, &quiet)).await;
+        tally.map_err(|_| CliError::usage("drill has a bug: the rehearsal panicked; please report it"))??
+    };
+    if args.kills > 0 {
+        let plan = KillPlan { drill: args.name.clone(), dir: place.dir().to_owned(), kills: args.kills, seed };
+        tally.kills(kill_over_the_wire(&plan).await?);
+    }
+    let name = loaded.definition.name.to_string();
     if ui.is_json() {
         ui.json(&tally.json(&name, seed));
     } else {
         ui.print(&tally.text(&name, seed));
     }
-    Ok(if tally.findings().is_empty() { Exit::Passed } else { Exit::Failed })
+    Ok(if tally.is_clean() { Exit::Passed } else { Exit::Failed })
+}
+
+impl Args {
+    /// Nothing but kills.
+    fn only_kills(&self) -> bool {
+        let budget = self.budget.is_some_and(|budget| !budget.is_zero());
+        self.kills > 0 && !budget && self.scenarios.is_none() && self.only.is_none()
+    }
 }
 
 struct Wanted {
@@ -169,7 +191,8 @@ fn explore(script: &Script, wanted: &Wanted, ui: &Ui) -> Result<Tally, CliError>
     let mut tally = Tally::new(usual);
     tally.undisturbed(judge(script, &undisturbed, &played, None), reasons(&played));
     if let Some(only) = &wanted.only {
-        let scenario: Scenario = only.parse().map_err(|error: trouble::NoTrouble| CliError::usage(error.to_string()))?;
+        let scenario: Scenario =
+            only.parse().map_err(|error: trouble::NoTrouble| CliError::usage(error.to_string()))?;
         let judged = player.judged(&scenario, usual)?;
         tally.count(&judged, &places);
         return Ok(tally);

@@ -16,8 +16,10 @@ use crate::words::id::Name;
 /// What becomes of a process through its journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Fate {
-    /// It dies as soon as so many records are durable.
+    /// It dies at the append that makes this record durable.
     pub(crate) dies_at: Option<u64>,
+    /// It dies before that append, not after it: what led to it has happened, and nobody wrote it down.
+    pub(crate) unwritten: bool,
     /// From this append on, counted from 1 in each process, the disk is full.
     pub(crate) full_from: Option<u64>,
 }
@@ -30,17 +32,18 @@ pub(crate) struct Pen {
     inner: RunJournal,
     fate: Fate,
     durable: u64,
-    appends: u64,
+    appends: Vec<u64>,
+    tried: u64,
 }
 
 impl Pen {
     pub(crate) fn new(inner: RunJournal, durable: u64, fate: Fate) -> Self {
-        Self { inner, fate, durable, appends: 0 }
+        Self { inner, fate, durable, appends: Vec::new(), tried: 0 }
     }
 
-    /// How often something was appended.
-    pub(crate) fn appends(&self) -> u64 {
-        self.appends
+    /// The last record of each append.
+    pub(crate) fn appends(&self) -> Vec<u64> {
+        self.appends.clone()
     }
 
     fn write(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
@@ -49,22 +52,25 @@ impl Pen {
         }
         let records = self.inner.append(events)?;
         self.durable += u64::try_from(events.len()).unwrap_or(u64::MAX);
+        self.appends.push(self.durable);
         Ok(records)
     }
 }
 
 impl Append for Pen {
     fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
-        self.appends += 1;
-        if self.fate.full_from.is_some_and(|from| self.appends >= from) {
+        self.tried += 1;
+        if self.fate.full_from.is_some_and(|from| self.tried >= from) {
             let source = io::Error::from(io::ErrorKind::StorageFull);
             return Err(StoreError::Folder { path: PathBuf::from("journal"), source });
         }
         let after = self.durable + u64::try_from(events.len()).unwrap_or(u64::MAX);
         match self.fate.dies_at {
             Some(dies_at) if after >= dies_at => {
-                let room = usize::try_from(dies_at.saturating_sub(self.durable)).unwrap_or(usize::MAX);
-                self.write(&events[..room.min(events.len())])?;
+                // An append is one transaction: all of it is durable, or nothing.
+                if !self.fate.unwritten {
+                    self.write(events)?;
+                }
                 // Without the hook of `panic!`: a death is nothing to report.
                 resume_unwind(Box::new(Death))
             }

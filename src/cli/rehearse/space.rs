@@ -20,7 +20,8 @@ pub(crate) struct Places {
     steps: Vec<StepId>,
     /// The kind of the step of each record, from the first.
     records: Vec<String>,
-    appends: u64,
+    /// The last record of each append.
+    appends: Vec<u64>,
 }
 
 impl Places {
@@ -30,7 +31,7 @@ impl Places {
         let records = run.map(|run| kinds(&run.records)).unwrap_or_default();
         let steps = run.and_then(|run| run.state.as_ref());
         let steps = steps.map(|state| state.started.plan.steps.iter().map(|step| step.id.clone()).collect());
-        let appends = run.map_or(0, |run| run.appends);
+        let appends = run.map(|run| run.appends.clone()).unwrap_or_default();
         Self { calls: calls(&played.asked), steps: steps.unwrap_or_default(), records, appends }
     }
 
@@ -49,15 +50,14 @@ impl Places {
                 at(*records)
             }
             Trouble::Interrupt { step, .. } => Some(kind_of(step)),
-            Trouble::DiskFull { append } => at(append.saturating_mul(self.per_append())),
+            Trouble::DiskFull { append } => {
+                let index = usize::try_from(append.saturating_sub(1)).unwrap_or(usize::MAX);
+                self.appends.get(index).and_then(|record| at(*record))
+            }
             Trouble::Probe { .. } => Some("probe".to_owned()),
             Trouble::Runner(_) => None,
         };
         found.unwrap_or_else(|| "run".to_owned())
-    }
-
-    fn per_append(&self) -> u64 {
-        u64::try_from(self.records.len()).unwrap_or(1) / self.appends.max(1)
     }
 
     /// Everything that can go wrong once.
@@ -66,16 +66,16 @@ impl Places {
         for restore in definition.restore.keys() {
             all.extend(Job::ALL.iter().map(|how| Trouble::Job { how: *how, restore: restore.clone() }));
         }
-        let records = u64::try_from(self.records.len()).unwrap_or(0);
-        for record in 1..=records {
-            all.extend(Crash::ALL.iter().map(|how| Trouble::Crash { records: record, how: *how }));
-            all.extend(Jump::ALL.iter().map(|how| Trouble::Clock { records: record, how: *how }));
-            all.extend(Damage::ALL.iter().map(|how| Trouble::Damage { records: record, how: *how }));
+        for record in &self.appends {
+            all.extend(Crash::ALL.iter().map(|how| Trouble::Crash { records: *record, how: *how }));
+            all.extend(Jump::ALL.iter().map(|how| Trouble::Clock { records: *record, how: *how }));
+            all.extend(Damage::ALL.iter().map(|how| Trouble::Damage { records: *record, how: *how }));
         }
         for step in self.steps.iter().filter(|step| step.as_str() != "report") {
             all.extend([false, true].map(|twice| Trouble::Interrupt { step: step.clone(), twice }));
         }
-        all.extend((1..=self.appends).map(|append| Trouble::DiskFull { append }));
+        let appends = u64::try_from(self.appends.len()).unwrap_or(0);
+        all.extend((1..=appends).map(|append| Trouble::DiskFull { append }));
         for (name, probe) in definition.probes.iter().filter(|(_, probe)| probe.kind != ProbeKind::Manual) {
             let controlled = |how: &&Lie| **how != Lie::ControlHolds || probe.negative_control.is_some();
             all.extend(Lie::ALL.iter().filter(controlled).map(|how| Trouble::Probe { how: *how, probe: name.clone() }));
@@ -94,12 +94,8 @@ impl Places {
         for ((operation, _), nths) in places {
             let ends: BTreeSet<u32> = [nths.first(), nths.last()].into_iter().flatten().copied().collect();
             for nth in ends {
-                let fault = |how: &Wire, lasting| Trouble::Wire {
-                    how: *how,
-                    operation: operation.to_owned(),
-                    nth,
-                    lasting,
-                };
+                let fault =
+                    |how: &Wire, lasting| Trouble::Wire { how: *how, operation: operation.to_owned(), nth, lasting };
                 all.extend(Wire::ALL.iter().filter(|how| is_sensible(**how, operation)).map(|how| fault(how, false)));
                 all.extend(LASTING.iter().map(|how| fault(how, true)));
             }
@@ -194,5 +190,8 @@ fn goes_with(one: &Trouble, other: &Trouble) -> bool {
     };
     let alone = |trouble: &Trouble| matches!(trouble, Trouble::Runner(_));
     let same = std::mem::discriminant(one) == std::mem::discriminant(other);
-    !(of_process(one) && of_process(other) || alone(one) || alone(other) || same && !matches!(one, Trouble::Wire { .. }))
+    !(of_process(one) && of_process(other)
+        || alone(one)
+        || alone(other)
+        || same && !matches!(one, Trouble::Wire { .. }))
 }

@@ -76,7 +76,11 @@ impl StandIn {
             return Err(miss(ProbeReason::Connection, "nothing answers there"));
         };
         let completed = |own: &JobRecord| own.id == job && own.status == "COMPLETED";
-        if inventory.restore_jobs.iter().any(|own| completed(own) && self.marks.restore(own).is_some()) { Ok(Some(job)) } else { Err(miss(ProbeReason::Expectation, "what answers there is somebody else's")) }
+        if inventory.restore_jobs.iter().any(|own| completed(own) && self.marks.restore(own).is_some()) {
+            Ok(Some(job))
+        } else {
+            Err(miss(ProbeReason::Expectation, "what answers there is somebody else's"))
+        }
     }
 
     fn answer(&self, question: &Question, now: Timestamp) -> (bool, Option<String>, Tried) {
@@ -98,9 +102,7 @@ impl StandIn {
             (Purpose::Control(reason), _) => Err(miss(reason, "as predicted")),
             (_, Some(Lie::Wrong)) => Err(miss(ProbeReason::Expectation, "the answer is wrong")),
             (_, Some(Lie::Unreachable)) => Err(miss(ProbeReason::Unreachable, "nothing can be reached")),
-            (_, Some(Lie::Late)) if self.asked(&question.name) < LATE => {
-                Err(miss(ProbeReason::Connection, "not yet"))
-            }
+            (_, Some(Lie::Late)) if self.asked(&question.name) < LATE => Err(miss(ProbeReason::Connection, "not yet")),
             _ => Ok(()),
         }
     }

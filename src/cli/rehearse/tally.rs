@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::cli::rehearse::crew::Judged;
 use crate::cli::rehearse::judge::Finding;
+use crate::cli::rehearse::kills::Kills;
 use crate::cli::rehearse::space::Places;
 use crate::cli::ui::{Ui, clean};
 use crate::words::kind::Verdict;
 
 /// The order of the columns.
-const COLUMNS: [&str; 11] = [
-    "run", "preflight", "pick", "restore", "ready", "finish", "probe", "action", "gate", "undo", "teardown",
-];
+const COLUMNS: [&str; 11] =
+    ["run", "preflight", "pick", "restore", "ready", "finish", "probe", "action", "gate", "undo", "teardown"];
 
 /// The counts.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(crate) struct Tally {
     findings: Vec<(String, Finding)>,
     calls: usize,
     scenarios: u32,
+    kills: Option<Kills>,
 }
 
 impl Tally {
@@ -40,7 +41,19 @@ impl Tally {
             findings: Vec::new(),
             calls: 0,
             scenarios: 0,
+            kills: None,
         }
+    }
+
+    /// What came of real kills.
+    pub(crate) fn kills(&mut self, kills: Kills) {
+        self.kills = Some(kills);
+    }
+
+    /// Nothing was found, and nothing was left out.
+    pub(crate) fn is_clean(&self) -> bool {
+        let killed = self.kills.as_ref().is_none_or(|kills| kills.findings.is_empty() && !kills.ended_early);
+        self.findings.is_empty() && killed
     }
 
     /// The run that nobody disturbs.
@@ -64,10 +77,6 @@ impl Tally {
         };
         *self.verdicts.entry(verdict).or_default() += 1;
         self.findings.extend(judged.findings.iter().map(|finding| (judged.scenario.to_string(), finding.clone())));
-    }
-
-    pub(crate) fn findings(&self) -> &[(String, Finding)] {
-        &self.findings
     }
 
     fn columns(&self) -> Vec<&str> {
@@ -97,6 +106,14 @@ impl Tally {
 
     /// For people.
     pub(crate) fn text(&self, drill: &str, seed: u64) -> String {
+        let mut text = if self.scenarios > 0 { self.explored(drill, seed) } else { String::new() };
+        if let Some(kills) = &self.kills {
+            text.push_str(&killed(kills));
+        }
+        text
+    }
+
+    fn explored(&self, drill: &str, seed: u64) -> String {
         let mut text = format!("{}\n\n", self.table());
         if self.combined > 0 {
             text.push_str(&format!("combinations of several: {}\n", self.combined));
@@ -151,10 +168,30 @@ impl Tally {
             "verdicts": self.verdicts,
             "table": table,
             "findings": findings,
+            "kills": self.kills,
         })
     }
 }
 
 fn command(drill: &str, seed: u64, scenario: &str) -> String {
     format!("drill rehearse {drill} --seed {seed} --only '{scenario}'")
+}
+
+fn killed(kills: &Kills) -> String {
+    let mut text = format!(
+        "{}  killed: {} runs at random moments, {} of their resumes too, {} resumed to their end, seed {}: {} finding(s)\n",
+        kills.drill,
+        kills.kills,
+        kills.killed_resumes,
+        kills.resumed,
+        kills.seed,
+        kills.findings.len()
+    );
+    if kills.ended_early {
+        text.push_str("  ended before the last kill\n");
+    }
+    for finding in &kills.findings {
+        text.push_str(&format!("  {}\n     {}\n", clean(&finding.what), finding.repeat));
+    }
+    text
 }

@@ -114,9 +114,11 @@ words! {
     Crash {
         /// Requests that had left still arrive.
         Arrives = "crash",
+        /// The same before the record is durable: what led to it has happened.
+        Unwritten = "crash_unwritten",
         /// Nothing that was under way arrives.
         Lost = "crash_lost",
-        /// The resume comes two days later.
+        /// The record is not durable either, and the resume comes two days later.
         Away = "crash_away",
         /// The resume dies too, some records later.
         Twice = "crash_twice",

@@ -16,9 +16,7 @@ pub(crate) fn faults(definition: &Definition, scenario: &Scenario) -> Vec<Fault>
             Some(Fault { after: nth.saturating_sub(1), times, ..Fault::new(of_wire(*how)).on(operation) })
         }
         // Whose restore it is cannot be seen in a request: the first one's point is gone.
-        Trouble::Job { how: Job::PointExpired, .. } => {
-            Some(Fault { times: Some(1), ..Fault::new(What::PointExpired) })
-        }
+        Trouble::Job { how: Job::PointExpired, .. } => Some(Fault { times: Some(1), ..Fault::new(What::PointExpired) }),
         Trouble::Job { how, restore } => {
             let fault = of_job(*how);
             Some(Fault { resource: Some(restore.to_string()), drill: Some(drill.clone()), ..fault })

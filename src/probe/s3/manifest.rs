@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::probe::input::file;
+use crate::probe::input::own_file;
 use crate::words::text::tame;
 
 /// The largest manifest, in bytes.
@@ -51,13 +51,18 @@ pub(super) fn check_columns(columns: &[String]) -> Result<(), String> {
 
 /// Reads a manifest. `columns` are those of a CSV without a header.
 pub(super) fn read(folder: &Path, name: &str, columns: Option<&[String]>) -> Result<Manifest, String> {
-    let bytes = file(&folder.join(name), name, LONGEST)?;
+    let bytes = own_file(folder, name, LONGEST)?;
     let text = String::from_utf8(bytes).map_err(|_| format!("`{name}` is not UTF-8 text; is it compressed?"))?;
     parse(&text, columns).map_err(|(line, problem)| format!("`{name}`, line {line}: {problem}"))
 }
 
 /// What is wrong, and in which line.
 type Wrong = (usize, String);
+
+/// Whether a text is a manifest.
+pub(crate) fn is_manifest(text: &str, columns: Option<&[String]>) -> bool {
+    parse(text, columns).is_ok()
+}
 
 fn parse(text: &str, columns: Option<&[String]>) -> Result<Manifest, Wrong> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -18,6 +18,8 @@ mod sqlserver;
 mod tls;
 mod wire;
 
+pub(crate) use crate::probe::sql::sqlserver::encryption_of;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -66,7 +66,7 @@ impl TlsSettings {
         certificate_name(&server_name)?;
         let config = trusting(self.ca.as_deref(), target, NO_BUNDLE)?;
         let (bundle, _) =
-            bundle(self.ca.as_deref(), target).ok_or_else(|| miss(ProbeReason::Setup, "there is no CA bundle"))?;
+            bundle(self.ca.as_deref(), target)?.ok_or_else(|| miss(ProbeReason::Setup, "there is no CA bundle"))?;
         Ok(Some(Trusted { config, bundle, server_name }))
     }
 }

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::cloud::resource::Settings;
 use crate::definition::model::ProbeReason;
-use crate::probe::input::{file, miss, shown};
+use crate::probe::input::{miss, own_file, shown};
 use crate::probe::source::{side, unread};
 use crate::probe::sql::login::Login;
 use crate::probe::sql_schema::asked::{Said, read};
@@ -191,7 +191,7 @@ fn texts(recorded: &Value) -> Result<Vec<String>, Miss> {
 
 /// The lines of a file that holds one JSON text a line.
 fn lines_of(path: &str, target: &Target) -> Result<Vec<String>, String> {
-    let bytes = file(&target.folder.join(path), path, LONGEST_FILE_BYTES)?;
+    let bytes = own_file(&target.folder, path, LONGEST_FILE_BYTES)?;
     let text = String::from_utf8(bytes).map_err(|_| format!("`{path}` is not UTF-8 text"))?;
     let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

@@ -72,15 +72,41 @@ impl Drill {
         self.folder.path()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    /// The home of whoever runs it.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Writes a file of the repository.
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
         std::fs::write(path, text).expect("a file");
     }
 
+    /// Writes a program of the repository.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        self.write(name, script);
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.path().join(name), executable).expect("it can be run");
+    }
+
     /// Starts a command.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drill"));
+        self.started(Command::new(env!("CARGO_BIN_EXE_drill")), arguments)
+    }
+
+    /// Starts a command that can write no file beyond so many blocks of 512 bytes: as on a full disk, writing fails.
+    pub(crate) fn spawn_on_a_full_disk(&self, blocks: u64, arguments: &[&str]) -> Running {
+        // The signal of a file that is too large would end the program; a full disk has none.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_drill")]);
+        self.started(shell, arguments)
+    }
+
+    fn started(&self, mut command: Command, arguments: &[&str]) -> Running {
         command.args(arguments).args(&self.arguments).current_dir(self.path());
         command.env_clear().envs([("TZ", "UTC"), ("LANG", "C.UTF-8"), ("NO_COLOR", "1"), ("USER", "somebody")]);
         command.env("HOME", self.home.path()).env("DRILL_CACHE", cache()).env("PATH", search_path());
@@ -108,10 +134,14 @@ impl Drill {
 }
 
 impl Running {
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it was not waited for")
+    }
+
     /// Sends a signal to it, and to nobody else.
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.child.id().expect("it was not waited for");
-        let pid = i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id");
+        let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, signal).expect("it can be signalled");
     }
 

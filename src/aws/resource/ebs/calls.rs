@@ -11,11 +11,12 @@ use aws_sdk_ec2::types::{Volume, VolumeAttachment, VolumeAttachmentState, Volume
 use crate::aws::resource::ebs::mount::Mounts;
 use crate::aws::resource::ebs::readiness::{ATTACHMENT, phase};
 use crate::aws::resource::ebs::settings::{Attach, attach};
-use crate::aws::resource::ebs::volume::{Volumes, made_since};
+use crate::aws::resource::ebs::volume::Volumes;
 use crate::aws::resource::ebs::{leftovers, preflight, tags};
 use crate::aws::resource::shared::guard::{Guard, known_id, refuse};
 use crate::aws::resource::shared::network;
 use crate::aws::session::Clients;
+use crate::aws::time::made_since;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};

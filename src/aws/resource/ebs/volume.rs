@@ -3,17 +3,11 @@
 //! Nothing here asks whose a volume is: whoever changes one has asked [`crate::aws::resource::shared::guard::Guard`].
 
 use aws_sdk_ec2::types::{Filter, Volume};
-use aws_smithy_types::DateTime;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
 use crate::aws::session::Clients;
-use crate::aws::time::instant;
 use crate::cloud::error::{CloudError, ErrorKind};
-
-/// AWS's clock and ours may differ by so much.
-const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Volumes, as EC2 knows them.
 pub(crate) struct Volumes {
@@ -88,11 +82,6 @@ impl Volumes {
     }
 }
 
-/// Whether something was made at or after `since`. What has no time was not.
-pub(crate) fn made_since(made: Option<&DateTime>, since: Timestamp) -> bool {
-    instant(made).is_some_and(|made| since.duration_since(made) <= TOLERANCE)
-}
-
 /// EC2 says that there is no such volume.
 fn is_gone(error: &CloudError) -> bool {
     error.code == "InvalidVolume.NotFound"
@@ -114,20 +103,9 @@ fn busy(error: CloudError) -> CloudError {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::DateTime;
-    use jiff::Timestamp;
 
-    use super::{busy, is_detached, made_since};
+    use super::{busy, is_detached};
     use crate::cloud::error::{CloudError, ErrorKind};
-
-    #[test]
-    fn what_is_older_than_the_intent_was_not_made_by_it() {
-        let since = Timestamp::from_second(1_767_225_600).unwrap();
-        let made = |second: i64| made_since(Some(&DateTime::from_secs(second)), since);
-        assert!(made(1_767_225_600) && made(1_767_229_200) && made(1_767_225_600 - 300));
-        assert!(!made(1_767_225_600 - 301));
-        assert!(!made_since(None, since));
-    }
 
     #[test]
     fn a_state_that_passes_is_busy() {

@@ -14,12 +14,13 @@ use aws_sdk_ec2::types::{
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
 use crate::aws::resource::ebs::tags;
-use crate::aws::resource::ebs::volume::{Volumes, made_since};
+use crate::aws::resource::ebs::volume::Volumes;
 use crate::aws::resource::ec2::look::{is_leaving, left, observation, part, state};
 use crate::aws::resource::ec2::readiness::{Checks, VOLUME};
 use crate::aws::resource::ec2::{leftovers, preflight};
 use crate::aws::resource::shared::guard::{Guard, known_id, refuse};
 use crate::aws::session::Clients;
+use crate::aws::time::made_since;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};

@@ -9,8 +9,8 @@ use aws_sdk_ec2::types::{
 };
 use jiff::Timestamp;
 
-use crate::aws::resource::ebs::volume::made_since;
 use crate::aws::resource::ec2::readiness::{Checks, VOLUME, phase};
+use crate::aws::time::made_since;
 use crate::cloud::resource::{Endpoint, Observation, Part, Phase};
 use crate::words::text::tame;
 

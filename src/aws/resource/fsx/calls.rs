@@ -19,7 +19,7 @@ use crate::aws::resource::fsx::ontap::{svm, volume_name};
 use crate::aws::resource::fsx::{leftovers, look, preflight, seen};
 use crate::aws::resource::shared::guard::{Guard, refuse};
 use crate::aws::session::Clients;
-use crate::aws::time::instant;
+use crate::aws::time::made_since;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
@@ -234,8 +234,7 @@ fn thing<'a>(operation: &str, subject: &'a Subject) -> Result<Option<Thing<'a>>,
 /// Made since the intent, of the flavour, and not tagged by another run.
 fn is_suspect(found: &FileSystem, flavour: SystemFlavour, subject: &Subject) -> bool {
     let of_flavour = found.file_system_type().is_some_and(|word| word.as_str() == flavour.word());
-    // FSx cuts its instants to whole seconds.
-    let young = instant(found.creation_time()).is_some_and(|at| at.as_second() >= subject.since.as_second());
+    let young = made_since(found.creation_time(), subject.since);
     let prefix = |run: &str| run.parse::<RunId>().map(|run| format!("drill-{}-", run.short())).unwrap_or_default();
     let of_another = |tag: &Tag| {
         let prefix = prefix(tag.value().unwrap_or_default());
@@ -297,7 +296,7 @@ mod tests {
         let since = subject.since.as_second();
         let suspect = |found: &FileSystem| is_suspect(found, SystemFlavour::Lustre, &subject);
         assert!(suspect(&found(since, None)));
-        assert!(!suspect(&found(since - 1, None)));
+        assert!(!suspect(&found(since - 3_600, None)));
         assert!(!suspect(&found(since, Some("0197a000-0000-7000-8000-000000000001"))));
         assert!(!is_suspect(&found(since, None), SystemFlavour::Windows, &subject));
     }

@@ -59,7 +59,7 @@ mod tests {
 
     fn door(token: bool, bundle: Option<&Path>) -> Door {
         let trust = bundle.map(|bundle| Trusted {
-            config: trusting(bundle.to_str(), &Target::for_tests(), "").unwrap(),
+            config: trusting(None, &Target { ca_bundle: Some(bundle.to_owned()), ..Target::for_tests() }, "").unwrap(),
             bundle: bundle.to_owned(),
             server_name: "orders.example.com".to_owned(),
         });

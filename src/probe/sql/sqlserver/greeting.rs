@@ -126,7 +126,7 @@ async fn greet(stream: &mut Bounded, encryption: u8) -> Result<u8, Miss> {
 }
 
 /// What a greeting says about TLS.
-pub(super) fn encryption_of(said: &[u8]) -> Option<u8> {
+pub(crate) fn encryption_of(said: &[u8]) -> Option<u8> {
     let mut at = 0;
     loop {
         match *said.get(at)? {

@@ -20,6 +20,7 @@ use crate::probe::reach;
 use crate::probe::sql::engine::{Answer, Door, Question};
 use crate::probe::sql::wire::{Bounded, Full, Task, too_large};
 
+pub(crate) use crate::probe::sql::sqlserver::greeting::encryption_of;
 pub(crate) use crate::probe::sql::sqlserver::statement::check_query;
 
 /// What is said where the driver gave up.

@@ -1,0 +1,186 @@
+//! A journal as text: one record a line, each a JSON object. Pure.
+//!
+//! ```json
+//! {"run":"0199…","seq":1,"at":"2026-11-21T12:00:00Z","event":{"event":"run_started",…},"prev":"0000…","hash":"5f1d…"}
+//! ```
+//!
+//! The hash covers the text of `event` as it stands in the line, so whoever has the lines alone can check the chain.
+//! What comes in may be anything: every error names its line.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::journal::chain::{BrokenChain, Hash, verify};
+use crate::journal::event::{Event, Recorded};
+use crate::words::id::RunId;
+
+/// The longest line that is read, in bytes. The first record holds the plan, the definition and the templates, and is by
+/// far the longest.
+pub const LONGEST_LINE: usize = 16 * 1024 * 1024;
+
+/// Records that are read at most. A run of days, looked at all the time, has some ten thousand.
+pub const MOST_LINES: usize = 1_000_000;
+
+/// Why a text is no journal. Lines count from 1.
+#[derive(Debug, thiserror::Error)]
+pub enum LinesError {
+    /// Nothing at all.
+    #[error("there is no record in it")]
+    Empty,
+    /// More than [`MOST_LINES`].
+    #[error("it has more than {MOST_LINES} lines")]
+    TooMany,
+    /// Longer than [`LONGEST_LINE`].
+    #[error("line {line} is longer than {LONGEST_LINE} bytes")]
+    TooLong {
+        /// The line.
+        line: usize,
+    },
+    /// Not a record.
+    #[error("line {line} is no record of a journal")]
+    NoRecord {
+        /// The line.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A record of something that this version does not know, or that lacks something.
+    #[error("line {line} is a record of an event that this version of drill cannot read")]
+    NoEvent {
+        /// The line.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A record that is not what was written.
+    #[error("line {line} is not as it was written")]
+    Broken {
+        /// The line.
+        line: usize,
+        /// In which way.
+        source: BrokenChain,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    run: RunId,
+    seq: u64,
+    at: Timestamp,
+    #[serde(borrow)]
+    event: &'a RawValue,
+    prev: Hash,
+    hash: Hash,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    run: RunId,
+    seq: u64,
+    at: Timestamp,
+    event: &'a Event,
+    prev: &'a Hash,
+    hash: &'a Hash,
+}
+
+/// The records as lines, each with its end. The same records give the same bytes.
+#[must_use]
+pub fn write_lines(records: &[Recorded]) -> String {
+    let mut text = String::new();
+    for Recorded { run, seq, at, event, prev, hash } in records {
+        let line = Written { run: *run, seq: *seq, at: *at, event, prev, hash };
+        text.push_str(&serde_json::to_string(&line).unwrap_or_default());
+        text.push('\n');
+    }
+    text
+}
+
+/// The records of one run, every one checked against the one before.
+///
+/// # Errors
+/// The first line that is not a record of the run, or not as it was written.
+pub fn read_lines(text: &str) -> Result<Vec<Recorded>, LinesError> {
+    let mut records: Vec<Recorded> = Vec::new();
+    let mut prev = Hash::zero();
+    for (line, written) in (1_usize..).zip(text.lines()) {
+        if line > MOST_LINES {
+            return Err(LinesError::TooMany);
+        }
+        if written.len() > LONGEST_LINE {
+            return Err(LinesError::TooLong { line });
+        }
+        let (record, body) = read_line(line, written)?;
+        let run = records.first().map_or(record.run, |first| first.run);
+        let seq = u64::try_from(line).unwrap_or(u64::MAX);
+        verify(&record, body, &run, seq, &prev).map_err(|source| LinesError::Broken { line, source })?;
+        prev = record.hash.clone();
+        records.push(record);
+    }
+    if records.is_empty() { Err(LinesError::Empty) } else { Ok(records) }
+}
+
+fn read_line(line: usize, written: &str) -> Result<(Recorded, &str), LinesError> {
+    let Line { run, seq, at, event, prev, hash } =
+        serde_json::from_str(written).map_err(|source| LinesError::NoRecord { line, source })?;
+    let body = event.get();
+    let event: Event = serde_json::from_str(body).map_err(|source| LinesError::NoEvent { line, source })?;
+    Ok((Recorded { run, seq, at, event, prev, hash }, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LinesError, read_lines, write_lines};
+    use crate::journal::chain::{BrokenChain, Hash, link};
+    use crate::journal::event::{Event, Recorded};
+    use crate::words::id::RunId;
+
+    fn records(texts: &[&str]) -> Vec<Recorded> {
+        let run = RunId::new(1_795_262_400_000, [7; 10]);
+        let mut prev = Hash::zero();
+        let mut records = Vec::new();
+        for (seq, text) in (1_u64..).zip(texts) {
+            let at = "2026-11-21T12:00:00.123Z".parse().unwrap();
+            let event = Event::RunResumed { by: (*text).to_owned() };
+            let hash = link(&run, seq, at, &serde_json::to_string(&event).unwrap(), &prev);
+            records.push(Recorded { run, seq, at, event, prev, hash: hash.clone() });
+            prev = hash;
+        }
+        records
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let written = records(&["one", "two\nlines", "\u{1b}[31m\u{202e}\"}"]);
+        let text = write_lines(&written);
+        assert_eq!(text.lines().count(), 3);
+        assert_eq!(read_lines(&text).unwrap(), written);
+        assert_eq!(write_lines(&read_lines(&text).unwrap()), text);
+    }
+
+    #[test]
+    fn every_error_names_its_line() {
+        let text = write_lines(&records(&["one", "two", "three"]));
+        let lines: Vec<&str> = text.lines().collect();
+        let broken = |text: &str| match read_lines(text).unwrap_err() {
+            LinesError::Broken { line, source } => (line, source),
+            other => panic!("{other}"),
+        };
+        assert_eq!(broken(&text.replace("two", "too")), (2, BrokenChain::Changed { seq: 2 }));
+        assert_eq!(broken(&[lines[0], lines[2]].join("\n")), (2, BrokenChain::OutOfOrder { expected: 2, found: 3 }));
+        assert_eq!(broken(lines[1]), (1, BrokenChain::OutOfOrder { expected: 1, found: 2 }));
+        let other = lines[1].replace("\"prev\":\"", "\"prev\":\"0");
+        assert_eq!(broken(&[lines[0], &other].join("\n")), (2, BrokenChain::NotLinked { seq: 2 }));
+        for (text, said) in [
+            (String::new(), "there is no record in it"),
+            ("\n".to_owned(), "line 1 is no record of a journal"),
+            ("{}".to_owned(), "line 1 is no record of a journal"),
+            ([lines[0], "[1]"].join("\n"), "line 2 is no record of a journal"),
+            (lines[0].replace("run_resumed", "run_paused"), "line 1 is a record of an event"),
+        ] {
+            let error = read_lines(&text).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Files and folders that drill keeps: their owner alone may read them, and no symbolic link is followed to one.
+//!
+//! Folders are made with mode 0700, files with 0600. What stands above the folder that a user named may be a link: where
+//! a repository is, is the user's own matter. Used for the journals, the key and the reports.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+/// The largest file that [`read`] reads, in bytes.
+const LARGEST: u64 = 64 * 1024;
+
+/// Makes a folder, and those above it, unless it is there.
+///
+/// # Errors
+/// When it is a symbolic link or a file, or cannot be made.
+pub fn folder(path: &Path) -> io::Result<()> {
+    // A slash at the end would lead through a link.
+    let path: PathBuf = path.components().collect();
+    match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(found) if found.is_symlink() => Err(link()),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A new file, for writing.
+///
+/// # Errors
+/// When anything is there, a link that leads nowhere included.
+pub fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Makes an empty file unless there is one. One that is there is not opened: whoever closes a database's file again takes
+/// SQLite's locks on it from the whole process.
+///
+/// # Errors
+/// When it is a symbolic link or no file, or cannot be made.
+pub fn ensure(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(found) if found.is_symlink() => Err(link()),
+        Ok(_) => Err(no_file()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made.map(drop),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// A file for reading and writing, made if it is not there.
+///
+/// # Errors
+/// When it is a symbolic link or no file, or cannot be opened.
+pub fn open(path: &Path) -> io::Result<File> {
+    let mut options = unfollowed();
+    regular(options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(said)?)
+}
+
+/// The text of a small file.
+///
+/// # Errors
+/// When it is a symbolic link or no file, or cannot be read.
+pub fn read(path: &Path) -> io::Result<String> {
+    let file = regular(unfollowed().read(true).open(path).map_err(said)?)?;
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Writes a file as a whole: beside its place, then synced and renamed. A symbolic link in its place is replaced.
+///
+/// # Errors
+/// When it cannot be written. What was there before is still there then.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    let beside = PathBuf::from(name);
+    // Of a process that died, or planted: a link itself is removed, not what it leads to.
+    let _ = fs::remove_file(&beside);
+    let mut file = create(&beside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
+}
+
+fn unfollowed() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    // A named pipe would wait for its other end.
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
+}
+
+fn no_file() -> io::Error {
+    io::Error::other("it is not a file")
+}
+
+/// The system's own word for a refused link is about loops.
+fn said(error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) { link() } else { error }
+}
+
+fn link() -> io::Error {
+    io::Error::other("it is a symbolic link, and drill writes through none: name the place that it leads to")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
+
+    use super::{create, ensure, folder, open, read, replace};
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_made_is_its_owners_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("a/b");
+        folder(&inner).unwrap();
+        folder(&inner).unwrap();
+        let file = inner.join("file");
+        ensure(&file).unwrap();
+        ensure(&file).unwrap();
+        replace(&inner.join("other"), b"text").unwrap();
+        assert_eq!((mode(&inner), mode(&root.path().join("a"))), (0o700, 0o700));
+        assert_eq!((mode(&file), mode(&inner.join("other"))), (0o600, 0o600));
+        assert_eq!(read(&inner.join("other")).unwrap(), "text");
+        assert!(create(&file).is_err() && folder(&file).is_err() && open(&inner).is_err());
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = root.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("file"), "mine").unwrap();
+        let at = |name: &str| root.path().join(name);
+        symlink(&outside, at("folder")).unwrap();
+        symlink(outside.join("file"), at("file")).unwrap();
+        symlink(outside.join("none"), at("dangling")).unwrap();
+        assert!(folder(&at("folder")).is_err() && folder(&at("folder/")).is_err() && folder(&at("dangling")).is_err());
+        for name in ["file", "dangling"] {
+            let said = open(&at(name)).unwrap_err().to_string();
+            assert!(said.contains("symbolic link"), "{said}");
+            assert!(ensure(&at(name)).is_err() && read(&at(name)).is_err() && create(&at(name)).is_err());
+        }
+        replace(&at("file"), b"new").unwrap();
+        assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "mine");
+        assert!(fs::symlink_metadata(at("file")).unwrap().is_file() && !outside.join("none").exists());
+    }
+}
