@@ -78,6 +78,22 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// A cloud in memory, for rehearsals.
+    pub(crate) fn in_memory(cloud: Cloud, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            cloud,
+            mode: Mode::Sandbox,
+            clock,
+            world: None,
+            seed: None,
+            made: false,
+            sql_missing: None,
+            sandbox_ca: None,
+            endpoints: Vec::new(),
+            sandbox: None,
+        }
+    }
+
     /// The probes of a plan's definition that cannot be measured over this cloud, and why.
     #[must_use]
     pub fn unmeasurable(&self, definition: &Definition) -> BTreeMap<Name, String> {

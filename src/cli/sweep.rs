@@ -12,7 +12,7 @@
 
 mod act;
 mod ledgers;
-mod look;
+pub(crate) mod look;
 mod show;
 mod spots;
 

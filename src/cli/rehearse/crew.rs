@@ -84,7 +84,7 @@ impl Player {
             How::Concluded(conclusion, _) => Some(conclusion.verdict),
             _ => None,
         });
-        let refused = ends().any(|end| matches!(end.how, How::Refused(_)));
+        let refused = ends().any(|end| matches!(end.how, How::Refused(..)));
         Ok(Judged { scenario: scenario.clone(), verdict, refused, findings, calls: played.after.calls.len() })
     }
 }

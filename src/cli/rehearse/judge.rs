@@ -91,10 +91,10 @@ impl Judge<'_> {
                     self.ended_in_time(run, *at);
                 }
                 How::JournalLost(said) => self.said_what_is_left(run, end, said),
-                How::Refused(why) if !self.is_damaged() => {
+                How::Refused(why, _) if !self.is_damaged() => {
                     self.finds("I5", format!("a journal that nobody touched was refused: {why}"));
                 }
-                How::Refused(_) => {}
+                How::Refused(_, shown) => self.swept(run, end, shown),
                 How::Endless => {
                     let longest = show_duration(self.script.longest());
                     self.finds("I6", format!("it was not over after {longest}"));
@@ -143,6 +143,13 @@ impl Judge<'_> {
         }
     }
 
+    /// A sweep removed it, or shows it.
+    fn swept(&mut self, run: &PlayedRun, end: &End, shown: &[String]) {
+        for unnamed in self.unnamed(run, end, &shown.join("\n")) {
+            self.finds("I1", format!("{unnamed} is left, its journal was refused, and a sweep does not show it"));
+        }
+    }
+
     /// What is left and not named, directly or by the restore job that makes it.
     fn unnamed(&self, run: &PlayedRun, end: &End, said: &str) -> Vec<String> {
         let names = |thing: &Thing| {
@@ -167,7 +174,7 @@ impl Judge<'_> {
     fn nothing_left(&mut self) {
         for run in &self.played.runs {
             let Some(End { how, world }) = run.ends.last() else { continue };
-            if matches!(how, How::Refused(_)) {
+            if matches!(how, How::Refused(..)) {
                 continue;
             }
             let left: Vec<String> = self.left(run, world).iter().map(|thing| thing.arn.clone()).collect();
@@ -200,7 +207,7 @@ impl Judge<'_> {
     /// Whether a run ended in a way after which something may lie about.
     fn may_be_unfinished(&self) -> bool {
         let open = |end: &End| match &end.how {
-            How::Refused(_) => true,
+            How::Refused(..) => true,
             How::Concluded(conclusion, _) => conclusion.verdict == Verdict::Leaked,
             _ => false,
         };

@@ -15,6 +15,7 @@ use crate::cli::rehearse::pen::{Fate, Pen, until_death};
 use crate::cli::rehearse::script::Script;
 use crate::cli::rehearse::stage::{Asked, Stage};
 use crate::cli::rehearse::stand_in::{Said, StandIn};
+use crate::cli::rehearse::sweep::sweep;
 use crate::cli::rehearse::time::MachineTime;
 use crate::cli::rehearse::trouble::{Crash, Runner, Scenario, Trouble};
 use crate::cli::rehearse::watch::Watch;
@@ -90,8 +91,8 @@ pub(crate) enum How {
     Concluded(Box<Conclusion>, Timestamp),
     /// The journal could not be written; what may be left.
     JournalLost(Vec<String>),
-    /// The journal was refused on resume.
-    Refused(String),
+    /// The journal was refused on resume; then a person swept, and this is what the sweep showed and left.
+    Refused(String, Vec<String>),
     /// It was not over when it had to be.
     Endless,
     /// An error that should not be.
@@ -155,6 +156,7 @@ impl Play<'_> {
             direct,
             scenario,
             run,
+            began,
             store: Store::open(&state_folder)?,
             state_folder,
             services: self.services(&machine, &stand_in, &report),
@@ -203,6 +205,7 @@ struct Actor<'a> {
     direct: &'a Direct,
     scenario: &'a Scenario,
     run: RunId,
+    began: Timestamp,
     store: Store,
     state_folder: PathBuf,
     services: Services,
@@ -210,6 +213,14 @@ struct Actor<'a> {
     ends: Vec<End>,
     state: Option<State>,
     appends: Vec<u64>,
+}
+
+/// How a process begins.
+enum Birth {
+    Life(Box<(RunJournal, State)>),
+    /// There is nothing to go on with.
+    Over,
+    Refused(String),
 }
 
 /// How one process ended.
@@ -228,7 +239,19 @@ impl Actor<'_> {
         let mut fate = self.first_fate();
         let mut cleaned = LATER.iter();
         for number in 1..=MOST_LIVES {
-            let Some((journal, state)) = self.comes_to_life(number)? else { return Ok(()) };
+            let (journal, state) = match self.comes_to_life(number)? {
+                Birth::Life(life) => *life,
+                Birth::Over => return Ok(()),
+                Birth::Refused(why) => {
+                    self.direct.end_faults();
+                    let play = self.play;
+                    let clock = Arc::clone(&self.services.clock);
+                    let began = self.began;
+                    let left = sweep(play.script, &play.stage.cloud, &clock, began).await;
+                    self.ended(How::Refused(why, left));
+                    return Ok(());
+                }
+            };
             let life = self.live(journal, state, fate, number == 1).await;
             fate = Fate::default();
             match life {
@@ -299,8 +322,8 @@ impl Actor<'_> {
         }
     }
 
-    /// A process begins the run, or goes on with it. Nothing: there is nothing to go on with.
-    fn comes_to_life(&mut self, number: u32) -> Result<Option<(RunJournal, State)>, StoreError> {
+    /// A process begins the run, or goes on with it.
+    fn comes_to_life(&mut self, number: u32) -> Result<Birth, StoreError> {
         let name = &self.play.script.definition().name;
         let now = self.services.clock.now();
         if number == 1 {
@@ -308,7 +331,7 @@ impl Actor<'_> {
             let lock = self.store.lock(name)?;
             let journal = self.store.begin(lock, self.run, now, &first)?;
             let state = State::begin(self.run, now, &first);
-            return Ok(state.ok().map(|state| (journal, state)));
+            return Ok(state.map_or(Birth::Over, |state| Birth::Life(Box::new((journal, state)))));
         }
         let again = || -> Result<(RunJournal, State), StoreError> {
             let (mut journal, records) = self.store.go_on(self.store.lock(name)?, self.run)?;
@@ -330,13 +353,10 @@ impl Actor<'_> {
                     self.ended(How::Concluded(Box::new(conclusion), at));
                 }
                 self.state = Some(state);
-                Ok(None)
+                Ok(Birth::Over)
             }
-            Ok(life) => Ok(Some(life)),
-            Err(refused) => {
-                self.ended(How::Refused(refused.to_string()));
-                Ok(None)
-            }
+            Ok(life) => Ok(Birth::Life(Box::new(life))),
+            Err(refused) => Ok(Birth::Refused(refused.to_string())),
         }
     }
 

@@ -19,6 +19,7 @@ mod script;
 mod space;
 mod stage;
 mod stand_in;
+mod sweep;
 mod tally;
 mod time;
 mod trouble;

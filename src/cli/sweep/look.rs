@@ -1,6 +1,7 @@
 //! One look into each account and region. What could not be looked at is kept: then nobody may say that nothing is left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -8,6 +9,7 @@ use crate::cli::connect::{Connection, connect_side};
 use crate::cli::error::CliError;
 use crate::cli::sweep::Order;
 use crate::cli::sweep::spots::Spot;
+use crate::cloud::Cloud;
 use crate::cloud::error::CloudError;
 use crate::cloud::leftover::Wanted;
 use crate::journal::store::{RunRow, StoreError};
@@ -15,6 +17,7 @@ use crate::run::sweep::{Found, Marked, is_marked, kinds};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Region};
 use crate::words::text::tame;
+use crate::words::time::Clock;
 
 /// An account and region that a session leads to.
 pub(crate) struct Site {
@@ -26,6 +29,15 @@ pub(crate) struct Site {
     metadata: BTreeMap<String, Marked>,
     /// Restore jobs that are not of a drill.
     foreign: BTreeSet<String>,
+}
+
+impl Site {
+    /// A place of a cloud in memory.
+    pub(crate) fn of(cloud: Cloud, clock: Arc<dyn Clock>, place: (AccountId, Region, String)) -> Self {
+        let (account, region, partition) = place;
+        let connection = Connection::in_memory(cloud, clock);
+        Self { connection, account, region, partition, metadata: BTreeMap::new(), foreign: BTreeSet::new() }
+    }
 }
 
 /// Something that could not be looked at.
@@ -160,7 +172,7 @@ pub(crate) async fn look(site: &mut Site, since: Timestamp, unseen: &mut Vec<Uns
 
 /// The restore jobs of drills.
 async fn jobs(site: &mut Site, since: Timestamp) -> Result<Vec<Marked>, CloudError> {
-    let vault = std::sync::Arc::clone(&site.connection.cloud.vault);
+    let vault = Arc::clone(&site.connection.cloud.vault);
     let mut found = Vec::new();
     for job in vault.restore_jobs(since).await? {
         let id = job.id.to_string();
