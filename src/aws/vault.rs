@@ -29,8 +29,8 @@ use crate::words::text::{is_hostile, tame};
 /// The largest page that AWS Backup gives.
 const PAGE_SIZE: i32 = 1_000;
 
-/// How far before an intent a job may claim to have been created: clocks differ.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+/// How far before an intent a job may claim to have been created: clocks differ, and the mark tells whose the job is.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
 /// [`Vault`] over AWS Backup in the destination.
 pub struct AwsVault {
