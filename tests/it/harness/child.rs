@@ -72,7 +72,17 @@ impl Drill {
 
     /// Starts a command.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drill"));
+        self.start(Command::new(program()), arguments)
+    }
+
+    /// Starts a command behind a line of shell, such as `ulimit -n 256`.
+    pub(crate) fn spawn_behind(&self, line: &str, arguments: &[&str]) -> Running {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("{line}; exec \"$0\" \"$@\"")).arg(program());
+        self.start(shell, arguments)
+    }
+
+    fn start(&self, mut command: Command, arguments: &[&str]) -> Running {
         command.args(arguments).args(&self.arguments).current_dir(self.path());
         command.env_clear().envs([("TZ", "UTC"), ("LANG", "C.UTF-8"), ("NO_COLOR", "1"), ("USER", "somebody")]);
         command.env("HOME", self.home.path()).env("DRILL_CACHE", cache()).env("PATH", search_path());
@@ -98,7 +108,17 @@ impl Drill {
     }
 }
 
+/// The program under test.
+pub(crate) fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_drill")
+}
+
 impl Running {
+    /// Nobody reads what it says from now on: its pipes are closed.
+    pub(crate) fn nobody_listens(&mut self) {
+        drop((self.child.stdout.take(), self.child.stderr.take()));
+    }
+
     /// Sends a signal to it, and to nobody else.
     pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("it was not waited for");
