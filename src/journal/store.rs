@@ -38,6 +38,21 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// Whether the list of runs is what the events say: none is missing, none is of another drill. One seek for each run.
+const IS_WHOLE: &str = "
+    WITH RECURSIVE begun(run) AS (
+        SELECT min(run) FROM events
+        UNION ALL
+        SELECT (SELECT min(events.run) FROM events WHERE events.run > begun.run) FROM begun WHERE begun.run IS NOT NULL
+    )
+    SELECT NOT EXISTS (SELECT 1 FROM begun WHERE run IS NOT NULL AND run NOT IN (SELECT run FROM runs))
+       AND NOT EXISTS (
+           SELECT 1 FROM runs NOT INDEXED LEFT JOIN events ON events.run = runs.run AND events.seq = 1
+           WHERE events.run IS NULL
+              OR coalesce(instr(substr(events.body, 1, 400), '\"drill\":\"' || runs.drill || '\"'), 0) = 0
+       )
+";
+
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -291,7 +306,12 @@ impl Store {
         let records = self.load(&run)?;
         let last = records.last().ok_or(StoreError::NoSuchRun(run))?;
         let (seq, prev) = (last.seq, last.hash.clone());
-        let mut journal = RunJournal { store: self.clone(), connection: self.connect()?, run, seq, prev, lock };
+        let connection = self.connect()?;
+        let all = self.database(count(&connection, &run))?;
+        if all != seq {
+            return Err(StoreError::Broken { run, source: BrokenChain::CutOff { seq, all } });
+        }
+        let mut journal = RunJournal { store: self.clone(), connection, run, seq, prev, lock };
         journal.lock.say(&run);
         Ok((journal, records))
     }
@@ -344,9 +364,15 @@ impl Store {
     pub fn runs(&self, drill: Option<&DrillName>) -> Result<Vec<RunRow>, StoreError> {
         let connection = self.connect()?;
         self.lost(&connection, drill)?;
+        let is_whole: bool = self.database(connection.query_row(IS_WHOLE, [], |row| row.get(0)))?;
+        if !is_whole {
+            return Err(StoreError::List { path: self.path() });
+        }
         let read = || -> rusqlite::Result<Option<Vec<RunRow>>> {
             let mut statement = connection.prepare_cached(
-                "SELECT run, drill, mode, started, verdict FROM runs WHERE ?1 IS NULL OR drill = ?1 ORDER BY run DESC",
+                // Not by the index: what is damaged in it would be missing here.
+                "SELECT run, drill, mode, started, verdict FROM runs NOT INDEXED
+                 WHERE ?1 IS NULL OR drill = ?1 ORDER BY run DESC",
             )?;
             let rows = statement.query_map([drill.map(DrillName::as_str)], |row| {
                 let texts: (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
@@ -434,6 +460,14 @@ fn rows_of(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<Row>> {
 
 fn has(connection: &Connection, run: &RunId) -> rusqlite::Result<bool> {
     connection.prepare_cached("SELECT 1 FROM events WHERE run = ?1")?.exists([run.to_string()])
+}
+
+/// How many records a run has, looked for one by one through the whole journal: a damaged key hides what is behind it from
+/// every seek.
+fn count(connection: &Connection, run: &RunId) -> rusqlite::Result<u64> {
+    let all = "SELECT count(*) FROM events NOT INDEXED WHERE +run = ?1";
+    let count: i64 = connection.query_row(all, [run.to_string()], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// The run that a lock names, if it names one.

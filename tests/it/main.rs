@@ -7,6 +7,7 @@ mod aws_probes;
 mod clients;
 mod command_line;
 mod crash;
+mod damage;
 mod docs;
 mod drills;
 mod examples;
