@@ -35,6 +35,7 @@ mod schema;
 mod select;
 mod shell;
 mod sqlserver;
+mod ssrf;
 mod together;
 mod types;
 mod validate;
