@@ -75,6 +75,9 @@ pub enum BrokenChain {
     /// A record does not follow the one before.
     #[error("record {seq} does not continue the record before it")]
     NotLinked { seq: u64 },
+    /// Records that are there cannot be reached.
+    #[error("{all} records are there, and only the first {seq} can be reached")]
+    CutOff { seq: u64, all: u64 },
     /// A record was changed.
     #[error("record {seq} was changed after it was written")]
     Changed { seq: u64 },

@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use serde::Deserialize;
 
 use crate::journal::chain::{BrokenChain, Hash, link, verify};
-use crate::journal::event::{Event, GateAnswer, Recorded};
+use crate::journal::event::{Event, FORMAT, GateAnswer, Recorded};
 use crate::journal::private;
 use crate::journal::state::{Illegal, State};
 use crate::journal::sweep::SweepNote;
 use crate::words::id::{DrillName, Name, RunId};
 use crate::words::kind::{Mode, Verdict};
+use crate::words::text::tame;
 
 /// The database's layout. It only ever grows; the journal's own format is `event::FORMAT`.
 const LAYOUT: i64 = 3;
@@ -40,6 +42,22 @@ const TABLES: &str = "
         run TEXT NOT NULL, gate TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, gate)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS sweeps (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
+";
+
+/// Whether the list of runs is what the events say: none is missing, none is of another drill. One seek for each run. It
+/// looks at `started` so that the rows themselves are read, and not an index of them.
+const IS_WHOLE: &str = "
+    WITH RECURSIVE begun(run) AS (
+        SELECT min(run) FROM events
+        UNION ALL
+        SELECT (SELECT min(events.run) FROM events WHERE events.run > begun.run) FROM begun WHERE begun.run IS NOT NULL
+    )
+    SELECT NOT EXISTS (SELECT 1 FROM begun WHERE run IS NOT NULL AND run NOT IN (SELECT run FROM runs))
+       AND NOT EXISTS (
+           SELECT 1 FROM runs LEFT JOIN events ON events.run = runs.run AND events.seq = 1
+           WHERE events.run IS NULL OR typeof(runs.drill) <> 'text' OR typeof(runs.started) <> 'text'
+              OR coalesce(instr(substr(events.body, 1, 400), '\"drill\":\"' || runs.drill || '\"'), 0) = 0
+       )
 ";
 
 /// Why the journal cannot be used.
@@ -68,6 +86,41 @@ pub enum StoreError {
         path: PathBuf,
         /// Its layout.
         found: i64,
+    },
+    /// A newer drill wrote the run.
+    #[error(
+        "run {run} was recorded by drill {version} in format {format}, and this one reads format {FORMAT}; use drill {version}"
+    )]
+    Newer {
+        /// The run.
+        run: RunId,
+        /// Its format.
+        format: u32,
+        /// The version that wrote it.
+        version: String,
+    },
+    /// The list of runs holds a line that no drill wrote.
+    #[error(
+        "the list of runs in the journal `{}` was damaged; bring the file back from a copy, and keep this one: what its runs made may still exist",
+        path.display()
+    )]
+    List {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A run was begun, and the journal does not have it.
+    #[error(
+        "run {run} was begun, and the journal `{}` does not have it: it was lost, emptied or replaced. Bring it back from a copy; or look for what its runs left (their names begin with `drill-`), and then remove `{}`",
+        path.display(),
+        lock.display()
+    )]
+    Lost {
+        /// Which.
+        path: PathBuf,
+        /// The run.
+        run: RunId,
+        /// What names the run: the lock of its drill.
+        lock: PathBuf,
     },
     /// Another process runs the drill.
     #[error("drill `{drill}` is running already ({by}); `drill status` shows it, `drill cancel` ends it")]
@@ -229,7 +282,7 @@ impl Store {
             Err(fs::TryLockError::WouldBlock) => {
                 let mut by = String::new();
                 let _ = (&mut file).take(200).read_to_string(&mut by);
-                Err(StoreError::Locked { drill: drill.clone(), by: crate::words::text::tame(by.trim()) })
+                Err(StoreError::Locked { drill: drill.clone(), by: tame(by.trim()) })
             }
             Err(fs::TryLockError::Error(source)) => Err(folder_error(source)),
         }
@@ -248,8 +301,9 @@ impl Store {
     pub fn begin(&self, lock: DrillLock, run: RunId, at: Timestamp, first: &Event) -> Result<RunJournal, StoreError> {
         let mut journal =
             RunJournal { store: self.clone(), connection: self.connect()?, run, seq: 0, prev: Hash::zero(), lock };
-        journal.lock.say(&run);
         journal.append(&[(at, first.clone())])?;
+        // After the record: a lock never names a run that the journal was not told of.
+        journal.lock.say(&run);
         Ok(journal)
     }
 
@@ -261,7 +315,12 @@ impl Store {
         let records = self.load(&run)?;
         let last = records.last().ok_or(StoreError::NoSuchRun(run))?;
         let (seq, prev) = (last.seq, last.hash.clone());
-        let mut journal = RunJournal { store: self.clone(), connection: self.connect()?, run, seq, prev, lock };
+        let connection = self.connect()?;
+        let all = self.database(count(&connection, &run))?;
+        if all != seq {
+            return Err(StoreError::Broken { run, source: BrokenChain::CutOff { seq, all } });
+        }
+        let mut journal = RunJournal { store: self.clone(), connection, run, seq, prev, lock };
         journal.lock.say(&run);
         Ok((journal, records))
     }
@@ -286,6 +345,9 @@ impl Store {
 
     fn read(&self, connection: &Connection, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
         let rows = self.database(rows_of(connection, run))?;
+        if let Some((format, version)) = rows.first().and_then(|row| newer(&row.body)) {
+            return Err(StoreError::Newer { run: *run, format, version });
+        }
         let mut records: Vec<Recorded> = Vec::with_capacity(rows.len());
         let mut prev = Hash::zero();
         for (position, row) in rows.into_iter().enumerate() {
@@ -307,10 +369,15 @@ impl Store {
     /// All runs, newest first; those of one drill, if it is given.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// When they cannot be read, or a run that was begun is not among them: an empty list would say that nothing is owed.
     pub fn runs(&self, drill: Option<&DrillName>) -> Result<Vec<RunRow>, StoreError> {
         let connection = self.connect()?;
-        let read = || -> rusqlite::Result<Vec<RunRow>> {
+        self.lost(&connection, drill)?;
+        let is_whole: bool = self.database(connection.query_row(IS_WHOLE, [], |row| row.get(0)))?;
+        if !is_whole {
+            return Err(StoreError::List { path: self.path() });
+        }
+        let read = || -> rusqlite::Result<Option<Vec<RunRow>>> {
             let mut statement = connection.prepare_cached(
                 "SELECT runs.run, drill, mode, started, verdict, until FROM runs LEFT JOIN leases ON leases.run = runs.run
                  WHERE ?1 IS NULL OR drill = ?1 ORDER BY runs.run DESC",
@@ -320,9 +387,24 @@ impl Store {
                 let known: (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
                 Ok((texts, known))
             })?;
-            Ok(rows.filter_map(Result::ok).filter_map(|(texts, known)| run_row(texts, known)).collect())
+            rows.map(|row| row.map(|(texts, known)| run_row(texts, known))).collect()
         };
-        self.database(read())
+        self.database(read())?.ok_or_else(|| StoreError::List { path: self.path() })
+    }
+
+    /// The last run of a drill, as its lock names it, must be in the journal.
+    fn lost(&self, connection: &Connection, drill: Option<&DrillName>) -> Result<(), StoreError> {
+        let folder = self.folder.join("locks");
+        let failed = |source| StoreError::Folder { path: folder.clone(), source };
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let lock = entry.map_err(failed)?.path();
+            let asked_for = drill.is_none_or(|drill| lock.file_stem().is_some_and(|stem| stem == drill.as_str()));
+            let Some(run) = last_run(&lock).filter(|_| asked_for) else { continue };
+            if !self.database(has(connection, &run))? {
+                return Err(StoreError::Lost { path: self.path(), run, lock });
+            }
+        }
+        Ok(())
     }
 
     /// The runs whose id or last digits are `text`.
@@ -407,6 +489,37 @@ fn rows_of(connection: &Connection, run: &RunId) -> rusqlite::Result<Vec<Row>> {
         Ok(Row { seq: row.get(0)?, at: row.get(1)?, body: row.get(2)?, prev: row.get(3)?, hash: row.get(4)? })
     })?;
     rows.collect()
+}
+
+fn has(connection: &Connection, run: &RunId) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM events WHERE run = ?1")?.exists([run.to_string()])
+}
+
+/// How many records a run has, looked for one by one through the whole journal: a damaged key hides what is behind it from
+/// every seek.
+fn count(connection: &Connection, run: &RunId) -> rusqlite::Result<u64> {
+    let all = "SELECT count(*) FROM events WHERE +run = ?1";
+    let count: i64 = connection.query_row(all, [run.to_string()], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// The run that a lock names, if it names one.
+fn last_run(lock: &Path) -> Option<RunId> {
+    let mut word = String::new();
+    File::open(lock).ok()?.take(200).read_to_string(&mut word).ok()?;
+    word.strip_prefix("run ")?.split(',').next()?.parse().ok()
+}
+
+/// Format and version of a run that a newer drill recorded: its events need not be readable at all.
+fn newer(first: &str) -> Option<(u32, String)> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+        #[serde(default)]
+        version: String,
+    }
+    let head: Head = serde_json::from_str(first).ok()?;
+    (head.format > FORMAT).then(|| (head.format, tame(&head.version)))
 }
 
 fn run_row(

@@ -2,7 +2,8 @@
 //!
 //! All of these must hold: it is in this run's ledger; it is in the recorded account and region; it has the recorded
 //! name and ARN, or the ARN that the run's own restore job names; it is nothing that the definition names; nothing of
-//! somebody else's hangs on it; and a witness besides the ledger says that it is the run's.
+//! somebody else's hangs on it; a witness besides the ledger says that it is the run's; and unless that is the run's own
+//! restore job, it does not carry `drill:never`.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,10 @@ pub use crate::cloud::leftover::RUN_TAG;
 
 /// The tag that says from when on the thing is overdue.
 pub const EXPIRES_TAG: &str = "drill:expires";
+
+/// The tag that keeps a thing from every drill, whatever its value. A restored thing may inherit it from its source: it
+/// protects what no restore job of the run made (design 10.2).
+pub const NEVER_TAG: &str = "drill:never";
 
 /// No type cuts names shorter than this.
 const SHORTEST_CUT: usize = 48;
@@ -53,6 +58,9 @@ pub enum Refusal {
         /// On what.
         arn: String,
     },
+    /// Its owner says that no drill may touch it.
+    #[error("`{0}` carries the tag `drill:never`, and no restore job says that this run made it")]
+    Protected(String),
     /// The restore job made something else.
     #[error("the restore job made `{made}`, and `{expected}` was expected")]
     OtherResource {
@@ -123,7 +131,7 @@ pub(crate) fn goes_by_its_name(definition: &Definition, restore: &Name) -> bool 
 }
 
 /// Whether the definition names it, wherever: as a source, in a setting (a probe instance, a virtual machine of storage), in
-/// a probe or an action.
+/// a probe, its control or its way, in an action or its undo.
 pub(crate) fn is_named(definition: &Definition, arn: Option<&Arn>, name: &str) -> bool {
     let id = arn.map_or(name, |arn| arn.name().rsplit('/').next().unwrap_or_default());
     let is_it = |text: &str| arn.is_some_and(|arn| text == arn.as_str()) || text == id || text == name;
@@ -135,8 +143,15 @@ pub(crate) fn is_named(definition: &Definition, arn: Option<&Arn>, name: &str) -
             || mentions(&restore.with, &is_it)
     });
     restores
-        || definition.probes.values().any(|probe| mentions(&probe.settings, &is_it))
-        || definition.actions.values().any(|action| mentions(&action.settings, &is_it))
+        || definition.probes.values().any(|probe| {
+            mentions(&probe.settings, &is_it)
+                || probe.negative_control.as_ref().is_some_and(|control| mentions(&control.settings, &is_it))
+                || probe.beside().into_iter().any(&is_it)
+        })
+        || definition.actions.values().any(|action| {
+            mentions(&action.settings, &is_it)
+                || action.undo.as_ref().is_some_and(|undo| mentions(&undo.settings, &is_it))
+        })
 }
 
 fn mentions(settings: &Settings, is_it: &dyn Fn(&str) -> bool) -> bool {
@@ -171,6 +186,9 @@ fn witness(run: &RunId, entry: &Entry, tags: Option<&BTreeMap<String, String>>) 
     let job = entry.job.as_ref().filter(|_| !entry.terminal_job().is_some_and(failed_on_the_name));
     if let Some(job) = job {
         return Ok(Witness::RestoreJob { job: job.clone() });
+    }
+    if tags.is_some_and(|tags| tags.contains_key(NEVER_TAG)) {
+        return Err(Refusal::Protected(entry.label()));
     }
     let tagged = tags.and_then(|tags| tags.get(RUN_TAG)).is_some_and(|value| *value == run.to_string());
     if tagged {

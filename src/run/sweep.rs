@@ -21,6 +21,7 @@ use crate::cloud::vault::{Metadata, RestoreJob};
 use crate::definition::model::Definition;
 use crate::journal::ledger::{Entry, Existence};
 use crate::run::guard::is_named;
+pub use crate::run::guard::NEVER_TAG;
 use crate::run::sweep::evidence::{Evidence, kept_until};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, DrillName, JobId, Region, RunId};
@@ -297,9 +298,6 @@ fn denied(leftover: &Leftover, definitions: &[Definition]) -> Option<String> {
     let definition = definitions.iter().find(names)?;
     Some(format!("the definition `{}` names it: a drill never deletes what it did not make", definition.name))
 }
-
-/// The tag by which people keep a thing from every drill.
-pub const NEVER_TAG: &str = "drill:never";
 
 /// Restore jobs that no list of things can stand for: those under way, and those that made what no type lists.
 fn job_row(found: &Found, marked: &Marked, known: &[Known]) -> Option<Row> {

@@ -571,3 +571,73 @@ fn the_readme_and_the_changelog_keep_their_order() {
         assert!(changelog.contains(heading), "CHANGELOG.md lacks `{heading}`");
     }
 }
+
+/// The classes of faults that every case belongs to.
+const FAULTS: &[&str] = &[
+    "crash",
+    "token",
+    "throttling",
+    "answers",
+    "quota",
+    "lag",
+    "job",
+    "credentials",
+    "permission",
+    "clock",
+    "region",
+    "disk",
+    "two runners",
+    "journal",
+    "definition",
+    "names and paths",
+    "report",
+    "templates",
+    "SQL",
+    "http",
+    "secrets",
+    "resources",
+    "upgrade",
+];
+
+/// A test that a document names, as `file::name` in `tests/it`, or as `src/path.rs::name`.
+fn exists(test: &str) -> bool {
+    let Some((file, name)) = test.split_once("::") else { return false };
+    let path = if file.starts_with("src/") { root().join(file) } else { root().join(format!("tests/it/{file}.rs")) };
+    let text = fs::read_to_string(path).unwrap_or_default();
+    // Macros of tests name them in front of their brackets.
+    text.lines()
+        .any(|line| line.trim_start().split_once(&format!("fn {name}")).is_some_and(|(_, rest)| rest.starts_with('(')))
+}
+
+#[test]
+fn every_case_of_the_fault_matrix_names_tests_that_exist() {
+    let text = read("docs/reliability.md");
+    let of = |heading: &str| {
+        let (_, rest) = text.split_once(heading).unwrap_or_else(|| panic!("there is no `{heading}`"));
+        rest.split("\n## ").next().unwrap_or_default().to_owned()
+    };
+    let tables = of("## The fault matrix\n") + &of("## Guards\n");
+    let rows = tables.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let (mut seen, mut named, mut wrong) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for row in rows.filter(|row| row.contains('`')) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let (first, shown) = (cells[0], cells[cells.len() - 1]);
+        if cells.len() == 3 {
+            seen.insert(first.to_owned());
+        }
+        let tests: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        if tests.is_empty() {
+            wrong.push(format!("`{row}`: nothing shows it"));
+        }
+        for test in tests.into_iter().filter(|test| *test != "drill rehearse") {
+            named.insert(test.to_owned());
+            if !exists(test) {
+                wrong.push(format!("`{test}` does not exist"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let wanted: BTreeSet<String> = FAULTS.iter().map(|class| (*class).to_owned()).collect();
+    assert_eq!(seen, wanted, "the classes of the matrix");
+    assert!(named.len() > 100, "only {} tests are named", named.len());
+}

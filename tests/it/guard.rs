@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use restore_drill::aws::resource::facts;
 use restore_drill::cloud::error::{CloudError, ErrorKind};
-use restore_drill::cloud::resource::Phase;
+use restore_drill::cloud::resource::{Phase, Settings};
 use restore_drill::cloud::vault::{JobStatus, StartRestore};
-use restore_drill::definition::model::Definition;
+use restore_drill::definition::model::{Action, Definition, NegativeControl, ProbeReason, Retry, Undo, Via};
 use restore_drill::journal::event::{CancelBy, Class, Event, Witness};
 use restore_drill::journal::ledger::Entry;
 use restore_drill::run::decide::{Next, Situation};
-use restore_drill::run::guard::{RUN_TAG, Refusal, may_delete};
+use restore_drill::run::guard::{NEVER_TAG, RUN_TAG, Refusal, may_delete};
 use restore_drill::run::guards::Guards;
 use restore_drill::run::pace::Looked;
 use restore_drill::run::step::teardown;
+use restore_drill::sandbox::inventory::Thing;
 use restore_drill::words::id::{Name, RunId};
-use restore_drill::words::kind::Verdict;
+use restore_drill::words::kind::{ProbeKind, Verdict};
+use serde_json::json;
 
-use crate::harness::check::assert_only_own_touched;
+use crate::harness::check::{assert_harmless, assert_only_own_touched};
 use crate::harness::life::{Bench, End, Fate, Pen, conclusion, over};
 use crate::harness::paper::{Paper, arn, failed, id, intended, job, job_id, name, seen};
 use crate::harness::worlds;
@@ -108,6 +111,86 @@ fn what_the_definition_names_is_never_deleted() {
     let named = asker.entry.intended.expected.arn.clone().unwrap();
     asker.definition.restore.get_mut(&name("orders")).expect("it is there").resource = named;
     assert!(matches!(asker.asks(), Err(Refusal::Named(_))));
+}
+
+/// Wherever it stands: in a probe's control, in its way, in an action, in an action's undo.
+#[test]
+fn what_a_control_a_way_or_an_undo_names_is_never_deleted() {
+    let named = honest().entry.intended.expected.name;
+    let settings = || Settings::from_iter([("host".to_owned(), json!(named))]);
+    let probe = "accepts-connections";
+    let mut askers: Vec<(&str, Asker)> = Vec::new();
+    let mut asker = honest();
+    asker.definition.probes.get_mut(&name(probe)).expect("it is there").settings = settings();
+    askers.push(("a probe", asker));
+    let mut asker = honest();
+    let control = NegativeControl { settings: settings(), fails_with: ProbeReason::Connection };
+    asker.definition.probes.get_mut(&name(probe)).expect("it is there").negative_control = Some(control);
+    askers.push(("a control", asker));
+    let mut asker = honest();
+    asker.definition.probes.get_mut(&name(probe)).expect("it is there").via = Some(Via::SsmTunnel(named.clone()));
+    askers.push(("a way", asker));
+    for undo in [false, true] {
+        let mut asker = honest();
+        let mut action = action();
+        if undo {
+            action.undo = Some(Undo { kind: ProbeKind::Command, settings: settings() });
+        } else {
+            action.settings = settings();
+        }
+        asker.definition.actions.insert(name("warms-up"), action);
+        askers.push((if undo { "an undo" } else { "an action" }, asker));
+    }
+    for (what, asker) in askers {
+        assert!(matches!(asker.asks(), Err(Refusal::Named(_))), "{what}: {:?}", asker.asks());
+    }
+}
+
+/// An action that does nothing.
+fn action() -> Action {
+    Action {
+        kind: ProbeKind::Command,
+        settings: Settings::new(),
+        on: None,
+        needs: Vec::new(),
+        retry: Retry::default(),
+        timeout: SignedDuration::from_secs(30),
+        expect: BTreeMap::new(),
+        undo: None,
+    }
+}
+
+/// What a drill made is its own whatever it inherited; what it did not make is out of its reach, tag or no tag.
+#[test]
+fn what_must_never_be_touched_is_not_unless_the_runs_own_job_made_it() {
+    for value in ["", "false", "owned by billing"] {
+        let never = || (NEVER_TAG.to_owned(), value.to_owned());
+        let mut inherited = honest();
+        inherited.tags = Some(BTreeMap::from([never()]));
+        assert_eq!(inherited.asks(), Ok(Witness::RestoreJob { job: job_id() }), "{value}");
+
+        let mut tagged = jobless();
+        tagged.tags = Some(BTreeMap::from([(RUN_TAG.to_owned(), tagged.run.to_string()), never()]));
+        assert!(matches!(tagged.asks(), Err(Refusal::Protected(_))), "{value}: {:?}", tagged.asks());
+
+        // A bucket that the run meant to make, and somebody else's is there.
+        let mut asked_for = jobless();
+        asked_for.entry.ground = Some(false);
+        asked_for.tags = Some(BTreeMap::from([never()]));
+        assert!(matches!(asked_for.asks(), Err(Refusal::Protected(_))), "{value}: {:?}", asked_for.asks());
+    }
+}
+
+/// A job that failed because the name was taken is no proof, and the tag wins over whatever else there is.
+#[test]
+fn a_job_that_made_nothing_does_not_overrule_the_tag() {
+    let mut asker = honest();
+    let mut failed = job(JobStatus::Failed, None);
+    failed.message = Some("DB instance already exists".to_owned());
+    asker.entry.job_seen = Some((asker.entry.intended_at, failed));
+    asker.tags =
+        Some(BTreeMap::from([(RUN_TAG.to_owned(), asker.run.to_string()), (NEVER_TAG.to_owned(), String::new())]));
+    assert!(matches!(asker.asks(), Err(Refusal::Protected(_))), "{:?}", asker.asks());
 }
 
 #[test]
@@ -226,6 +309,46 @@ async fn a_stranger_under_the_expected_name_is_never_deleted() {
     let deleted = after.calls.iter().any(|call| call.operation == "rds:DeleteDBInstance");
     assert!(!deleted, "a deletion was asked for");
     assert_only_own_touched(case, &bench.before, &after);
+}
+
+/// The tag of the source comes along with the restore, is journalled and taken off, and the drill removes what it made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_must_never_be_touched_is_restored_and_its_copy_is_removed() {
+    let case = "a source with `drill:never`";
+    let world = worlds::QUICK.replace("restore: { takes: 1m }", &format!("restore: {{ takes: 1m }}, {PROTECTED}"));
+    let bench = Bench::in_world(worlds::ORDERS, &world).await;
+    let source = |things: &[Thing]| things.iter().find(|thing| thing.tags.contains_key(NEVER_TAG)).cloned();
+    let before = source(&bench.before.things).expect("the source carries the tag");
+    let state = bench.run(case).await;
+    assert_eq!(conclusion(&state).verdict, Verdict::Passed, "{:?}", conclusion(&state).reasons);
+    let stamp = state.ledger.values().next().and_then(|entry| entry.stamp.clone()).expect("it was journalled");
+    assert_eq!(stamp.remove.get(NEVER_TAG).map(String::as_str), Some("production"), "{stamp:?}");
+    assert_harmless(case, &bench.before, &bench.inventory());
+    assert_eq!(source(&bench.inventory().things), Some(before));
+}
+
+/// In the block of the source in a world file.
+const PROTECTED: &str = "tags: { \"drill:never\": production }";
+
+/// A stranger under the run's expected name that even carries the run's tag, and `drill:never`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_must_never_be_touched_is_not_even_with_the_runs_own_tag() {
+    let case = "a stranger with the run's tag and `drill:never`";
+    let bench = Bench::new(worlds::ORDERS).await;
+    let run = taken_name(&bench, case).await;
+    let died = bench.state(run);
+    let entry = died.ledger.get(&name("orders")).expect("the intent is durable");
+    let restore = &bench.plan.definition.restore[&name("orders")];
+    let tags = BTreeMap::from([(RUN_TAG.to_owned(), run.to_string()), (NEVER_TAG.to_owned(), "yes".to_owned())]);
+    let calls = bench.services.calls(restore.kind);
+    calls.tag(&entry.subject(restore), &tags).await.expect("its owner may tag it");
+    let (journal, state) = bench.take_over(run, Some(CancelBy::Signal)).expect("the run is not over");
+    let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, None).await);
+    assert_eq!(conclusion(&state).verdict, Verdict::Leaked, "{:?}", conclusion(&state).reasons);
+    let after = bench.inventory();
+    assert!(!after.calls.iter().any(|call| call.operation == "rds:DeleteDBInstance"), "a deletion was asked for");
+    let kept = after.restored().find(|thing| thing.kind == "rds:db").expect("the stranger is still there");
+    assert_eq!(kept.tags.get(NEVER_TAG).map(String::as_str), Some("yes"), "{kept:?}");
 }
 
 /// The same, and the run goes on: its own job fails because the name is taken. That job is no proof either.

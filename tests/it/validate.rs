@@ -117,6 +117,63 @@ fn the_schema_knows_every_key_of_the_good_cases() {
     assert_eq!(schema["additionalProperties"], false);
 }
 
+/// A definition with this at its end.
+fn ending_with(end: &str) -> String {
+    let text = fs::read_to_string(folder().join("ok-minimal.yaml")).expect("the case is there");
+    format!("{text}{end}")
+}
+
+/// What is too much, whichever way: it is refused with a place, in few words, and without being taken apart first.
+#[test]
+fn what_is_too_much_is_refused_in_few_words_at_its_place() {
+    let steps =
+        |count: usize| -> String { (0..count).map(|n| format!("  p{n:05}: {{ on: orders, tcp: {{}} }}\n")).collect() };
+    let deep = |open: &str, close: &str| format!("labels: {}1{}\n", open.repeat(10_000), close.repeat(10_000));
+    let staircase: String = (1..1_200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let levels = (1..30).map(|n| format!("b{n}: &b{n} [{}]\n", vec![format!("*b{}", n - 1); 30].join(", ")));
+    let bomb: String = std::iter::once("b0: &b0 [x]\n".to_owned()).chain(levels).collect();
+    for (what, end) in [
+        ("ten thousand steps", steps(10_000)),
+        ("twenty thousand steps", steps(20_000)),
+        ("ten thousand lists in each other", deep("[", "]")),
+        ("ten thousand mappings in each other", deep("{a: ", "}")),
+        ("ten thousand lists that never end", format!("labels: {}\n", "[".repeat(10_000))),
+        ("a staircase of mappings", format!("labels:\n{staircase}")),
+        ("aliases of aliases", bomb),
+        ("a scalar of 100 MB", format!("description: {}\n", "x".repeat(100_000_000))),
+        ("a quoted scalar of 2 MB that never ends", format!("description: \"{}\n", "x".repeat(2_000_000))),
+        ("two hundred thousand lines", "# nothing\n".repeat(200_000)),
+    ] {
+        let text = ending_with(&end);
+        let problems = check_text("ok-minimal.yaml", text.as_bytes(), None, &BTreeMap::new(), facts);
+        let problems = problems.err().unwrap_or_else(|| panic!("{what} is accepted"));
+        let drawn = render(&problems.sources, &problems.diagnostics, false);
+        assert!(drawn.len() < 100_000, "{what}: {} bytes are said about it", drawn.len());
+        assert!(problems.diagnostics.len() <= 200, "{what}: {} diagnostics", problems.diagnostics.len());
+        let json = to_json(&[("ok-minimal.yaml".to_owned(), &problems.sources, problems.diagnostics.as_slice())]);
+        let first = &json["files"][0]["diagnostics"][0];
+        // What is too large is not even looked at: it has no lines.
+        let has_place = first["line"].as_u64().is_some_and(|line| line >= 1) && first["column"].is_u64();
+        assert!(has_place || first["code"] == "too-large", "{what}: {first:#}");
+    }
+}
+
+/// Letters of other alphabets that look like ours make another name, or none.
+#[test]
+fn a_name_that_only_looks_like_another_is_refused() {
+    for name in ["\u{0430}nswers", "answer\u{0455}", "ans\u{200b}wers", "\u{ff41}nswers", "answers\u{202e}", "ANSWERS"]
+    {
+        let end = format!("  {name}:\n    on: orders\n    tcp: {{}}\n");
+        let text = ending_with(&end);
+        let problems = check_text("ok-minimal.yaml", text.as_bytes(), None, &BTreeMap::new(), facts);
+        let problems = problems.err().unwrap_or_else(|| panic!("{name:?} is accepted"));
+        let drawn = render(&problems.sources, &problems.diagnostics, false);
+        assert!(drawn.contains("ok-minimal.yaml:"), "{name:?}: {drawn}");
+        let hostile = drawn.chars().find(|c| *c != '\n' && restore_drill::words::text::is_hostile(*c));
+        assert_eq!(hostile, None, "{name:?}: {drawn}");
+    }
+}
+
 /// A small generator with a printed seed: the same bytes in every run.
 struct Random(u64);
 

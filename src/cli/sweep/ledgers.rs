@@ -34,7 +34,15 @@ pub(crate) async fn ledgers(place: &Place, sandbox: Option<&str>) -> Result<(Vec
     let (mut kept, mut unseen) = (Vec::new(), Vec::new());
     for store in place.stores()? {
         let mut over = 0;
-        for row in store.runs(None)? {
+        let rows = match store.runs(None) {
+            Ok(rows) => rows,
+            // A journal that was lost is what a sweep is for.
+            Err(error) => {
+                unseen.push(Unseen::journals(&error));
+                continue;
+            }
+        };
+        for row in rows {
             let owed = owes(&store, &row).await;
             over += usize::from(!owed);
             if !owed && over > MOST_OVER {

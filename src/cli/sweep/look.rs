@@ -58,6 +58,11 @@ impl Unseen {
         Self { account: None, region: None, what, message: chain(error) }
     }
 
+    /// The journals of this machine.
+    pub(crate) fn journals(error: &StoreError) -> Self {
+        Self { account: None, region: None, what: "journals of this machine".to_owned(), message: chain(error) }
+    }
+
     fn session(spot: &Spot, message: String) -> Self {
         let region = Some(spot.side.region.clone());
         Self { account: spot.account.clone(), region, what: "session".to_owned(), message }

@@ -89,10 +89,11 @@ pub fn read_tags(step: &StepId, name: &Name, state: &State, services: Arc<Servic
     Box::pin(async move {
         match services.calls(kind).tags(&subject).await {
             Ok(tags) => {
-                // Tags that AWS itself sets (`aws:`) cannot be removed; ours are about to be set again.
-                let inherited =
-                    tags.into_iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("drill:"));
-                vec![Event::StampIntended { restore: name, remove: inherited.collect(), add }]
+                // Tags that AWS itself sets (`aws:`) cannot be removed; what is about to be set again need not be. The
+                // source's own `drill:never` goes: what the run made is the run's to remove (design 10.2).
+                let inherited = |key: &String| !key.starts_with("aws:") && !add.contains_key(key);
+                let remove = tags.into_iter().filter(|(key, _)| inherited(key)).collect();
+                vec![Event::StampIntended { restore: name, remove, add }]
             }
             Err(error) if error.passes() || error.kind == crate::cloud::error::ErrorKind::NotFound => {
                 vec![Event::Stumbled { step, error }]

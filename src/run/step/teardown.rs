@@ -148,7 +148,9 @@ fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &
     let witness = match allowed {
         Ok(witness) => witness,
         // Something has the run's own name, and the list of jobs may lag behind: the job is looked for some more.
-        Err(Refusal::NoWitness(_)) if entry.job.is_none() && entry.not_found < MOST_SEARCHES => {
+        Err(Refusal::NoWitness(_) | Refusal::Protected(_))
+            if entry.job.is_none() && entry.not_found < MOST_SEARCHES =>
+        {
             let again = entry.not_found_at.unwrap_or(since) + NOT_STARTED_FOR;
             return if again > situation.now { Next::At(again) } else { Next::call(Call::Find(name.clone())) };
         }

@@ -94,16 +94,20 @@ impl Drill {
 
     /// Starts a command.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
-        self.started(Command::new(env!("CARGO_BIN_EXE_drill")), arguments)
+        self.started(Command::new(program()), arguments)
+    }
+
+    /// Starts a command behind a line of shell, such as `ulimit -n 256`.
+    pub(crate) fn spawn_behind(&self, line: &str, arguments: &[&str]) -> Running {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(format!("{line}; exec \"$0\" \"$@\"")).arg(program());
+        self.started(shell, arguments)
     }
 
     /// Starts a command that can write no file beyond so many blocks of 512 bytes: as on a full disk, writing fails.
     pub(crate) fn spawn_on_a_full_disk(&self, blocks: u64, arguments: &[&str]) -> Running {
         // The signal of a file that is too large would end the program; a full disk has none.
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &script, env!("CARGO_BIN_EXE_drill")]);
-        self.started(shell, arguments)
+        self.spawn_behind(&format!("trap '' XFSZ; ulimit -f {blocks}"), arguments)
     }
 
     fn started(&self, mut command: Command, arguments: &[&str]) -> Running {
@@ -133,10 +137,20 @@ impl Drill {
     }
 }
 
+/// The program under test.
+pub(crate) fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_drill")
+}
+
 impl Running {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id().expect("it was not waited for")
+    }
+
+    /// Nobody reads what it says from now on: its pipes are closed.
+    pub(crate) fn nobody_listens(&mut self) {
+        drop((self.child.stdout.take(), self.child.stderr.take()));
     }
 
     /// Sends a signal to it, and to nobody else.

@@ -89,7 +89,12 @@ pub(crate) type Cancels = Option<fn(&Event) -> bool>;
 impl Bench {
     /// A world that goes fast, and a plan whose steps all have ample time.
     pub(crate) async fn new(definition: &str) -> Self {
-        let mut bench = Self::strict(definition, worlds::QUICK).await;
+        Self::in_world(definition, worlds::QUICK).await
+    }
+
+    /// The same with a world file of its own.
+    pub(crate) async fn in_world(definition: &str, world: &str) -> Self {
+        let mut bench = Self::strict(definition, world).await;
         bench.plan.steps.iter_mut().for_each(|step| step.timeout = AMPLE);
         bench
     }

@@ -7,10 +7,12 @@
 //! | `life` | driving a run in this process, with a journal that can kill it or fail at any event |
 //! | `child` | the real `drill` with a scrubbed environment, to be waited for or killed |
 //! | `check` | what the world's own inventory must show; never what drill says of itself |
+//! | `seam` | stand-ins at the seam that tell the truth of the simulated AWS differently |
 //! | `paper` | histories written by hand, without any world |
 
 pub(crate) mod check;
 pub(crate) mod child;
 pub(crate) mod life;
 pub(crate) mod paper;
+pub(crate) mod seam;
 pub(crate) mod worlds;
