@@ -16,6 +16,7 @@ pub mod list;
 pub mod logs;
 pub mod place;
 pub mod plan;
+pub mod preflight;
 pub mod probes;
 pub mod progress;
 pub mod report;
@@ -63,6 +64,7 @@ struct Cli {
 enum Verb {
     Validate(validate::Args),
     Plan(plan::Args),
+    Preflight(preflight::Args),
     Probes(probes::Args),
     Schema(schema::Args),
     Run(run::Args),
@@ -117,6 +119,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     match verb {
         Verb::Validate(args) => validate::validate(&args, place, ui),
         Verb::Plan(args) => plan::plan(&args, place, ui).await,
+        Verb::Preflight(args) => preflight::preflight(&args, place, ui).await,
         Verb::Probes(args) => probes::probes(&args, place, ui).await,
         Verb::Schema(args) => Ok(schema::schema(&args, ui)),
         Verb::Run(args) => run::run(&args, place, ui).await,

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::{Metadata, RecoveryPoint};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -177,31 +179,6 @@ pub enum Phase {
     Gone,
 }
 
-/// A finding of a type's preflight.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// What was looked at, such as `subnet group drill-isolated`.
-    pub what: String,
-    /// What came of it.
-    pub result: CheckResult,
-    /// What was seen, or why nothing could be, with the mend where there is one.
-    pub detail: String,
-}
-
-/// What came of a check. Where a permission to look is missing it is `NotChecked`, never `Ok`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckResult {
-    /// As it should be.
-    Ok,
-    /// The run would fail: it stops before the first write.
-    Failed,
-    /// Odd, but no reason to stop.
-    Warning,
-    /// Could not be looked at.
-    NotChecked,
-}
-
 /// What a type knows without asking anybody. Pure: the definition and the plan see only this.
 pub trait ResourceFacts: Send + Sync {
     /// Which type.
@@ -283,6 +260,37 @@ pub trait ResourceFacts: Send + Sync {
 
     /// The IAM actions that the drill's own identity needs for this type, besides AWS Backup's.
     fn permissions(&self) -> &'static [&'static str];
+
+    /// The ARN of what the restore will make, with `*` in the place of an id that AWS assigns. None: nobody knows.
+    fn made_arn(&self, _with: &Settings, expected: &Expected, _partition: &str) -> Option<String> {
+        expected.arn.as_ref().map(|arn| arn.as_str().to_owned())
+    }
+
+    /// What AWS Backup's role must be allowed for a restore of this type, as far as one resource decides it (facts 1.11).
+    /// Not all of it: enough to tell a role that can restore the type from one that cannot.
+    fn role_needs(&self, _with: &Settings, _expected: &Expected, _partition: &str) -> Vec<RoleNeed> {
+        Vec::new()
+    }
+
+    /// AWS's own policy that allows a role to restore this type, as it stands after `policy/` in its ARN.
+    fn role_policy(&self) -> &'static str {
+        "service-role/AWSBackupServiceRolePolicyForRestores"
+    }
+
+    /// The action by which teardown removes what was restored, where the definition does not say how.
+    fn removal(&self, _with: &Settings) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether [`ResourceCalls::preflight_of_point`] has something to look at: then a recovery point's metadata are read.
+    fn asks_of_point(&self) -> bool {
+        false
+    }
+
+    /// The quotas of the account that one restore uses up, as far as their codes are known.
+    fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {
+        Vec::new()
+    }
 
     /// The `aws` commands by which a person restores and reaches it by hand, for the runbook. `id` is its name, its
     /// assigned id, or a placeholder for that.
@@ -379,6 +387,12 @@ pub trait ResourceCalls: Send + Sync {
 
     /// Predicts failures before anything is started. Reads only.
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check>;
+
+    /// Predicts failures that only a recovery point lets see, such as a class that is not offered for its engine. `returned`
+    /// is the metadata of the newest one; without it, these checks were not made and say so. Reads only.
+    async fn preflight_of_point(&self, _subject: &Subject, _returned: Option<&Metadata>) -> Vec<Check> {
+        Vec::new()
+    }
 }
 
 /// Looks a type's facts up; `cli` hands the registry (`aws::resource::facts`) to the stages that may not import it.

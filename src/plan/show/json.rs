@@ -21,10 +21,11 @@ pub const VERSION: u32 = 1;
 ///            "timeout_seconds":600}],
 ///  "recovery_points":{"orders":{"chosen":{"arn":"…","created":"…","size_bytes":1,"status":"COMPLETED"},
 ///                     "rejected":[{"arn":"…","created":"…","status":"…","reason":"…"}],"older":33}},
+///  "preflight":[{"id":"role.trust","what":"…","result":"ok","detail":"…"}],
 ///  "estimate_seconds":1500,"permissions":["backup:StartRestoreJob"]}
 /// ```
 ///
-/// `recovery_points` is null when nobody was asked, and `chosen` is null when nothing is eligible. `until` is `passed`
+/// `recovery_points` and `preflight` are null when nobody was asked, and `chosen` is null when nothing is eligible. `until` is `passed`
 /// or `settled` (ended, however); `why` is `chain`, `explicit`, `reference` or `teardown`.
 #[must_use]
 pub fn json(view: &View<'_>) -> String {
@@ -38,6 +39,7 @@ pub fn json(view: &View<'_>) -> String {
         "title": definition.title,
         "steps": view.plan.steps.iter().map(step).collect::<Vec<Value>>(),
         "recovery_points": points,
+        "preflight": view.checks,
         "estimate_seconds": view.estimate.map(|estimate| estimate.as_secs()),
         "permissions": view.permissions,
     });

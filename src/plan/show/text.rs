@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::vault::{CopyEvidence, Picked};
 use crate::plan::show::{View, show_size};
 use crate::plan::step::{Step, Until};
@@ -22,6 +23,9 @@ pub fn text(view: &View<'_>) -> String {
         for (restore, picked) in points {
             point(restore, picked, &mut out);
         }
+    }
+    if let Some(checks) = view.checks {
+        preflight(checks, &mut out);
     }
     permissions(view, &mut out);
     out
@@ -108,6 +112,21 @@ fn point(restore: &Name, picked: &Picked, out: &mut String) {
     }
     if picked.older > 0 {
         let _ = writeln!(out, "  {} older ones are not needed", picked.older);
+    }
+}
+
+/// What is as it should be is only counted.
+fn preflight(checks: &[Check], out: &mut String) {
+    let _ = writeln!(out, "\nPreflight");
+    let fine = checks.iter().filter(|check| check.result == CheckResult::Ok).count();
+    let _ = writeln!(out, "  {fine} of {} checks are as they should be", checks.len());
+    for result in [CheckResult::Failed, CheckResult::Warning, CheckResult::NotChecked] {
+        for check in checks.iter().filter(|check| check.result == result) {
+            let _ = writeln!(out, "  {}: {}: {}", result.word(), tame(&check.what), tame(&check.detail));
+            if let Some(mend) = &check.mend {
+                let _ = writeln!(out, "    -> {}", tame(mend));
+            }
+        }
     }
 }
 

@@ -16,9 +16,10 @@ use crate::aws::resource::ebs::{preflight, tags};
 use crate::aws::resource::shared::guard::{Guard, known_id, refuse};
 use crate::aws::resource::shared::network;
 use crate::aws::session::Clients;
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, Found, Observation, Part, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Found, Observation, Part, Removal, ResourceCalls, Subject};
 use crate::words::arn::Arn;
 use crate::words::text::tame;
 

@@ -10,8 +10,10 @@ use crate::aws::paging::Pages;
 use crate::aws::resource::ebs::settings::Attach;
 use crate::aws::resource::shared::check::{check, unchecked};
 use crate::aws::resource::shared::setting::text;
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::error::CloudError;
-use crate::cloud::resource::{Check, CheckResult, Settings};
+use crate::cloud::resource::Settings;
+use crate::words::kind::CheckId;
 use crate::words::text::tame;
 
 /// The zone is one that the account can use.
@@ -25,12 +27,19 @@ pub(crate) async fn zone(ec2: &aws_sdk_ec2::Client, with: &Settings) -> Check {
     match answer.map_err(|error| cloud_error(OPERATION, &error)) {
         Ok(answer) => match answer.availability_zones().first() {
             Some(zone) => match zone.state().map_or("", AvailabilityZoneState::as_str) {
-                "available" => check(&what, CheckResult::Ok, "it is available"),
-                state => check(&what, CheckResult::Warning, &format!("its state is `{}`", tame(state))),
+                "available" => check(CheckId::NetworkZone, &what, CheckResult::Ok, "it is available"),
+                state => {
+                    check(CheckId::NetworkZone, &what, CheckResult::Warning, &format!("its state is `{}`", tame(state)))
+                }
             },
-            None => check(&what, CheckResult::Failed, "the account has no such zone in the destination's region"),
+            None => check(
+                CheckId::NetworkZone,
+                &what,
+                CheckResult::Failed,
+                "the account has no such zone in the destination's region",
+            ),
         },
-        Err(error) => unchecked(&what, OPERATION, &error),
+        Err(error) => unchecked(CheckId::NetworkZone, &what, OPERATION, &error),
     }
 }
 
@@ -43,9 +52,14 @@ pub(crate) async fn probe_instance(ec2: &aws_sdk_ec2::Client, with: &Settings, w
     match answer.map_err(|error| cloud_error(OPERATION, &error)) {
         Ok(answer) => match answer.reservations().iter().flat_map(Reservation::instances).next() {
             Some(instance) => judge_instance(&what, instance, with, wanted.device),
-            None => check(&what, CheckResult::Failed, "it does not exist in the destination's region and account"),
+            None => check(
+                CheckId::HostReady,
+                &what,
+                CheckResult::Failed,
+                "it does not exist in the destination's region and account",
+            ),
         },
-        Err(error) => unchecked(&what, OPERATION, &error),
+        Err(error) => unchecked(CheckId::HostReady, &what, OPERATION, &error),
     }
 }
 
@@ -54,32 +68,39 @@ fn judge_instance(what: &str, instance: &Instance, with: &Settings, device: &str
     let zone = instance.placement().and_then(Placement::availability_zone).unwrap_or_default();
     let wanted = text(with, "availability_zone").unwrap_or_default();
     if state != "running" {
-        return check(what, CheckResult::Failed, &format!("its state is `{}`; start it", tame(state)));
+        return check(
+            CheckId::HostReady,
+            what,
+            CheckResult::Failed,
+            &format!("its state is `{}`; start it", tame(state)),
+        );
     }
     if zone != wanted {
         let detail = format!("it is in {}, and the volume would be in {wanted}: they cannot be attached", tame(zone));
-        return check(what, CheckResult::Failed, &detail);
+        return check(CheckId::HostReady, what, CheckResult::Failed, &detail);
     }
     if instance.block_device_mappings().iter().any(|one| one.device_name() == Some(device)) {
         let detail = format!("`{device}` is taken there; name another device");
-        return check(what, CheckResult::Failed, &detail);
+        return check(CheckId::HostReady, what, CheckResult::Failed, &detail);
     }
-    check(what, CheckResult::Ok, &format!("it runs in {}, and `{device}` is free", tame(zone)))
+    check(CheckId::HostReady, what, CheckResult::Ok, &format!("it runs in {}, and `{device}` is free", tame(zone)))
 }
 
 /// A retention rule of the Recycle Bin keeps a deleted volume, and AWS bills it on (facts 2.4).
 pub(crate) async fn recycle_bin(rbin: &aws_sdk_rbin::Client) -> Check {
     const WHAT: &str = "Recycle Bin rules for volumes";
     match volume_rules(rbin).await {
-        Ok(rules) if rules.is_empty() => check(WHAT, CheckResult::Ok, "there are none: a deleted volume is gone"),
+        Ok(rules) if rules.is_empty() => {
+            check(CheckId::RecycleBinRules, WHAT, CheckResult::Ok, "there are none: a deleted volume is gone")
+        }
         Ok(rules) => {
             let detail = format!(
                 "{} may keep a deleted volume, which is billed until the rule lets go; exclude the tag `drill:run`",
                 rules.join(", ")
             );
-            check(WHAT, CheckResult::Warning, &detail)
+            check(CheckId::RecycleBinRules, WHAT, CheckResult::Warning, &detail)
         }
-        Err(error) => unchecked(WHAT, "rbin:ListRules", &error),
+        Err(error) => unchecked(CheckId::RecycleBinRules, WHAT, "rbin:ListRules", &error),
     }
 }
 
@@ -103,7 +124,7 @@ mod tests {
     use serde_json::json;
 
     use super::judge_instance;
-    use crate::cloud::resource::CheckResult;
+    use crate::cloud::check::CheckResult;
 
     #[test]
     fn a_probe_instance_must_run_next_to_the_volume() {
