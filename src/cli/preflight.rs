@@ -16,6 +16,7 @@ use crate::cli::ui::{Ui, clean};
 use crate::cli::validate::load_or_explain;
 use crate::cloud::check::{Check, CheckResult};
 use crate::definition::model::Definition;
+use crate::plan::show::json::check;
 use crate::run::services::Services;
 use crate::run::step::preflight::{Survey, survey};
 use crate::words::id::RunId;
@@ -61,7 +62,7 @@ pub async fn preflight(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliE
             "drill": loaded.definition.name,
             "mode": mode,
             "identity": survey.identity,
-            "checks": survey.checks.iter().map(shape).collect::<Vec<Value>>(),
+            "checks": survey.checks.iter().map(check).collect::<Vec<Value>>(),
             "exit_code": exit.number(),
         }));
     } else {
@@ -89,18 +90,6 @@ pub(crate) async fn look(connection: &Connection, definition: &Definition, args:
     let mut random = [0; 10];
     random.copy_from_slice(&uuid::Uuid::new_v4().into_bytes()[6..]);
     survey(definition, &services, &RunId::new(millis, random)).await
-}
-
-/// One check for programs.
-#[must_use]
-pub(crate) fn shape(check: &Check) -> Value {
-    json!({
-        "id": check.id,
-        "what": check.what,
-        "result": check.result,
-        "detail": check.detail,
-        "mend": check.mend,
-    })
 }
 
 /// The checks as a table, worst first, and below it what mends them.
@@ -153,9 +142,8 @@ mod tests {
             Check::failed(CheckId::RoleTrust, "role x", "it trusts\u{1b}[31m nobody").mended_by("trust"),
         ];
         let shown = text(&checks);
-        let lines: Vec<&str> = shown.lines().collect();
-        assert!(lines[1].starts_with("failed") && lines[1].contains("role.trust"), "{shown}");
-        assert!(lines[4].starts_with("ok"), "{shown}");
+        let at = |word: &str| shown.find(word).unwrap_or_else(|| panic!("no `{word}` in\n{shown}"));
+        assert!(at("role.trust") < at("role.exists") && at("role.exists") < at("vault.place"), "{shown}");
         assert_eq!(shown.matches("allow it").count(), 1, "{shown}");
         assert!(shown.ends_with("To mend\n  role.trust  trust\n  role.exists  allow it"), "{shown}");
         assert!(!shown.contains('\u{1b}'), "{shown}");

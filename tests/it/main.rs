@@ -22,6 +22,7 @@ mod mysql_world;
 mod net_probes;
 mod pick;
 mod postgres;
+mod preflight;
 mod private;
 mod probes;
 mod report;

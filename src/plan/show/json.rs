@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::cloud::check::Check;
 use crate::cloud::vault::Picked;
 use crate::plan::show::View;
 use crate::plan::step::Step;
@@ -21,7 +22,7 @@ pub const VERSION: u32 = 1;
 ///            "timeout_seconds":600}],
 ///  "recovery_points":{"orders":{"chosen":{"arn":"…","created":"…","size_bytes":1,"status":"COMPLETED"},
 ///                     "rejected":[{"arn":"…","created":"…","status":"…","reason":"…"}],"older":33}},
-///  "preflight":[{"id":"role.trust","what":"…","result":"ok","detail":"…"}],
+///  "preflight":[{"id":"role.trust","what":"…","result":"ok","detail":"…","mend":null}],
 ///  "estimate_seconds":1500,"permissions":["backup:StartRestoreJob"]}
 /// ```
 ///
@@ -39,11 +40,23 @@ pub fn json(view: &View<'_>) -> String {
         "title": definition.title,
         "steps": view.plan.steps.iter().map(step).collect::<Vec<Value>>(),
         "recovery_points": points,
-        "preflight": view.checks,
+        "preflight": view.checks.map(|checks| checks.iter().map(check).collect::<Vec<Value>>()),
         "estimate_seconds": view.estimate.map(|estimate| estimate.as_secs()),
         "permissions": view.permissions,
     });
     format!("{value:#}\n")
+}
+
+/// One finding of a preflight. Every key is always there: `mend` is null where there is none.
+#[must_use]
+pub fn check(check: &Check) -> Value {
+    json!({
+        "id": check.id,
+        "what": check.what,
+        "result": check.result,
+        "detail": check.detail,
+        "mend": check.mend,
+    })
 }
 
 fn step(step: &Step) -> Value {

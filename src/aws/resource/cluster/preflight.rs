@@ -102,7 +102,7 @@ async fn member_name_is_free(api: &dyn ClusterApi, id: &str) -> Check {
         Ok(None) => check(CheckId::NameFree, &what, CheckResult::Ok, "nothing has it"),
         Ok(Some(member)) => {
             let detail = format!("an instance in status `{}` has it; the member could not be added", member.status);
-            check(CheckId::NameFree, &what, CheckResult::Failed, &detail)
+            Check::failed(CheckId::NameFree, &what, &detail).mended_by("remove it, or run the drill again")
         }
         Err(error) => unchecked(CheckId::NameFree, &what, "rds:DescribeDBInstances", &error),
     }

@@ -38,7 +38,8 @@ async fn subnet(ec2: &aws_sdk_ec2::Client, id: &str) -> (Check, Option<Subnet>) 
             Some(found) => (judge_subnet(&what, found), Some(found.clone())),
             None => {
                 let detail = "it does not exist in the destination's region and account";
-                (check(CheckId::NetworkSubnets, &what, CheckResult::Failed, detail), None)
+                let check = Check::failed(CheckId::NetworkSubnets, &what, detail);
+                (check.mended_by("set `subnet` to one that `aws ec2 describe-subnets` lists there"), None)
             }
         },
         Err(error) => (unchecked(CheckId::NetworkSubnets, &what, OPERATION, &error), None),
@@ -47,7 +48,8 @@ async fn subnet(ec2: &aws_sdk_ec2::Client, id: &str) -> (Check, Option<Subnet>) 
 
 fn judge_subnet(what: &str, subnet: &Subnet) -> Check {
     if subnet.available_ip_address_count() == Some(0) {
-        return check(CheckId::NetworkSubnets, what, CheckResult::Failed, "it has no free address");
+        return Check::failed(CheckId::NetworkSubnets, what, "it has no free address")
+            .mended_by("set another `subnet`, or release addresses in this one");
     }
     let place = format!(
         "in {}, zone {}",
@@ -98,12 +100,10 @@ async fn instance_type(ec2: &aws_sdk_ec2::Client, wanted: Option<&str>, zone: Op
         None => (ask.location_type(LocationType::Region), "the region".to_owned()),
     };
     match ask.send().await.map_err(|error| cloud_error(OPERATION, &error)) {
-        Ok(answer) if answer.instance_type_offerings().is_empty() => check(
-            CheckId::ComputeClass,
-            &what,
-            CheckResult::Failed,
-            &format!("it is not offered in {place}; set another `instance_type`"),
-        ),
+        Ok(answer) if answer.instance_type_offerings().is_empty() => {
+            Check::failed(CheckId::ComputeClass, &what, &format!("it is not offered in {place}"))
+                .mended_by("set another `instance_type`: `aws ec2 describe-instance-type-offerings` lists them")
+        }
         Ok(_) => check(CheckId::ComputeClass, &what, CheckResult::Ok, &format!("it is offered in {place}")),
         Err(error) => unchecked(CheckId::ComputeClass, &what, OPERATION, &error),
     }

@@ -68,12 +68,9 @@ fn judge_machine(what: &str, machine: &StorageVirtualMachine) -> Check {
         ),
         other => {
             let status = tame(other.map_or("no status", StorageVirtualMachineLifecycle::as_str));
-            check(
-                CheckId::HostReady,
-                what,
-                CheckResult::Failed,
-                &format!("its status is `{status}`; a restore needs `CREATED`"),
-            )
+            let detail = format!("its status is `{status}`; a restore needs `CREATED`");
+            Check::failed(CheckId::HostReady, what, &detail)
+                .mended_by("wait until it is created, or name another `svm`")
         }
     }
 }

@@ -215,10 +215,13 @@ fn judge_gateway(what: &str, state: Option<&str>, kind: Option<&str>, stored: bo
     let wanted = if stored { "STORED" } else { "CACHED" };
     if kind != wanted {
         let detail = format!("it is of the type `{kind}`, and the definition says {wanted} (`gateway_type`)");
-        return check(CheckId::HostReady, what, CheckResult::Failed, &detail);
+        return Check::failed(CheckId::HostReady, what, &detail)
+            .mended_by("set `gateway_type` to what the gateway is, or name another `gateway`");
     }
     if state != "RUNNING" {
-        return check(CheckId::HostReady, what, CheckResult::Failed, &format!("its state is `{state}`; start it"));
+        let detail = format!("its state is `{state}`");
+        return Check::failed(CheckId::HostReady, what, &detail)
+            .mended_by("start the gateway (`aws storagegateway start-gateway`), and wait until it is running");
     }
     check(CheckId::HostReady, what, CheckResult::Ok, &format!("it is running, {kind}"))
 }
