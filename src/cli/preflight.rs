@@ -93,8 +93,7 @@ pub(crate) async fn look(connection: &Connection, definition: &Definition, args:
 }
 
 /// The checks as a table, worst first, and below it what mends them.
-#[must_use]
-pub(crate) fn text(checks: &[Check]) -> String {
+fn text(checks: &[Check]) -> String {
     let mut sorted: Vec<&Check> = checks.iter().collect();
     // Stable: what is equally bad stays in the order of the look.
     sorted.sort_by_key(|check| badness(check.result));

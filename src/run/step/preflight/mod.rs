@@ -100,11 +100,14 @@ impl Looking<'_> {
     }
 
     /// Every restore with what it will make.
-    fn restores(&self) -> impl Iterator<Item = (&Name, &Restore, Expected)> {
-        self.definition.restore.iter().filter_map(|(name, restore)| {
-            let expected = expected(self.definition, self.services, self.run, name, 1)?;
-            Some((name, restore, expected))
-        })
+    fn restores(&self) -> Vec<(&Name, &Restore, Expected)> {
+        let mut all = Vec::new();
+        for (name, restore) in &self.definition.restore {
+            if let Some(expected) = expected(self.definition, self.services, self.run, name, 1) {
+                all.push((name, restore, expected));
+            }
+        }
+        all
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) async fn check(cx: &Looking<'_>) -> Vec<Check> {
         Ok(selections) => selections,
         Err(error) => return vec![Check::unanswered(ID, WHAT, &error.operation, &error)],
     };
-    let restored = restored(cx, selections.read.iter().any(asks_for_tags)).await;
+    let with_tags = selections.read.iter().any(asks_for_tags);
+    let restored = restored(cx, with_tags).await;
     let mut found = Vec::new();
     let mut open = Vec::new();
     for selection in &selections.read {

@@ -166,26 +166,32 @@ async fn policies(cx: &Looking<'_>, able: &BTreeSet<ResourceKind>) -> Vec<Check>
         return Vec::new();
     }
     let role = &cx.definition.destination.restore_role;
-    let what = |policy: &str| format!("policy {} of {role}", policy.rsplit('/').next().unwrap_or_default());
     let attached = match cx.surroundings().role_policies(name(role)).await {
         Ok(attached) => attached,
         Err(error) => {
-            let unanswered = |policy| Check::unanswered(id, &what(policy), "iam:ListAttachedRolePolicies", &error);
-            return wanted.into_keys().map(unanswered).collect();
+            let permission = "iam:ListAttachedRolePolicies";
+            let whats = wanted.into_keys().map(|policy| policy_of(role, policy));
+            return whats.map(|what| Check::unanswered(id, &what, permission, &error)).collect();
         }
     };
-    let judge = |(policy, kinds): (&str, Vec<ResourceKind>)| {
+    let mut checks = Vec::new();
+    for (policy, kinds) in wanted {
+        let what = policy_of(role, policy);
         let is_it = |arn: &String| arn.split_once(":policy/").is_some_and(|(_, name)| name == policy);
-        if attached.iter().any(is_it) {
-            return Check::ok(id, &what(policy), "it is attached");
-        }
-        if kinds.iter().all(|kind| able.contains(kind)) {
-            return Check::ok(id, &what(policy), "it is not attached, and another policy allows what was asked for");
-        }
-        let detail = "it is not attached; unless another policy allows the same, the restore would fail";
-        Check::warning(id, &what(policy), detail).mended_by(&attach(cx, policy))
-    };
-    wanted.into_iter().map(judge).collect()
+        checks.push(if attached.iter().any(is_it) {
+            Check::ok(id, &what, "it is attached")
+        } else if kinds.iter().all(|kind| able.contains(kind)) {
+            Check::ok(id, &what, "it is not attached, and another policy allows what was asked for")
+        } else {
+            let detail = "it is not attached; unless another policy allows the same, the restore would fail";
+            Check::warning(id, &what, detail).mended_by(&attach(cx, policy))
+        });
+    }
+    checks
+}
+
+fn policy_of(role: &Arn, policy: &str) -> String {
+    format!("policy {} of {role}", policy.rsplit('/').next().unwrap_or_default())
 }
 
 #[cfg(test)]
