@@ -39,8 +39,8 @@ pub const DATABASE_TOKENS: &[&str] = &["rds-db:connect"];
 /// `AWS-RunShellScript`.
 pub const SCRIPTS: &[&str] = &["ssm:GetCommandInvocation", "ssm:SendCommand"];
 
-/// Only where a probe goes through an instance, `via: { ssm_tunnel: … }` (`aws/tunnel`): to start, on the instance and on
-/// the document `AWS-StartPortForwardingSessionToRemoteHost`; the others on the session.
+/// Only where a probe goes through an instance, `via: { ssm_tunnel: … }` (`aws/tunnel`): to start, on the instance and
+/// on the document `AWS-StartPortForwardingSessionToRemoteHost`; the others on the session.
 pub const TUNNELS: &[&str] = &["ssm:StartSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel"];
 
 /// Only where something invokes functions, `lambda` (`aws/remote.rs`).
@@ -61,9 +61,9 @@ pub const INSTANCES: &[&str] = &["ec2:DescribeInstanceStatus", "ec2:DescribeInst
 /// Only where a restore selects by tags (`aws/vault.rs`): on the recovery points.
 pub const SELECTIONS: &[&str] = &["backup:ListTags"];
 
-/// Only for the checks of a preflight (`aws/surroundings`, and the default VPC in `aws/ground.rs`): what is not allowed is
-/// "not checked", and the run goes on. `backup:ListTags` is for recovery points, `cloudwatch:GetMetricStatistics` for how
-/// much of a quota is used.
+/// Only for the checks of a preflight (`aws/surroundings`, and the default VPC in `aws/ground.rs`): what is not allowed
+/// is "not checked", and the run goes on. `backup:ListTags` is for recovery points, `cloudwatch:GetMetricStatistics`
+/// for how much of a quota is used.
 pub const PREFLIGHT: &[&str] = &[
     "backup:DescribeRegionSettings",
     "backup:GetBackupSelection",

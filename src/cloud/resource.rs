@@ -1,4 +1,5 @@
-//! The seam per resource type. A type is one file in `aws/resource/` with both halves: facts, which are pure, and calls.
+//! The seam per resource type. A type is one file in `aws/resource/` with both halves: facts, which are pure, and
+//! calls.
 
 use std::collections::BTreeMap;
 
@@ -187,8 +188,8 @@ pub trait ResourceFacts: Send + Sync {
     /// AWS Backup's word for the type in listings, such as `RDS` (facts 1.6).
     fn backup_type(&self, with: &Settings) -> String;
 
-    /// The `ResourceType` that StartRestoreJob is sent. A word with a space does not fit the field's pattern: then it is
-    /// left out, and AWS goes by the recovery point's ARN (facts 1.6).
+    /// The `ResourceType` that StartRestoreJob is sent. A word with a space does not fit the field's pattern: then it
+    /// is left out, and AWS goes by the recovery point's ARN (facts 1.6).
     fn start_type(&self, with: &Settings) -> Option<String> {
         Some(self.backup_type(with)).filter(|word| !word.contains(' '))
     }
@@ -222,8 +223,8 @@ pub trait ResourceFacts: Send + Sync {
     ) -> Expected;
 
     /// The metadata for StartRestoreJob: an allow-list of what AWS `returned`, then the typed settings, then `raw`,
-    /// which wins (facts 2.0 and the type's own section). It is also called with nothing returned, to find wrong settings
-    /// before anything starts.
+    /// which wins (facts 2.0 and the type's own section). It is also called with nothing returned, to find wrong
+    /// settings before anything starts.
     ///
     /// # Errors
     /// A sentence for the user, naming the key.
@@ -266,8 +267,8 @@ pub trait ResourceFacts: Send + Sync {
         expected.arn.as_ref().map(|arn| arn.as_str().to_owned())
     }
 
-    /// What AWS Backup's role must be allowed for a restore of this type, as far as one resource decides it (facts 1.11).
-    /// Not all of it: enough to tell a role that can restore the type from one that cannot.
+    /// What AWS Backup's role must be allowed for a restore of this type, as far as one resource decides it (facts
+    /// 1.11). Not all of it: enough to tell a role that can restore the type from one that cannot.
     fn role_needs(&self, _with: &Settings, _expected: &Expected, _partition: &str) -> Vec<RoleNeed> {
         Vec::new()
     }
@@ -282,7 +283,8 @@ pub trait ResourceFacts: Send + Sync {
         None
     }
 
-    /// Whether [`ResourceCalls::preflight_of_point`] has something to look at: then a recovery point's metadata are read.
+    /// Whether [`ResourceCalls::preflight_of_point`] has something to look at: then a recovery point's metadata are
+    /// read.
     fn asks_of_point(&self) -> bool {
         false
     }
@@ -376,8 +378,8 @@ pub trait ResourceCalls: Send + Sync {
     /// Switches deletion protection off.
     async fn unprotect(&self, subject: &Subject) -> Result<(), CloudError>;
 
-    /// Asks for the next removal that `seen` calls for: parts first, then the thing, then what outlives it; never a final
-    /// snapshot. The engine looks and asks again until it is gone. Already gone is success.
+    /// Asks for the next removal that `seen` calls for: parts first, then the thing, then what outlives it; never a
+    /// final snapshot. The engine looks and asks again until it is gone. Already gone is success.
     async fn remove(&self, subject: &Subject, seen: &Observation) -> Result<Removal, CloudError>;
 
     /// After it is gone: what of it the service still keeps and bills (automated backups, final snapshots), by name.
@@ -388,8 +390,8 @@ pub trait ResourceCalls: Send + Sync {
     /// Predicts failures before anything is started. Reads only.
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check>;
 
-    /// Predicts failures that only a recovery point lets see, such as a class that is not offered for its engine. `returned`
-    /// is the metadata of the newest one; without it, these checks were not made and say so. Reads only.
+    /// Predicts failures that only a recovery point lets see, such as a class that is not offered for its engine.
+    /// `returned` is the metadata of the newest one; without it, these checks were not made and say so. Reads only.
     async fn preflight_of_point(&self, _subject: &Subject, _returned: Option<&Metadata>) -> Vec<Check> {
         Vec::new()
     }

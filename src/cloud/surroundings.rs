@@ -161,8 +161,8 @@ pub struct BackupSelections {
 /// The account around the drill, in the destination.
 #[async_trait]
 pub trait Surroundings: Send + Sync {
-    /// The `Date` of AWS's answer to `sts:GetCallerIdentity`, whatever else the answer says. None: it has none that can be
-    /// read.
+    /// The `Date` of AWS's answer to `sts:GetCallerIdentity`, whatever else the answer says. None: it has none that can
+    /// be read.
     async fn time(&self) -> Result<Option<Timestamp>, CloudError>;
 
     /// `ec2:DescribeRegions`. None: the account does not know such a region.

@@ -26,8 +26,8 @@ pub const VERSION: u32 = 1;
 ///  "estimate_seconds":1500,"permissions":["backup:StartRestoreJob"]}
 /// ```
 ///
-/// `recovery_points` and `preflight` are null when nobody was asked, and `chosen` is null when nothing is eligible. `until` is `passed`
-/// or `settled` (ended, however); `why` is `chain`, `explicit`, `reference` or `teardown`.
+/// `recovery_points` and `preflight` are null when nobody was asked, and `chosen` is null when nothing is eligible.
+/// `until` is `passed` or `settled` (ended, however); `why` is `chain`, `explicit`, `reference` or `teardown`.
 #[must_use]
 pub fn json(view: &View<'_>) -> String {
     let definition = &view.plan.definition;

@@ -92,8 +92,8 @@ impl ResourceFacts for Ec2 {
         Some(assigned(expected, partition, "ec2", "instance/*"))
     }
 
-    /// A role that cannot be passed to EC2 fails a restore with an instance profile only; whether the backed-up instance
-    /// had one, only the recovery point knows.
+    /// A role that cannot be passed to EC2 fails a restore with an instance profile only; whether the backed-up
+    /// instance had one, only the recovery point knows.
     fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
         vec![RoleNeed { action: "ec2:RunInstances", resource: assigned(expected, partition, "ec2", "instance/*") }]
     }

@@ -54,8 +54,8 @@ pub(crate) async fn groups(rds: &aws_sdk_rds::Client, with: &Settings) -> Vec<Ch
     checks
 }
 
-/// Whether the destination offers the class: that depends on the engine, which only a recovery point knows. The version is
-/// left out: RDS restores versions that it no longer offers for new instances.
+/// Whether the destination offers the class: that depends on the engine, which only a recovery point knows. The version
+/// is left out: RDS restores versions that it no longer offers for new instances.
 pub(crate) async fn class(rds: &aws_sdk_rds::Client, with: &Settings, source: Option<&Metadata>) -> Check {
     let class = text(with, "instance_class").or_else(|| returned(source?, "DBInstanceClass"));
     let engine = source.and_then(|source| returned(source, "Engine"));

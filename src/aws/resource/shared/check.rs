@@ -65,8 +65,8 @@ pub(crate) async fn security_group_check(ground: &dyn Ground, wanted: &[String],
 pub(crate) async fn default_vpc(ground: &dyn Ground) -> (Check, Option<String>) {
     const ID: CheckId = CheckId::NetworkDefaultVpc;
     const WHAT: &str = "subnet group";
-    const MEND: &str = "make a DB subnet group with private subnets in two zones (`aws rds create-db-subnet-group`) and \
-                        name it in `subnet_group`";
+    const MEND: &str = "make a DB subnet group with private subnets in two zones (`aws rds create-db-subnet-group`) \
+                        and name it in `subnet_group`";
     match ground.default_vpc().await {
         Ok(Some(vpc)) => {
             let detail = format!(

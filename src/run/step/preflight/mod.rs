@@ -4,10 +4,11 @@
 //! asked again. The rest are groups of checks, one file a group and one line in [`GROUPS`]. Each check has an id of
 //! [`CheckId`], and docs/preflight.md says of each what is asked, when it fails, and what mends it.
 //!
-//! Invariants: reads only. What could not be looked at is "not checked", never "ok". Only what would make the restore or
-//! its removal fail for certain has failed; everything else is a warning.
+//! Invariants: reads only. What could not be looked at is "not checked", never "ok". Only what would make the restore
+//! or its removal fail for certain has failed; everything else is a warning.
 //!
-//! One request is made after another, in the same order each time: a simulated AWS with the same seed sees the same run.
+//! One request is made after another, in the same order each time: a simulated AWS with the same seed sees the same
+//! run.
 
 mod account;
 mod caller;
@@ -183,8 +184,8 @@ fn enough(step: &StepId, state: &State) -> Option<Timestamp> {
     since.saturating_add(timeout / 2).ok()
 }
 
-/// The whole look without a run: `drill preflight` and `drill plan`. A request that fails in a way that passes is not made
-/// again.
+/// The whole look without a run: `drill preflight` and `drill plan`. A request that fails in a way that passes is not
+/// made again.
 pub async fn survey(definition: &Definition, services: &Services, run: &RunId) -> Survey {
     match look_around(definition, services, run, None).await {
         Ok((identity, checks)) => Survey { identity: Some(identity), checks },

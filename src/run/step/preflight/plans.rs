@@ -1,5 +1,5 @@
-//! Backup plans of the destination that would pick up what the drill restores: a backup of it is billed, and outlives it
-//! (facts 2.11; trap 35).
+//! Backup plans of the destination that would pick up what the drill restores: a backup of it is billed, and outlives
+//! it (facts 2.11; trap 35).
 
 use std::collections::BTreeMap;
 
@@ -60,8 +60,8 @@ pub(super) async fn check(cx: &Looking<'_>) -> Vec<Check> {
 fn selected(selection: &BackupSelection, name: &Name, others: usize) -> Check {
     let more = if others > 0 { format!(" ({others} more)") } else { String::new() };
     let detail = format!(
-        "the selection {} takes in what is restored for {name}{more}: if it is there when the plan begins, a backup of it \
-         is made and billed",
+        "the selection {} takes in what is restored for {name}{more}: if it is there when the plan begins, a backup \
+         of it is made and billed",
         shown(selection)
     );
     let mend =
