@@ -61,7 +61,7 @@ fn inside(sources: &Sources, place: Span) {
 fn planned(definition: &Definition) {
     let Ok(plan) = compile(definition, facts) else { return };
     assert_eq!(compile(definition, facts).ok().as_ref(), Some(&plan), "the same definition gives another plan");
-    let view = View { plan: &plan, points: None, permissions: &[], estimate: None, cost: None };
+    let view = View { plan: &plan, points: None, checks: None, permissions: &[], estimate: None, cost: None };
     for shown in [text(&view), dot(&view), mermaid(&view), json(&view)] {
         assert!(!shown.is_empty());
     }

@@ -131,6 +131,8 @@ pub fn classify(code: Option<&str>, status: u16) -> ErrorKind {
         | "MissingAuthenticationTokenException"
         | "AuthFailure" => ErrorKind::Credentials,
 
+        "NoSuchEntity" | "NoSuchEntityException" | "NoSuchResourceException" => ErrorKind::NotFound,
+
         // Services disagree on the ending: `DBInstanceNotFound`, `DBSubnetGroupNotFoundFault`, `InvalidGroup.NotFound`.
         code if ["NotFound", "NotFoundFault", "NotFoundException"].iter().any(|end| code.ends_with(end)) => {
             ErrorKind::NotFound
@@ -257,6 +259,8 @@ mod tests {
             ("DBInstanceNotFound", 404, ErrorKind::NotFound),
             ("DBSubnetGroupNotFoundFault", 404, ErrorKind::NotFound),
             ("InvalidGroup.NotFound", 400, ErrorKind::NotFound),
+            ("NoSuchEntity", 404, ErrorKind::NotFound),
+            ("NoSuchResourceException", 400, ErrorKind::NotFound),
             ("InvalidParameterValueException", 400, ErrorKind::Invalid),
             ("MissingParameterValueException", 400, ErrorKind::Invalid),
             ("InvalidParameterCombination", 400, ErrorKind::Invalid),

@@ -1,8 +1,9 @@
-//! Identity, keys and network in the destination. Permissions: [`crate::aws::permissions::GROUND`].
+//! Identity, keys and network in the destination. Permissions: [`crate::aws::permissions::GROUND`], and
+//! `ec2:DescribeVpcs` of [`crate::aws::permissions::PREFLIGHT`].
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::Filter;
-use aws_sdk_kms::types::KeyMetadata;
+use aws_sdk_ec2::types::{Filter, Vpc};
+use aws_sdk_kms::types::{KeyManagerType, KeyMetadata};
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
@@ -52,7 +53,18 @@ impl Ground for AwsGround {
         let answer = answer.map_err(|error| cloud_error(OPERATION, &error))?;
         let state = answer.key_metadata().and_then(KeyMetadata::key_state);
         let state = state.ok_or_else(|| unreadable(OPERATION, "the answer names no state of the key"))?;
-        Ok(KeyState { state: tame(state.as_str()) })
+        let manager = answer.key_metadata().and_then(KeyMetadata::key_manager);
+        Ok(KeyState { state: tame(state.as_str()), aws_managed: manager == Some(&KeyManagerType::Aws) })
+    }
+
+    async fn default_vpc(&self) -> Result<Option<String>, CloudError> {
+        const OPERATION: &str = "ec2:DescribeVpcs";
+        let filter = Filter::builder().name("is-default").values("true").build();
+        let answer = self.ec2.describe_vpcs().filters(filter).send().await;
+        let answer = answer.map_err(|error| cloud_error(OPERATION, &error))?;
+        // Whoever passes over the filter lists every VPC.
+        let found = answer.vpcs().iter().find(|vpc| vpc.is_default() == Some(true));
+        Ok(found.and_then(Vpc::vpc_id).map(tame))
     }
 
     /// By filter and not by id: for an id that does not exist EC2 refuses the whole request.

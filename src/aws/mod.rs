@@ -33,6 +33,8 @@ pub mod secrets;
 #[cfg(feature = "aws")]
 pub mod session;
 #[cfg(feature = "aws")]
+pub mod surroundings;
+#[cfg(feature = "aws")]
 pub mod tables;
 #[cfg(feature = "aws")]
 mod time;

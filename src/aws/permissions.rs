@@ -39,8 +39,8 @@ pub const DATABASE_TOKENS: &[&str] = &["rds-db:connect"];
 /// `AWS-RunShellScript`.
 pub const SCRIPTS: &[&str] = &["ssm:GetCommandInvocation", "ssm:SendCommand"];
 
-/// Only where a probe goes through an instance, `via: { ssm_tunnel: … }` (`aws/tunnel`): to start, on the instance and on
-/// the document `AWS-StartPortForwardingSessionToRemoteHost`; the others on the session.
+/// Only where a probe goes through an instance, `via: { ssm_tunnel: … }` (`aws/tunnel`): to start, on the instance and
+/// on the document `AWS-StartPortForwardingSessionToRemoteHost`; the others on the session.
 pub const TUNNELS: &[&str] = &["ssm:StartSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel"];
 
 /// Only where something invokes functions, `lambda` (`aws/remote.rs`).
@@ -91,6 +91,28 @@ pub const SWEEP: &[&str] = &[
     "sts:GetCallerIdentity",
 ];
 
+/// Only for the checks of a preflight (`aws/surroundings`, and the default VPC in `aws/ground.rs`): what is not allowed
+/// is "not checked", and the run goes on. `backup:ListTags` is for recovery points, `cloudwatch:GetMetricStatistics`
+/// for how much of a quota is used.
+pub const PREFLIGHT: &[&str] = &[
+    "backup:DescribeRegionSettings",
+    "backup:GetBackupSelection",
+    "backup:GetBackupVaultAccessPolicy",
+    "backup:ListBackupPlans",
+    "backup:ListBackupSelections",
+    "backup:ListTags",
+    "cloudwatch:GetMetricStatistics",
+    "ec2:DescribeRegions",
+    "ec2:DescribeVpcs",
+    "iam:GetRole",
+    "iam:ListAttachedRolePolicies",
+    "iam:SimulatePrincipalPolicy",
+    "kms:GetKeyPolicy",
+    "kms:ListGrants",
+    "rds:DescribeAccountAttributes",
+    "servicequotas:GetServiceQuota",
+];
+
 /// Only where a side names an `access_role`: on that role, for the credentials that drill is started with.
 pub const ACCESS_ROLE: &[&str] = &["sts:AssumeRole"];
 
@@ -128,7 +150,7 @@ mod tests {
 
     use super::{
         ACCESS_ROLE, BUCKETS, COMMON, COPIES, DATABASE_TOKENS, FUNCTIONS, GROUND, INSTANCES, METRICS, NEVER,
-        PARAMETERS, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS, SWEEP, TABLES, TUNNELS, VAULT,
+        PARAMETERS, PREFLIGHT, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS, SWEEP, TABLES, TUNNELS, VAULT,
     };
     use crate::aws::resource::facts;
     use crate::words::kind::ResourceKind;
@@ -143,7 +165,7 @@ mod tests {
     #[test]
     fn every_action_is_well_formed_and_none_is_both_needed_and_never_needed() {
         let mut needed: BTreeSet<&str> = BTreeSet::new();
-        let always = [VAULT, RESTORE_ROLE, COPIES, GROUND, ACCESS_ROLE, TUNNELS, SWEEP];
+        let always = [VAULT, RESTORE_ROLE, COPIES, GROUND, PREFLIGHT, ACCESS_ROLE, TUNNELS, SWEEP];
         let where_asked_for =
             [SECRETS, PARAMETERS, DATABASE_TOKENS, SCRIPTS, FUNCTIONS, TABLES, BUCKETS, SELECTIONS, METRICS, INSTANCES];
         for list in always.into_iter().chain(where_asked_for) {

@@ -27,6 +27,7 @@ use crate::aws::metrics::AwsMetrics;
 use crate::aws::remote::AwsRemote;
 use crate::aws::resource;
 use crate::aws::secrets::AwsSecrets;
+use crate::aws::surroundings::AwsSurroundings;
 use crate::aws::tables::AwsTables;
 use crate::aws::tunnel::AwsTunnels;
 use crate::aws::vault::{AwsCopyHistory, AwsVault};
@@ -121,6 +122,8 @@ pub struct Clients {
     pub efs: aws_sdk_efs::Client,
     /// FSx.
     pub fsx: aws_sdk_fsx::Client,
+    /// IAM: one for all regions of a partition.
+    pub iam: aws_sdk_iam::Client,
     /// KMS.
     pub kms: aws_sdk_kms::Client,
     /// Lambda.
@@ -135,6 +138,8 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
     /// Secrets Manager.
     pub secretsmanager: aws_sdk_secretsmanager::Client,
+    /// Service Quotas.
+    pub servicequotas: aws_sdk_servicequotas::Client,
     /// SSM.
     pub ssm: aws_sdk_ssm::Client,
     /// Storage Gateway.
@@ -208,6 +213,7 @@ fn cloud(destination: Clients, config: &SdkConfig, source: &Clients, mode: Mode)
         vault: Arc::new(AwsVault::new(destination.backup.clone())),
         copies: Arc::new(AwsCopyHistory::new(source.backup.clone())),
         ground: Arc::new(AwsGround::new(&destination)),
+        surroundings: Arc::new(AwsSurroundings::new(&destination)),
         secrets: Arc::new(AwsSecrets::new(&destination, config.clone())),
         remote: Arc::new(AwsRemote::new(&destination)),
         tables: Arc::new(AwsTables::new(destination.dynamodb.clone())),
@@ -319,6 +325,7 @@ impl Clients {
             ec2: client!(aws_sdk_ec2, "ec2"),
             efs: client!(aws_sdk_efs, "efs"),
             fsx: client!(aws_sdk_fsx, "fsx"),
+            iam: client!(aws_sdk_iam, "iam"),
             kms: client!(aws_sdk_kms, "kms"),
             lambda: client!(aws_sdk_lambda, "lambda"),
             neptune: client!(aws_sdk_neptune, "neptune"),
@@ -326,6 +333,7 @@ impl Clients {
             rds: client!(aws_sdk_rds, "rds"),
             s3: s3(config, mode),
             secretsmanager: client!(aws_sdk_secretsmanager, "secretsmanager"),
+            servicequotas: client!(aws_sdk_servicequotas, "servicequotas"),
             ssm: client!(aws_sdk_ssm, "ssm"),
             storagegateway: client!(aws_sdk_storagegateway, "storagegateway"),
             sts: client!(aws_sdk_sts, "sts"),
@@ -377,12 +385,14 @@ async fn destination_places(region: &Region, config: &SdkConfig) -> Result<Vec<P
         place!(aws_sdk_ec2, "ec2", describe_security_groups, region, config)?,
         place!(aws_sdk_efs, "efs", describe_file_systems, region, config)?,
         place!(aws_sdk_fsx, "fsx", describe_file_systems, region, config)?,
+        place!(aws_sdk_iam, "iam", list_roles, region, config)?,
         place!(aws_sdk_kms, "kms", list_keys, region, config)?,
         place!(aws_sdk_lambda, "lambda", list_functions, region, config)?,
         place!(aws_sdk_neptune, "neptune", describe_db_clusters, region, config)?,
         place!(aws_sdk_rbin, "rbin", list_rules, region, config)?,
         place!(aws_sdk_s3, "s3", list_buckets, region, config)?,
         place!(aws_sdk_secretsmanager, "secretsmanager", list_secrets, region, config)?,
+        place!(aws_sdk_servicequotas, "servicequotas", list_services, region, config)?,
         place!(aws_sdk_ssm, "ssm", list_commands, region, config)?,
         place!(aws_sdk_storagegateway, "storagegateway", list_volumes, region, config)?,
         place!(aws_sdk_sts, "sts", get_caller_identity, region, config)?,
@@ -422,7 +432,7 @@ mod tests {
         let connected = connect(&destination, &source, local(), true, "1a2b3c4d").await.unwrap();
         assert_eq!(connected.mode, Mode::Sandbox);
         assert_eq!(connected.endpoints.first().unwrap(), "backup http://127.0.0.1:1");
-        assert_eq!(connected.endpoints.len(), 17);
+        assert_eq!(connected.endpoints.len(), 19);
         let connected = connect(&destination, &source, local(), false, "1a2b3c4d").await.unwrap();
         assert_eq!(connected.mode, Mode::CustomEndpoint);
     }

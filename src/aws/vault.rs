@@ -130,7 +130,8 @@ impl Vault for AwsVault {
         let answer = answer.map_err(|error| about_vault(vault, cloud_error(OPERATION, &error)))?;
         let arn = answer.backup_vault_arn().and_then(|arn| arn.parse().ok());
         let arn = arn.ok_or_else(|| unreadable(OPERATION, "the answer names no ARN of the vault"))?;
-        Ok(VaultState { arn, points: u64::try_from(answer.number_of_recovery_points()).unwrap_or(0) })
+        let key = answer.encryption_key_arn().and_then(|key| key.parse().ok());
+        Ok(VaultState { arn, points: u64::try_from(answer.number_of_recovery_points()).unwrap_or(0), key })
     }
 
     async fn recovery_points(&self, vault: &VaultName, resource: &Arn) -> Result<Vec<RecoveryPoint>, CloudError> {

@@ -144,8 +144,18 @@ fn origin(uri: &str) -> String {
     tame(&format!("{scheme}://{host}"))
 }
 
-/// Whether `uri` is AWS's own endpoint for `service`, over TLS: `https://SERVICE[-fips].REGION.DOMAIN`, or STS's global
-/// endpoint.
+/// The domains of services that have one endpoint for all regions. STS has regional ones besides; IAM has none but in
+/// China, where its endpoint looks like a region's.
+const GLOBAL: &[(&str, &str)] = &[
+    ("iam", "amazonaws.com"),
+    ("iam", "us-gov.amazonaws.com"),
+    ("iam", "us-gov.api.aws"),
+    ("iam", "global.api.aws"),
+    ("sts", "amazonaws.com"),
+];
+
+/// Whether `uri` is AWS's own endpoint for `service`, over TLS: `https://SERVICE[-fips].REGION.DOMAIN`, or one of
+/// [`GLOBAL`].
 #[must_use]
 pub fn is_aws(service: &str, uri: &str) -> bool {
     let Some(rest) = uri.strip_prefix("https://") else {
@@ -162,7 +172,7 @@ pub fn is_aws(service: &str, uri: &str) -> bool {
     if label.strip_suffix("-fips").unwrap_or(label) != service {
         return false;
     }
-    let global = service == "sts" && domain == "amazonaws.com";
+    let global = GLOBAL.contains(&(service, domain));
     global || DOMAINS.iter().any(|known| region_of(domain, known).is_some())
 }
 
@@ -184,6 +194,11 @@ mod tests {
             ("ec2", "https://ec2.eu-west-1.api.aws/"),
             ("kms", "https://kms.cn-north-1.amazonaws.com.cn/"),
             ("sts", "https://sts.amazonaws.com/"),
+            ("iam", "https://iam.amazonaws.com/"),
+            ("iam", "https://iam-fips.amazonaws.com/"),
+            ("iam", "https://iam.us-gov.amazonaws.com/"),
+            ("iam", "https://iam.cn-north-1.amazonaws.com.cn/"),
+            ("servicequotas", "https://servicequotas.eu-west-1.amazonaws.com/"),
         ] {
             assert!(is_aws(service, uri), "{uri}");
         }
@@ -202,6 +217,8 @@ mod tests {
             ("backup", "https://backup.eu-west-1.elb.amazonaws.com/"),
             ("backup", "https://rds.eu-west-1.amazonaws.com/"),
             ("backup", "https://backup.amazonaws.com/"),
+            ("backup", "https://iam.amazonaws.com/"),
+            ("iam", "https://iam.evil.amazonaws.com/"),
             ("backup", "https://127.0.0.1:4566/"),
             ("backup", ""),
         ] {

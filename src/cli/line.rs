@@ -1,6 +1,7 @@
 //! One event, one line: what a run prints where there is no live view, and what `drill logs` prints.
 
-use crate::cloud::resource::{CheckResult, Found};
+use crate::cloud::check::CheckResult;
+use crate::cloud::resource::Found;
 use crate::journal::event::{Event, GoneProof, Recorded, StepEnd, Tried, Witness};
 use crate::report::facts::lease_end;
 use crate::run::decide::why_ended;

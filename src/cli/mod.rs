@@ -18,6 +18,7 @@ pub mod list;
 pub mod logs;
 pub mod place;
 pub mod plan;
+pub mod preflight;
 pub mod probes;
 pub mod progress;
 pub mod rehearse;
@@ -69,6 +70,7 @@ struct Cli {
 enum Verb {
     Validate(validate::Args),
     Plan(plan::Args),
+    Preflight(preflight::Args),
     Probes(probes::Args),
     Schema(schema::Args),
     Rehearse(rehearse::Args),
@@ -128,6 +130,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     match verb {
         Verb::Validate(args) => validate::validate(&args, place, ui),
         Verb::Plan(args) => plan::plan(&args, place, ui).await,
+        Verb::Preflight(args) => preflight::preflight(&args, place, ui).await,
         Verb::Probes(args) => probes::probes(&args, place, ui).await,
         Verb::Schema(args) => Ok(schema::schema(&args, ui)),
         Verb::Rehearse(args) => rehearse::rehearse(&args, place, ui).await,

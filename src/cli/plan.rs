@@ -1,19 +1,22 @@
 //! `drill plan`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::ValueEnum;
 use serde_json::Value;
 
-use crate::aws::permissions::{ACCESS_ROLE, COMMON, DATABASE_TOKENS, PARAMETERS, SECRETS, SELECTIONS};
+use crate::aws::permissions::{ACCESS_ROLE, COMMON, DATABASE_TOKENS, PARAMETERS, PREFLIGHT, SECRETS, SELECTIONS};
 use crate::aws::resource::facts;
 use crate::cli::connect::{CloudArgs, Connection, connect};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
+use crate::cli::preflight::look;
 use crate::cli::run::{VarArgs, planned};
 use crate::cli::ui::{Ui, clean};
 use crate::cli::validate::load_or_explain;
+use crate::cloud::check::Check;
 use crate::cloud::resource::Settings;
 use crate::cloud::vault::Picked;
 use crate::definition::model::Definition;
@@ -33,7 +36,7 @@ use crate::words::id::Name;
 /// Shows what a run would do, step by step.
 ///
 /// With --sandbox or --aws it also asks the vault: which recovery point would be picked, and which are rejected and
-/// why. Nothing is ever started.
+/// why; and it shows what the preflight finds. Nothing is ever started.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The drill's name: drills/NAME.yaml
@@ -79,8 +82,9 @@ pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError>
         let message = format!("`{open}` is a selection, which only the vault can resolve: add `--sandbox` or `--aws`");
         return Err(CliError::usage(message));
     }
-    let (plan, points) = if asks {
-        asked(&loaded.definition, args, place, ui).await?
+    let (plan, found) = if asks {
+        let (plan, found) = asked(&loaded.definition, args, place, ui, &path).await?;
+        (plan, Some(found))
     } else {
         (compile(&loaded.definition, facts).map_err(|problem| CliError::usage(problem.to_string()))?, None)
     };
@@ -93,7 +97,8 @@ pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError>
     let cost = cost(&plan, facts, &size);
     let view = View {
         plan: &plan,
-        points: points.as_ref(),
+        points: found.as_ref().map(|found| &found.points),
+        checks: found.as_ref().map(|found| found.checks.as_slice()),
         permissions: &permissions,
         estimate: Some(estimate(&plan, facts)),
         cost: Some(&cost),
@@ -111,6 +116,7 @@ pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError>
 /// What the definition needs whatever its types and kinds: what every drill needs, and what its secrets and roles need.
 fn needed(definition: &Definition) -> Vec<&'static str> {
     let mut actions = COMMON.to_vec();
+    actions.extend(PREFLIGHT);
     let probes = || definition.probes.values().map(|probe| &probe.settings);
     for (key, needs) in [("secretsmanager", SECRETS), ("ssm", PARAMETERS), ("rds_iam", DATABASE_TOKENS)] {
         if probes().flat_map(Settings::values).any(|value| names_secret(value, key)) {
@@ -137,18 +143,26 @@ fn names_secret(value: &Value, key: &str) -> bool {
 
 type Points = BTreeMap<Name, Picked>;
 
-/// The plan with its selections resolved, and what each restore would pick.
+/// What AWS was asked for.
+struct Found {
+    points: Points,
+    checks: Vec<Check>,
+}
+
+/// The plan with its selections resolved, what each restore would pick, and what the preflight finds.
 async fn asked(
     definition: &Definition,
     args: &Args,
     place: &Place,
     ui: &Ui,
-) -> Result<(Plan, Option<Points>), CliError> {
+    path: &Path,
+) -> Result<(Plan, Found), CliError> {
     let connection = connect(definition, &args.cloud, place, "plan").await?;
     let outcome = async {
         let plan = planned(&connection, definition).await?;
         let points = points(&connection, &plan.definition, ui).await?;
-        Ok((plan, Some(points)))
+        let checks = look(&connection, &plan.definition, &args.cloud, path).await.checks;
+        Ok((plan, Found { points, checks }))
     };
     let outcome = outcome.await;
     connection.close().await;

@@ -22,6 +22,9 @@ pub struct Identity {
 pub struct KeyState {
     /// `Enabled`, `Disabled`, `PendingDeletion`, … (AWS's word).
     pub state: String,
+    /// AWS made it and looks after it: nobody else changes its policy.
+    #[serde(default)]
+    pub aws_managed: bool,
 }
 
 /// A security group, as `ec2:DescribeSecurityGroups` knows it.
@@ -41,6 +44,9 @@ pub trait Ground: Send + Sync {
 
     /// `kms:DescribeKey`.
     async fn key(&self, key: &Arn) -> Result<KeyState, CloudError>;
+
+    /// `ec2:DescribeVpcs`: the id of the region's default VPC. None: there is none.
+    async fn default_vpc(&self) -> Result<Option<String>, CloudError>;
 
     /// `ec2:DescribeSecurityGroups` for these ids; those that do not exist are missing from the answer.
     async fn security_groups(&self, ids: &[String]) -> Result<Vec<SecurityGroup>, CloudError>;

@@ -3,12 +3,14 @@
 //! An implementation takes *one* look or makes *one* request. It never loops (but for paging one list to its end),
 //! sleeps, retries, journals or prints: order, deadlines, pace, retries and the ledger belong to the engine (`run`).
 
+pub mod check;
 pub mod data;
 pub mod error;
 pub mod ground;
 pub mod leftover;
 pub mod remote;
 pub mod resource;
+pub mod surroundings;
 pub mod vault;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use crate::cloud::data::{Buckets, Instances, Metrics, Tables};
 use crate::cloud::ground::{Ground, Secrets};
 use crate::cloud::remote::{Remote, Tunnels};
 use crate::cloud::resource::ResourceCalls;
+use crate::cloud::surroundings::Surroundings;
 use crate::cloud::vault::{CopyHistory, Vault};
 use crate::words::kind::ResourceKind;
 
@@ -29,6 +32,8 @@ pub struct Cloud {
     pub copies: Arc<dyn CopyHistory>,
     /// Identity, network, keys in the destination.
     pub ground: Arc<dyn Ground>,
+    /// What a preflight asks besides: roles, policies, quotas, settings of AWS Backup in the destination.
+    pub surroundings: Arc<dyn Surroundings>,
     /// Secrets in the destination.
     pub secrets: Arc<dyn Secrets>,
     /// Scripts on instances and functions in the destination.

@@ -1,4 +1,5 @@
-//! The seam per resource type. A type is one file in `aws/resource/` with both halves: facts, which are pure, and calls.
+//! The seam per resource type. A type is one file in `aws/resource/` with both halves: facts, which are pure, and
+//! calls.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::{Metadata, RecoveryPoint};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -178,31 +181,6 @@ pub enum Phase {
     Gone,
 }
 
-/// A finding of a type's preflight.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// What was looked at, such as `subnet group drill-isolated`.
-    pub what: String,
-    /// What came of it.
-    pub result: CheckResult,
-    /// What was seen, or why nothing could be, with the mend where there is one.
-    pub detail: String,
-}
-
-/// What came of a check. Where a permission to look is missing it is `NotChecked`, never `Ok`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckResult {
-    /// As it should be.
-    Ok,
-    /// The run would fail: it stops before the first write.
-    Failed,
-    /// Odd, but no reason to stop.
-    Warning,
-    /// Could not be looked at.
-    NotChecked,
-}
-
 /// What a type knows without asking anybody. Pure: the definition and the plan see only this.
 pub trait ResourceFacts: Send + Sync {
     /// Which type.
@@ -211,8 +189,8 @@ pub trait ResourceFacts: Send + Sync {
     /// AWS Backup's word for the type in listings, such as `RDS` (facts 1.6).
     fn backup_type(&self, with: &Settings) -> String;
 
-    /// The `ResourceType` that StartRestoreJob is sent. A word with a space does not fit the field's pattern: then it is
-    /// left out, and AWS goes by the recovery point's ARN (facts 1.6).
+    /// The `ResourceType` that StartRestoreJob is sent. A word with a space does not fit the field's pattern: then it
+    /// is left out, and AWS goes by the recovery point's ARN (facts 1.6).
     fn start_type(&self, with: &Settings) -> Option<String> {
         Some(self.backup_type(with)).filter(|word| !word.contains(' '))
     }
@@ -246,8 +224,8 @@ pub trait ResourceFacts: Send + Sync {
     ) -> Expected;
 
     /// The metadata for StartRestoreJob: an allow-list of what AWS `returned`, then the typed settings, then `raw`,
-    /// which wins (facts 2.0 and the type's own section). It is also called with nothing returned, to find wrong settings
-    /// before anything starts.
+    /// which wins (facts 2.0 and the type's own section). It is also called with nothing returned, to find wrong
+    /// settings before anything starts.
     ///
     /// # Errors
     /// A sentence for the user, naming the key.
@@ -284,6 +262,38 @@ pub trait ResourceFacts: Send + Sync {
 
     /// The IAM actions that the drill's own identity needs for this type, besides AWS Backup's.
     fn permissions(&self) -> &'static [&'static str];
+
+    /// The ARN of what the restore will make, with `*` in the place of an id that AWS assigns. None: nobody knows.
+    fn made_arn(&self, _with: &Settings, expected: &Expected, _partition: &str) -> Option<String> {
+        expected.arn.as_ref().map(|arn| arn.as_str().to_owned())
+    }
+
+    /// What AWS Backup's role must be allowed for a restore of this type, as far as one resource decides it (facts
+    /// 1.11). Not all of it: enough to tell a role that can restore the type from one that cannot.
+    fn role_needs(&self, _with: &Settings, _expected: &Expected, _partition: &str) -> Vec<RoleNeed> {
+        Vec::new()
+    }
+
+    /// AWS's own policy that allows a role to restore this type, as it stands after `policy/` in its ARN.
+    fn role_policy(&self) -> &'static str {
+        "service-role/AWSBackupServiceRolePolicyForRestores"
+    }
+
+    /// The action by which teardown removes what was restored, where the definition does not say how.
+    fn removal(&self, _with: &Settings) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether [`ResourceCalls::preflight_of_point`] has something to look at: then a recovery point's metadata are
+    /// read.
+    fn asks_of_point(&self) -> bool {
+        false
+    }
+
+    /// The quotas of the account that one restore uses up, as far as their codes are known.
+    fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {
+        Vec::new()
+    }
 
     /// The `aws` commands by which a person restores and reaches it by hand, for the runbook. `id` is its name, its
     /// assigned id, or a placeholder for that.
@@ -369,8 +379,8 @@ pub trait ResourceCalls: Send + Sync {
     /// Switches deletion protection off.
     async fn unprotect(&self, subject: &Subject) -> Result<(), CloudError>;
 
-    /// Asks for the next removal that `seen` calls for: parts first, then the thing, then what outlives it; never a final
-    /// snapshot. The engine looks and asks again until it is gone. Already gone is success.
+    /// Asks for the next removal that `seen` calls for: parts first, then the thing, then what outlives it; never a
+    /// final snapshot. The engine looks and asks again until it is gone. Already gone is success.
     async fn remove(&self, subject: &Subject, seen: &Observation) -> Result<Removal, CloudError>;
 
     /// After it is gone: what of it the service still keeps and bills (automated backups, final snapshots), by name.
@@ -386,6 +396,12 @@ pub trait ResourceCalls: Send + Sync {
 
     /// Predicts failures before anything is started. Reads only.
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check>;
+
+    /// Predicts failures that only a recovery point lets see, such as a class that is not offered for its engine.
+    /// `returned` is the metadata of the newest one; without it, these checks were not made and say so. Reads only.
+    async fn preflight_of_point(&self, _subject: &Subject, _returned: Option<&Metadata>) -> Vec<Check> {
+        Vec::new()
+    }
 }
 
 /// Looks a type's facts up; `cli` hands the registry (`aws::resource::facts`) to the stages that may not import it.

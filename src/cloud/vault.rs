@@ -217,6 +217,9 @@ pub struct VaultState {
     pub arn: Arn,
     /// How many recovery points AWS says are in it.
     pub points: u64,
+    /// The key that it encrypts copies with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Arn>,
 }
 
 /// AWS Backup in the destination.

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cloud::check::Check;
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Identity;
-use crate::cloud::resource::{Check, Expected, Found, Observation, Part};
+use crate::cloud::resource::{Expected, Found, Observation, Part};
 use crate::cloud::vault::{Metadata, Picked, RestoreJob};
 use crate::journal::chain::Hash;
 use crate::journal::verdict::Conclusion;

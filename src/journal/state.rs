@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::cloud::check::Check;
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Identity;
-use crate::cloud::resource::{Check, Found};
+use crate::cloud::resource::Found;
 use crate::cloud::vault::Picked;
 use crate::journal::event::{
     CancelBy, Event, FORMAT, GateAnswer, LeaseEnd, Recorded, ReportFile, RunStarted, StepEnd, Tried,

@@ -9,15 +9,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, CheckResult, Observation, Phase, Removal, ResourceCalls, Settings, Subject};
+use crate::cloud::resource::{Observation, Phase, Removal, ResourceCalls, Settings, Subject};
 use crate::definition::model::ProbeReason;
 use crate::probe::target::Target;
 use crate::probe::{Miss, kind};
 use crate::run::services::Services;
 use crate::run::target::bare;
-use crate::words::kind::ProbeKind;
+use crate::words::kind::{CheckId, ProbeKind};
 use crate::words::reference::{Reference, RestoreOutput, references_in};
 
 /// One question's longest time. Real time.
@@ -131,6 +132,6 @@ impl ResourceCalls for OtherCalls {
             }
             Err(error) => (CheckResult::NotChecked, error.to_string()),
         };
-        vec![Check { what, result, detail }]
+        vec![Check::new(CheckId::NameFree, &what, result, &detail)]
     }
 }

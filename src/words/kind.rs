@@ -116,6 +116,74 @@ closed_set!(
 );
 
 closed_set!(
+    /// A check of the preflight. docs/preflight.md says of each what is asked, when it fails and what mends it.
+    CheckId {
+        /// Whose credentials these are.
+        AccountIdentity = "account.identity",
+        /// The machine's clock against AWS's.
+        ClockSkew = "clock.skew",
+        /// The region is enabled for the account.
+        RegionEnabled = "region.enabled",
+        /// The type is opted in to AWS Backup there.
+        RegionOptIn = "region.opt_in",
+        /// The vault is there, and where it should be.
+        VaultPlace = "vault.place",
+        /// The vault's access policy.
+        VaultPolicy = "vault.policy",
+        /// The vault's key.
+        VaultKey = "vault.key",
+        /// The restore role is there.
+        RoleExists = "role.exists",
+        /// It trusts AWS Backup.
+        RoleTrust = "role.trust",
+        /// The drill may hand it to AWS Backup.
+        RolePass = "role.pass",
+        /// It may do what the type needs.
+        RoleActions = "role.actions",
+        /// AWS's own policy for the type is attached to it.
+        RolePolicy = "role.policy",
+        /// The drill may remove what it restores.
+        CallerTeardown = "caller.teardown",
+        /// A key that the definition names.
+        KeyState = "key.state",
+        /// The restore role may use the keys.
+        KeyAccess = "key.access",
+        /// Subnets and subnet groups.
+        NetworkSubnets = "network.subnets",
+        /// The default VPC, where no subnet group is named.
+        NetworkDefaultVpc = "network.default_vpc",
+        /// Security groups.
+        NetworkSecurityGroups = "network.security_groups",
+        /// The VPC of a subnet.
+        NetworkVpc = "network.vpc",
+        /// An availability zone.
+        NetworkZone = "network.zone",
+        /// A port that must be open.
+        NetworkPort = "network.port",
+        /// A parameter group.
+        DatabaseParameterGroup = "database.parameter_group",
+        /// An option group.
+        DatabaseOptionGroup = "database.option_group",
+        /// An instance class or type.
+        ComputeClass = "compute.class",
+        /// What quotas leave.
+        QuotaHeadroom = "quota.headroom",
+        /// The name of what is restored.
+        NameFree = "name.free",
+        /// What the restored thing is attached to or joins: an instance, a gateway, a virtual machine, a directory.
+        HostReady = "host.ready",
+        /// Protections that the definition asks for.
+        ProtectionAsked = "protection.asked",
+        /// Rules of the Recycle Bin.
+        RecycleBinRules = "recycle_bin.rules",
+        /// Backup plans that would pick the restored thing up.
+        PlansSelection = "plans.selection",
+        /// Settings that contradict each other.
+        SettingsKind = "settings.kind",
+    }
+);
+
+closed_set!(
     /// What a run talked to. Only `aws` can be evidence.
     Mode {
         /// Every request goes over TLS to AWS itself.

@@ -119,9 +119,10 @@ fn plan_is_drawn_in_every_form() {
     let ran = repository.drill(&["plan", "orders", "--output", "json"]).ends(0);
     assert_eq!(ran.stdout, repository.drill(&["plan", "orders", "--format", "json"]).ends(0).stdout);
     let json = ran.json();
-    let wanted = ["version", "drill", "title", "steps", "recovery_points", "estimate_seconds", "cost", "permissions"];
+    let wanted =
+        ["version", "drill", "title", "steps", "recovery_points", "preflight", "estimate_seconds", "cost", "permissions"];
     assert_keys(&json, &wanted);
-    assert!(json["recovery_points"].is_null() && json["estimate_seconds"].is_u64());
+    assert!(json["recovery_points"].is_null() && json["preflight"].is_null() && json["estimate_seconds"].is_u64());
     for step in list(&json, "/steps") {
         assert_keys(step, &["id", "kind", "needs", "timeout_seconds"]);
         for need in list(step, "/needs") {
@@ -144,7 +145,8 @@ fn plan_over_a_vault_names_the_chosen_point_and_why_others_are_rejected() {
         assert!(!text(point, "/reason").is_empty() && text(point, "/arn") != chosen, "{point:#}");
     }
     let ran = repository.drill(&["plan", "orders", "--sandbox", "--seed", "7"]).ends(0);
-    ran.prints("Recovery point for orders").prints("  created ").prints("  not arn:aws:");
+    ran.prints("Recovery point for orders").prints("  created ").prints("  not arn:aws:").prints("Preflight");
+    assert!(!list(&json, "/preflight").is_empty(), "{json:#}");
     assert!(!repository.path().join(".drill").exists(), "a plan leaves nothing");
 }
 

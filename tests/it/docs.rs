@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use restore_drill::aws::permissions::{
-    ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, INSTANCES, METRICS, NEVER, SCRIPTS, SECRETS, SWEEP, TABLES, TUNNELS,
+    ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, INSTANCES, METRICS, NEVER, PREFLIGHT, SCRIPTS, SECRETS, SWEEP, TABLES, TUNNELS,
 };
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::{check_text, load, names};
@@ -537,7 +537,7 @@ fn the_policy_in_the_readme_is_what_the_code_needs() {
         actions.collect()
     };
     let set = |lists: &[&[&str]]| -> BTreeSet<String> { lists.concat().into_iter().map(str::to_owned).collect() };
-    let mut lists = vec![COMMON, SECRETS, ACCESS_ROLE];
+    let mut lists = vec![COMMON, PREFLIGHT, SECRETS, ACCESS_ROLE];
     // What the other types need stands in docs/types.md, and `drill plan` lists what a drill needs.
     lists.push(facts(ResourceKind::Rds).permissions());
     assert_eq!(of("Allow"), set(&lists), "src/aws/permissions.rs and the types say what is needed");

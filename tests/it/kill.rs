@@ -1,5 +1,6 @@
 //! The real program is killed, interrupted and started twice, against a simulated AWS that lives on.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,10 +54,30 @@ impl Ground {
         operations
     }
 
-    /// Kills the program at this call, and lets another process go on.
-    async fn dies_at(&self, operation: &str, when: When) {
-        let case = format!("killed at {operation}, {when:?} its effect");
-        let held = self.hold(operation, 1, when);
+    /// Every operation of a run that nobody disturbs from the pick on, in the order of its first call there, with the
+    /// number that this call has in the whole run: the preflight asks for some of the same.
+    async fn operations_from_the_pick(&self) -> Vec<(String, u32)> {
+        self.drill.ask(&["run", "orders", &self.url]).await.ends(0);
+        let calls = self.sandbox.inventory().calls;
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut operations: Vec<(String, u32)> = Vec::new();
+        let mut picks = false;
+        for call in &calls {
+            let count = counts.entry(call.operation.as_str()).or_default();
+            *count += 1;
+            // Nobody else describes a recovery point.
+            picks |= call.operation == "backup:DescribeRecoveryPoint";
+            if picks && !operations.iter().any(|(known, _)| *known == call.operation) {
+                operations.push((call.operation.clone(), *count));
+            }
+        }
+        operations
+    }
+
+    /// Kills the program at the nth call of this operation, and lets another process go on.
+    async fn dies_at(&self, operation: &str, nth: u32, when: When) {
+        let case = format!("killed at {operation} {nth}, {when:?} its effect");
+        let held = self.hold(operation, nth, when);
         let running = self.starts();
         reached(&case, &held).await;
         running.signal(Signal::KILL);
@@ -84,7 +105,7 @@ async fn killed_at_every_change_before_and_after_its_effect() {
     assert!(changing.len() >= 4, "{operations:?}");
     for operation in changing {
         for when in [When::Before, When::After] {
-            ground.dies_at(operation, when).await;
+            ground.dies_at(operation, 1, when).await;
         }
     }
 }
@@ -92,14 +113,13 @@ async fn killed_at_every_change_before_and_after_its_effect() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_some_looks() {
     let ground = Ground::new().await;
-    let operations = ground.operations().await;
     // From the pick on: the preflight has little time at this speed, and changes nothing.
-    let reads = operations.iter().skip_while(|operation| *operation != "backup:ListRecoveryPointsByBackupVault");
-    let reads: Vec<&String> = reads.filter(|operation| !changes(operation)).collect();
+    let operations = ground.operations_from_the_pick().await;
+    let reads: Vec<&(String, u32)> = operations.iter().filter(|(operation, _)| !changes(operation)).collect();
     assert!(reads.len() >= 6, "{operations:?}");
-    for (position, operation) in reads.into_iter().enumerate().filter(|(position, _)| position % 2 == 0) {
+    for (position, (operation, nth)) in reads.into_iter().enumerate().filter(|(position, _)| position % 2 == 0) {
         let when = if position % 4 == 0 { When::After } else { When::Before };
-        ground.dies_at(operation, when).await;
+        ground.dies_at(operation, *nth, when).await;
     }
 }
 

@@ -33,6 +33,7 @@ mod net_probes;
 mod outcome;
 mod pick;
 mod postgres;
+mod preflight;
 mod private;
 mod probes;
 mod refusal;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use restore_drill::cloud::check::Check;
 use restore_drill::cloud::ground::Identity;
-use restore_drill::cloud::resource::{Check, CheckResult, Endpoint, Expected, Observation, Phase};
+use restore_drill::cloud::resource::{Endpoint, Expected, Observation, Phase};
 use restore_drill::cloud::vault::{CopyEvidence, Picked, Rejected};
 use restore_drill::cloud::vault::{JobStatus, RecoveryPoint, RestoreJob};
 use restore_drill::definition::model::{Definition, ProbeReason};
@@ -21,7 +22,7 @@ use restore_drill::probe::{Miss, Observed};
 use restore_drill::report::{facts, json, runbook};
 use restore_drill::words::arn::Arn;
 use restore_drill::words::id::{Name, RunId};
-use restore_drill::words::kind::{Mode, Verdict};
+use restore_drill::words::kind::{CheckId, Mode, Verdict};
 use serde_json::{Value, json as value};
 
 const TYPES: restore_drill::cloud::resource::Types = restore_drill::aws::resource::facts;
@@ -98,7 +99,7 @@ impl Journal {
 
     fn picked(&mut self) {
         let said = self.said.clone();
-        let check = Check { what: said.clone(), result: CheckResult::NotChecked, detail: said.clone() };
+        let check = Check::not_checked(CheckId::VaultPlace, &said, &said).mended_by(&said);
         let identity = Identity { account: "123456789012".parse().unwrap(), arn: said.clone() };
         self.start("preflight");
         self.push(1, Event::Preflighted { identity: Some(identity), checks: vec![check] });
@@ -540,7 +541,8 @@ fn a_plan_is_shown_in_every_form() {
     let picked = Picked { chosen: Some(point(HOSTILE)), rejected: Vec::new(), older: 0, copy };
     let points = BTreeMap::from([(name("orders"), picked)]);
     let permissions = ["backup:StartRestoreJob".to_owned()];
-    let view = View { plan: &plan, points: Some(&points), permissions: &permissions, estimate: None, cost: None };
+    let view =
+        View { plan: &plan, points: Some(&points), checks: None, permissions: &permissions, estimate: None, cost: None };
     let text = text::text(&view);
     assert!(text.contains("teardown.orders") && text.contains(POINT) && text.contains("120.0 GiB"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains("\n# INJECTED"), "{text}");

@@ -266,7 +266,8 @@ async fn recovery_points_of_one_moment_are_chosen_together() {
 async fn without_compatible_recovery_points_nothing_is_restored() {
     let text = PAIR.replace("actions:", "consistency: { within: 1s }\nactions:");
     let world = QUICK_PAIR.replace("takes: 3m }", "takes: 3m }, newest_copy: { age: 40d }");
-    let bench = Bench::strict(&text, &world).await;
+    let mut bench = Bench::strict(&text, &world).await;
+    bench.plan.steps.iter_mut().for_each(|step| step.timeout = SignedDuration::from_hours(240));
     let state = bench.run("apart").await;
     assert_eq!(conclusion(&state).verdict, Verdict::Failed, "{:?}", conclusion(&state).reasons);
     assert!(bench.inventory().restore_jobs.is_empty());

@@ -39,6 +39,7 @@ pub const PERMISSIONS: &[&str] = &[
     "rds:DescribeDBClusters",
     "rds:DescribeDBInstances",
     "rds:DescribeDBSubnetGroups",
+    "rds:DescribeOrderableDBInstanceOptions",
     "rds:ListTagsForResource",
     "rds:ModifyDBCluster",
     "rds:RemoveTagsFromResource",

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::cloud::check::Check;
 use crate::cloud::vault::Picked;
 use crate::plan::estimate::{Cost, RestoreCost};
 use crate::plan::show::View;
@@ -23,11 +24,12 @@ pub const VERSION: u32 = 1;
 ///            "timeout_seconds":600}],
 ///  "recovery_points":{"orders":{"chosen":{"arn":"…","created":"…","size_bytes":1,"status":"COMPLETED"},
 ///                     "rejected":[{"arn":"…","created":"…","status":"…","reason":"…"}],"older":33}},
+///  "preflight":[{"id":"role.trust","what":"…","result":"ok","detail":"…","mend":null}],
 ///  "estimate_seconds":1500,"cost":{"usd":null,"restores":{"orders":{"usd":null,"basis":"…"}}},"permissions":["backup:StartRestoreJob"]}
 /// ```
 ///
-/// `recovery_points` is null when nobody was asked, and `chosen` is null when nothing is eligible. `until` is `passed`
-/// or `settled` (ended, however); `why` is `chain`, `explicit`, `reference` or `teardown`.
+/// `recovery_points` and `preflight` are null when nobody was asked, and `chosen` is null when nothing is eligible.
+/// `until` is `passed` or `settled` (ended, however); `why` is `chain`, `explicit`, `reference` or `teardown`.
 #[must_use]
 pub fn json(view: &View<'_>) -> String {
     let definition = &view.plan.definition;
@@ -40,6 +42,7 @@ pub fn json(view: &View<'_>) -> String {
         "title": definition.title,
         "steps": view.plan.steps.iter().map(step).collect::<Vec<Value>>(),
         "recovery_points": points,
+        "preflight": view.checks.map(|checks| checks.iter().map(check).collect::<Vec<Value>>()),
         "estimate_seconds": view.estimate.map(|estimate| estimate.as_secs()),
         "cost": view.cost.map(cost),
         "permissions": view.permissions,
@@ -50,6 +53,18 @@ pub fn json(view: &View<'_>) -> String {
 fn cost(cost: &Cost) -> Value {
     let one = |(name, one): (&Name, &RestoreCost)| (name.to_string(), json!({ "usd": one.usd, "basis": one.basis }));
     json!({ "usd": cost.usd, "restores": cost.restores.iter().map(one).collect::<Map<String, Value>>() })
+}
+
+/// One finding of a preflight. Every key is always there: `mend` is null where there is none.
+#[must_use]
+pub fn check(check: &Check) -> Value {
+    json!({
+        "id": check.id,
+        "what": check.what,
+        "result": check.result,
+        "detail": check.detail,
+        "mend": check.mend,
+    })
 }
 
 fn step(step: &Step) -> Value {

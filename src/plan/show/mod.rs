@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
+use crate::cloud::check::Check;
 use crate::cloud::vault::Picked;
 use crate::plan::estimate::Cost;
 use crate::plan::step::Plan;
@@ -24,7 +25,9 @@ pub struct View<'a> {
     pub plan: &'a Plan,
     /// What each restore would pick, where somebody was asked (`plan --sandbox`, or AWS).
     pub points: Option<&'a BTreeMap<Name, Picked>>,
-    /// The IAM actions that the run needs.
+    /// What the preflight finds, where somebody was asked.
+    pub checks: Option<&'a [Check]>,
+    /// The IAM actions that the run needs; those of the preflight's checks may be missing.
     pub permissions: &'a [String],
     /// The critical path.
     pub estimate: Option<SignedDuration>,

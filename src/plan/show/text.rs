@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::vault::{CopyEvidence, Picked};
 use crate::definition::model::TeardownWhen;
 use crate::plan::show::{View, show_size};
@@ -23,6 +24,9 @@ pub fn text(view: &View<'_>) -> String {
         for (restore, picked) in points {
             point(restore, picked, &mut out);
         }
+    }
+    if let Some(checks) = view.checks {
+        preflight(checks, &mut out);
     }
     cost(view, &mut out);
     permissions(view, &mut out);
@@ -132,6 +136,21 @@ fn cost(view: &View<'_>, out: &mut String) {
     let most = view.plan.definition.limits.max_cost_usd;
     let most = most.map_or_else(String::new, |most| format!(", of {most:.2} USD allowed"));
     let _ = writeln!(out, "  about {usd:.2} USD in all{part}{most}");
+}
+
+/// What is as it should be is only counted.
+fn preflight(checks: &[Check], out: &mut String) {
+    let _ = writeln!(out, "\nPreflight");
+    let fine = checks.iter().filter(|check| check.result == CheckResult::Ok).count();
+    let _ = writeln!(out, "  {fine} of {} checks are as they should be", checks.len());
+    for result in [CheckResult::Failed, CheckResult::Warning, CheckResult::NotChecked] {
+        for check in checks.iter().filter(|check| check.result == result) {
+            let _ = writeln!(out, "  {}: {}: {}", result.word(), tame(&check.what), tame(&check.detail));
+            if let Some(mend) = &check.mend {
+                let _ = writeln!(out, "    -> {}", tame(mend));
+            }
+        }
+    }
 }
 
 fn permissions(view: &View<'_>, out: &mut String) {

@@ -1,6 +1,6 @@
 //! What a run showed and, as important, what it did not look at. Derived from the plan and the state alone.
 
-use crate::cloud::resource::CheckResult;
+use crate::cloud::check::CheckResult;
 use crate::cloud::vault::CopyEvidence;
 use crate::definition::model::Severity;
 use crate::journal::event::{GoneProof, StepEnd};

@@ -18,7 +18,7 @@ pub mod teardown;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::cloud::resource::{CheckResult, Types};
+use crate::cloud::resource::Types;
 use crate::definition::model::Objectives;
 use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded};
 use crate::journal::measure::Measure;
@@ -147,12 +147,16 @@ pub struct Objective {
 /// One finding of the preflight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckFacts {
+    /// Which check, such as `role.trust`.
+    pub id: String,
     /// What was looked at.
     pub what: String,
     /// `ok`, `failed`, `warning`, `not checked`.
     pub result: String,
     /// What was seen.
     pub detail: String,
+    /// What mends it, where something is to be mended and somebody knows how.
+    pub mend: Option<String>,
 }
 
 /// A warning.
@@ -355,14 +359,10 @@ fn checks(state: &State) -> Vec<CheckFacts> {
     checks
         .map(|check| CheckFacts {
             what: check.what.clone(),
-            result: match check.result {
-                CheckResult::Ok => "ok",
-                CheckResult::Failed => "failed",
-                CheckResult::Warning => "warning",
-                CheckResult::NotChecked => "not checked",
-            }
-            .to_owned(),
+            id: check.id.word().to_owned(),
+            result: check.result.word().to_owned(),
             detail: check.detail.clone(),
+            mend: check.mend.clone(),
         })
         .collect()
 }

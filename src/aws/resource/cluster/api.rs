@@ -171,6 +171,9 @@ pub(crate) trait ClusterApi: Send + Sync {
     /// `rds:DescribeDBSubnetGroups`. None: the answer does not hold it.
     async fn subnet_group(&self, name: &str) -> Result<Option<SubnetGroup>, CloudError>;
 
+    /// `rds:DescribeOrderableDBInstanceOptions`: whether an engine can be had on a class.
+    async fn offers(&self, engine: &str, class: &str) -> Result<bool, CloudError>;
+
     /// `rds:DescribeDBClusterParameterGroups`: the group's family, where the answer names it.
     async fn parameter_group(&self, name: &str) -> Result<Option<String>, CloudError>;
 }

@@ -17,10 +17,12 @@ use crate::aws::resource::cluster::{Family, leftovers, preflight, readiness, set
 use crate::aws::resource::shared::guard::{Guard, without};
 use crate::aws::resource::shared::setting::text;
 use crate::aws::session::Clients;
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, Observation, Part, Phase, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Observation, Part, Phase, Removal, ResourceCalls, Subject};
+use crate::cloud::vault::Metadata;
 use crate::words::secret::Secret;
 
 /// What the ARN of a cluster must say, of whichever service it is.
@@ -205,6 +207,10 @@ impl ResourceCalls for ClusterCalls {
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {
         let seen = self.observe(subject).await;
         preflight::checks(self.api.as_ref(), ground, subject, seen).await
+    }
+
+    async fn preflight_of_point(&self, subject: &Subject, returned: Option<&Metadata>) -> Vec<Check> {
+        vec![preflight::class(self.api.as_ref(), self.family, &subject.with, returned).await]
     }
 }
 

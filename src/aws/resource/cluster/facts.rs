@@ -1,13 +1,19 @@
 //! What is known of clusters without asking anybody.
 
 use crate::aws::resource::cluster::{Family, settings};
+use crate::aws::resource::rds::facts::DB_INSTANCES;
 use crate::aws::resource::shared::name::{expected_arn, named, quoted};
 use crate::cloud::resource::{ByHand, Expected, Part, Settings};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
 
 /// What a member is called in plans, observations and reports.
 pub(crate) const MEMBER: &str = "DB instance";
+
+/// DB clusters of one account and region.
+const DB_CLUSTERS: Quota =
+    Quota { name: "DB clusters", service: "rds", code: "L-952B80B8", attribute: Some("DBClusters"), needed: 1 };
 
 /// The class in commands for a person: all three services offer it, and a person may take another.
 const CLASS_BY_HAND: &str = "db.r6g.large";
@@ -70,6 +76,31 @@ macro_rules! cluster_facts {
                 $family.permissions
             }
 
+            fn role_needs(
+                &self,
+                _with: &$crate::cloud::resource::Settings,
+                expected: &$crate::cloud::resource::Expected,
+                _partition: &str,
+            ) -> Vec<$crate::cloud::surroundings::RoleNeed> {
+                $crate::aws::resource::cluster::facts::role_needs(expected)
+            }
+
+            fn asks_of_point(&self) -> bool {
+                true
+            }
+
+            fn removal(&self, _with: &$crate::cloud::resource::Settings) -> Option<&'static str> {
+                Some("rds:DeleteDBCluster")
+            }
+
+            fn quotas(
+                &self,
+                with: &$crate::cloud::resource::Settings,
+                _expected: &$crate::cloud::resource::Expected,
+            ) -> Vec<$crate::cloud::surroundings::Quota> {
+                $crate::aws::resource::cluster::facts::quotas(with)
+            }
+
             fn by_hand(
                 &self,
                 expected: &$crate::cloud::resource::Expected,
@@ -120,6 +151,19 @@ pub(crate) fn expected(
 /// The members that a restored cluster gets.
 pub(crate) fn members(with: &Settings, expected: &Expected) -> Vec<Part> {
     (1..=settings::instances(with)).map(|number| Part::planned(MEMBER, &member_id(&expected.name, number))).collect()
+}
+
+/// What AWS Backup's role does: it makes the cluster. The members are added by drill itself.
+pub(crate) fn role_needs(expected: &Expected) -> Vec<RoleNeed> {
+    let resource = expected.arn.as_ref().map(|arn| arn.as_str().to_owned());
+    let need = |resource| RoleNeed { action: "rds:RestoreDBClusterFromSnapshot", resource };
+    resource.map(need).into_iter().collect()
+}
+
+/// One cluster, and its members.
+pub(crate) fn quotas(with: &Settings) -> Vec<Quota> {
+    let members = u32::try_from(settings::instances(with)).unwrap_or(1);
+    vec![DB_CLUSTERS, Quota { needed: members, ..DB_INSTANCES }]
 }
 
 fn member_id(cluster: &str, number: i64) -> String {

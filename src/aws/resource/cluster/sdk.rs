@@ -276,6 +276,22 @@ macro_rules! cluster_api {
                 }))
             }
 
+            async fn offers(&self, engine: &str, class: &str) -> Result<bool, CloudError> {
+                const OPERATION: &str = "rds:DescribeOrderableDBInstanceOptions";
+                let (mut pages, mut token) = (Pages::new(OPERATION), None);
+                loop {
+                    let ask = self.describe_orderable_db_instance_options().engine(engine).db_instance_class(class);
+                    let page = ask.set_marker(token).send().await.map_err(|error| cloud_error(OPERATION, &error))?;
+                    if !page.orderable_db_instance_options().is_empty() {
+                        return Ok(true);
+                    }
+                    token = pages.next(page.marker())?;
+                    if token.is_none() {
+                        return Ok(false);
+                    }
+                }
+            }
+
             async fn parameter_group(&self, name: &str) -> Result<Option<String>, CloudError> {
                 const OPERATION: &str = "rds:DescribeDBClusterParameterGroups";
                 let ask = self.describe_db_cluster_parameter_groups().db_cluster_parameter_group_name(name);

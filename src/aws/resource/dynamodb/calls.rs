@@ -21,10 +21,11 @@ use crate::aws::resource::shared::check::name_is_free;
 use crate::aws::resource::shared::guard::Guard;
 use crate::aws::resource::shared::network::key;
 use crate::aws::session::Clients;
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, Observation, Phase, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Observation, Phase, Removal, ResourceCalls, Subject};
 use crate::words::text::tame;
 
 /// [`ResourceCalls`] of DynamoDB tables.

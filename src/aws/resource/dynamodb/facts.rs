@@ -3,6 +3,7 @@
 use crate::aws::resource::dynamodb::metadata;
 use crate::aws::resource::shared::name::{expected_arn, named, quoted};
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::{Metadata, RecoveryPoint};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -92,6 +93,21 @@ impl ResourceFacts for DynamoDb {
 
     fn permissions(&self) -> &'static [&'static str] {
         PERMISSIONS
+    }
+
+    /// Copies are made with the advanced features: only those leave their region ([`ResourceFacts::eligible`]).
+    fn role_needs(&self, _with: &Settings, expected: &Expected, _partition: &str) -> Vec<RoleNeed> {
+        let resource = expected.arn.as_ref().map(|arn| arn.as_str().to_owned());
+        let need = |resource| RoleNeed { action: "dynamodb:RestoreTableFromAwsBackup", resource };
+        resource.map(need).into_iter().collect()
+    }
+
+    fn removal(&self, _with: &Settings) -> Option<&'static str> {
+        Some("dynamodb:DeleteTable")
+    }
+
+    fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {
+        vec![Quota { name: "tables", service: "dynamodb", code: "L-F98FE922", attribute: None, needed: 1 }]
     }
 
     /// The waiters of the `aws` command give up after 8 minutes (facts 2.3); they can be started again.

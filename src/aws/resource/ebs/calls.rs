@@ -17,10 +17,11 @@ use crate::aws::resource::shared::guard::{Guard, known_id, refuse};
 use crate::aws::resource::shared::network;
 use crate::aws::session::Clients;
 use crate::aws::time::made_since;
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, Found, Observation, Part, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Found, Observation, Part, Removal, ResourceCalls, Subject};
 use crate::words::arn::Arn;
 use crate::words::text::tame;
 

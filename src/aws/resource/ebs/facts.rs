@@ -1,8 +1,9 @@
 //! What is known of EBS volumes without asking anybody.
 
 use crate::aws::resource::ebs::{metadata, readiness, settings};
-use crate::aws::resource::shared::name::{expected_unnamed, named, quoted};
+use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
 use crate::cloud::resource::{ByHand, Expected, Part, ResourceFacts, Settings};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -89,6 +90,29 @@ impl ResourceFacts for Ebs {
 
     fn permissions(&self) -> &'static [&'static str] {
         PERMISSIONS
+    }
+
+    fn made_arn(&self, _with: &Settings, expected: &Expected, partition: &str) -> Option<String> {
+        Some(assigned(expected, partition, "ec2", "volume/*"))
+    }
+
+    fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
+        vec![RoleNeed { action: "ec2:CreateVolume", resource: assigned(expected, partition, "ec2", "volume/*") }]
+    }
+
+    fn removal(&self, _with: &Settings) -> Option<&'static str> {
+        Some("ec2:DeleteVolume")
+    }
+
+    /// In TiB; how large the volume is, only the recovery point knows.
+    fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {
+        vec![Quota {
+            name: "storage of gp3 volumes, in TiB",
+            service: "ebs",
+            code: "L-7A658B76",
+            attribute: None,
+            needed: 0,
+        }]
     }
 
     /// A volume that is attached must be detached first; one that is not refuses that, and nothing is lost by it.

@@ -9,9 +9,12 @@ use crate::aws::error::cloud_error;
 use crate::aws::paging::Pages;
 use crate::aws::resource::ebs::settings::Attach;
 use crate::aws::resource::shared::check::{check, unchecked};
+use crate::aws::resource::shared::name::quoted;
 use crate::aws::resource::shared::setting::text;
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::error::CloudError;
-use crate::cloud::resource::{Check, CheckResult, Settings};
+use crate::cloud::resource::Settings;
+use crate::words::kind::CheckId;
 use crate::words::text::tame;
 
 /// The zone is one that the account can use.
@@ -25,12 +28,18 @@ pub(crate) async fn zone(ec2: &aws_sdk_ec2::Client, with: &Settings) -> Check {
     match answer.map_err(|error| cloud_error(OPERATION, &error)) {
         Ok(answer) => match answer.availability_zones().first() {
             Some(zone) => match zone.state().map_or("", AvailabilityZoneState::as_str) {
-                "available" => check(&what, CheckResult::Ok, "it is available"),
-                state => check(&what, CheckResult::Warning, &format!("its state is `{}`", tame(state))),
+                "available" => check(CheckId::NetworkZone, &what, CheckResult::Ok, "it is available"),
+                state => {
+                    check(CheckId::NetworkZone, &what, CheckResult::Warning, &format!("its state is `{}`", tame(state)))
+                }
             },
-            None => check(&what, CheckResult::Failed, "the account has no such zone in the destination's region"),
+            None => {
+                let detail = "the account has no such zone in the destination's region";
+                Check::failed(CheckId::NetworkZone, &what, detail)
+                    .mended_by("set `availability_zone` to one that `aws ec2 describe-availability-zones` lists")
+            }
         },
-        Err(error) => unchecked(&what, OPERATION, &error),
+        Err(error) => unchecked(CheckId::NetworkZone, &what, OPERATION, &error),
     }
 }
 
@@ -43,9 +52,12 @@ pub(crate) async fn probe_instance(ec2: &aws_sdk_ec2::Client, with: &Settings, w
     match answer.map_err(|error| cloud_error(OPERATION, &error)) {
         Ok(answer) => match answer.reservations().iter().flat_map(Reservation::instances).next() {
             Some(instance) => judge_instance(&what, instance, with, wanted.device),
-            None => check(&what, CheckResult::Failed, "it does not exist in the destination's region and account"),
+            None => {
+                let detail = "it does not exist in the destination's region and account";
+                Check::failed(CheckId::HostReady, &what, detail).mended_by("name an instance that is there in `attach`")
+            }
         },
-        Err(error) => unchecked(&what, OPERATION, &error),
+        Err(error) => unchecked(CheckId::HostReady, &what, OPERATION, &error),
     }
 }
 
@@ -54,32 +66,36 @@ fn judge_instance(what: &str, instance: &Instance, with: &Settings, device: &str
     let zone = instance.placement().and_then(Placement::availability_zone).unwrap_or_default();
     let wanted = text(with, "availability_zone").unwrap_or_default();
     if state != "running" {
-        return check(what, CheckResult::Failed, &format!("its state is `{}`; start it", tame(state)));
+        let detail = format!("its state is `{}`", tame(state));
+        let id = tame(instance.instance_id().unwrap_or("INSTANCE_ID"));
+        return Check::failed(CheckId::HostReady, what, &detail)
+            .mended_by(&format!("`aws ec2 start-instances --instance-ids {}`", quoted(&id)));
     }
     if zone != wanted {
         let detail = format!("it is in {}, and the volume would be in {wanted}: they cannot be attached", tame(zone));
-        return check(what, CheckResult::Failed, &detail);
+        return Check::failed(CheckId::HostReady, what, &detail)
+            .mended_by("set `availability_zone` to the instance's, or name an instance in the volume's zone");
     }
     if instance.block_device_mappings().iter().any(|one| one.device_name() == Some(device)) {
-        let detail = format!("`{device}` is taken there; name another device");
-        return check(what, CheckResult::Failed, &detail);
+        let detail = format!("`{device}` is taken there");
+        return Check::failed(CheckId::HostReady, what, &detail).mended_by("name another `device`");
     }
-    check(what, CheckResult::Ok, &format!("it runs in {}, and `{device}` is free", tame(zone)))
+    check(CheckId::HostReady, what, CheckResult::Ok, &format!("it runs in {}, and `{device}` is free", tame(zone)))
 }
 
 /// A retention rule of the Recycle Bin keeps a deleted volume, and AWS bills it on (facts 2.4).
 pub(crate) async fn recycle_bin(rbin: &aws_sdk_rbin::Client) -> Check {
+    const ID: CheckId = CheckId::RecycleBinRules;
     const WHAT: &str = "Recycle Bin rules for volumes";
     match volume_rules(rbin).await {
-        Ok(rules) if rules.is_empty() => check(WHAT, CheckResult::Ok, "there are none: a deleted volume is gone"),
+        Ok(rules) if rules.is_empty() => check(ID, WHAT, CheckResult::Ok, "there are none: a deleted volume is gone"),
         Ok(rules) => {
-            let detail = format!(
-                "{} may keep a deleted volume, which is billed until the rule lets go; exclude the tag `drill:run`",
-                rules.join(", ")
-            );
-            check(WHAT, CheckResult::Warning, &detail)
+            let detail =
+                format!("{} may keep a deleted volume, which is billed until the rule lets go", rules.join(", "));
+            Check::warning(ID, WHAT, &detail)
+                .mended_by("exclude the tag `drill:run` from the rule (`aws rbin update-rule --exclude-resource-tags`)")
         }
-        Err(error) => unchecked(WHAT, "rbin:ListRules", &error),
+        Err(error) => unchecked(ID, WHAT, "rbin:ListRules", &error),
     }
 }
 
@@ -103,7 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::judge_instance;
-    use crate::cloud::resource::CheckResult;
+    use crate::cloud::check::CheckResult;
 
     #[test]
     fn a_probe_instance_must_run_next_to_the_volume() {

@@ -13,6 +13,7 @@ use aws_sdk_ec2::types::{
 
 use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::paging::Pages;
+use crate::aws::resource::ebs::preflight::recycle_bin;
 use crate::aws::resource::ebs::tags;
 use crate::aws::resource::ebs::volume::Volumes;
 use crate::aws::resource::ec2::look::{is_leaving, left, observation, part, state};
@@ -21,10 +22,11 @@ use crate::aws::resource::ec2::{leftovers, preflight};
 use crate::aws::resource::shared::guard::{Guard, known_id, refuse};
 use crate::aws::session::Clients;
 use crate::aws::time::made_since;
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, Found, Observation, Part, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Found, Observation, Part, Removal, ResourceCalls, Subject};
 use crate::words::arn::Arn;
 use crate::words::text::tame;
 
@@ -33,6 +35,7 @@ pub(crate) struct Ec2Calls {
     guard: Guard,
     ec2: aws_sdk_ec2::Client,
     volumes: Volumes,
+    rbin: aws_sdk_rbin::Client,
 }
 
 /// What the ARN of an instance must say.
@@ -45,7 +48,8 @@ const NOT_FOUND: &str = "not found";
 impl Ec2Calls {
     /// Over the destination's clients.
     pub(crate) fn new(clients: &Clients) -> Self {
-        Self { guard: Guard::new(clients), ec2: clients.ec2.clone(), volumes: Volumes::new(clients) }
+        let (ec2, rbin) = (clients.ec2.clone(), clients.rbin.clone());
+        Self { guard: Guard::new(clients), ec2, volumes: Volumes::new(clients), rbin }
     }
 
     /// `ec2:DescribeInstances` for one id; none if EC2 says that it does not exist.
@@ -219,7 +223,9 @@ impl ResourceCalls for Ec2Calls {
     }
 
     async fn preflight(&self, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {
-        preflight::checks(&self.ec2, ground, subject).await
+        let mut checks = preflight::checks(&self.ec2, ground, subject).await;
+        checks.push(recycle_bin(&self.rbin).await);
+        checks
     }
 }
 

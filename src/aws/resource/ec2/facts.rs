@@ -1,8 +1,9 @@
 //! What is known of EC2 instances without asking anybody.
 
 use crate::aws::resource::ec2::{metadata, settings};
-use crate::aws::resource::shared::name::{expected_unnamed, named, quoted};
+use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -23,6 +24,7 @@ const PERMISSIONS: &[&str] = &[
     "ec2:DescribeVpcs",
     "ec2:ModifyInstanceAttribute",
     "ec2:TerminateInstances",
+    "rbin:ListRules",
 ];
 
 /// [`ResourceFacts`] of EC2 instances.
@@ -84,6 +86,31 @@ impl ResourceFacts for Ec2 {
 
     fn permissions(&self) -> &'static [&'static str] {
         PERMISSIONS
+    }
+
+    fn made_arn(&self, _with: &Settings, expected: &Expected, partition: &str) -> Option<String> {
+        Some(assigned(expected, partition, "ec2", "instance/*"))
+    }
+
+    /// A role that cannot be passed to EC2 fails a restore with an instance profile only; whether the backed-up
+    /// instance had one, only the recovery point knows.
+    fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
+        vec![RoleNeed { action: "ec2:RunInstances", resource: assigned(expected, partition, "ec2", "instance/*") }]
+    }
+
+    fn removal(&self, _with: &Settings) -> Option<&'static str> {
+        Some("ec2:TerminateInstances")
+    }
+
+    /// In vCPUs, of which every instance has at least one.
+    fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {
+        vec![Quota {
+            name: "vCPUs of running standard instances",
+            service: "ec2",
+            code: "L-1216C47A",
+            attribute: None,
+            needed: 1,
+        }]
     }
 
     /// Volumes that are not deleted with the instance are listed first: once it is terminated, nothing leads to them.

@@ -6,8 +6,10 @@ use crate::aws::error::cloud_error;
 use crate::aws::resource::shared::check::{check, security_group_check, unchecked};
 use crate::aws::resource::shared::network::key;
 use crate::aws::resource::shared::setting::{security_groups, text};
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, CheckResult, Subject};
+use crate::cloud::resource::Subject;
+use crate::words::kind::CheckId;
 use crate::words::text::tame;
 
 /// Subnet, VPC, security groups, instance type and key.
@@ -36,16 +38,18 @@ async fn subnet(ec2: &aws_sdk_ec2::Client, id: &str) -> (Check, Option<Subnet>) 
             Some(found) => (judge_subnet(&what, found), Some(found.clone())),
             None => {
                 let detail = "it does not exist in the destination's region and account";
-                (check(&what, CheckResult::Failed, detail), None)
+                let check = Check::failed(CheckId::NetworkSubnets, &what, detail);
+                (check.mended_by("set `subnet` to one that `aws ec2 describe-subnets` lists there"), None)
             }
         },
-        Err(error) => (unchecked(&what, OPERATION, &error), None),
+        Err(error) => (unchecked(CheckId::NetworkSubnets, &what, OPERATION, &error), None),
     }
 }
 
 fn judge_subnet(what: &str, subnet: &Subnet) -> Check {
     if subnet.available_ip_address_count() == Some(0) {
-        return check(what, CheckResult::Failed, "it has no free address");
+        return Check::failed(CheckId::NetworkSubnets, what, "it has no free address")
+            .mended_by("set another `subnet`, or release addresses in this one");
     }
     let place = format!(
         "in {}, zone {}",
@@ -54,9 +58,9 @@ fn judge_subnet(what: &str, subnet: &Subnet) -> Check {
     );
     if subnet.map_public_ip_on_launch() == Some(true) {
         let detail = format!("{place}; it gives instances a public address: others may reach the restored server");
-        return check(what, CheckResult::Warning, &detail);
+        return check(CheckId::NetworkSubnets, what, CheckResult::Warning, &detail);
     }
-    check(what, CheckResult::Ok, &place)
+    check(CheckId::NetworkSubnets, what, CheckResult::Ok, &place)
 }
 
 async fn vpc(ec2: &aws_sdk_ec2::Client, id: &str) -> Check {
@@ -66,14 +70,15 @@ async fn vpc(ec2: &aws_sdk_ec2::Client, id: &str) -> Check {
     match ec2.describe_vpcs().filters(filter).send().await.map_err(|error| cloud_error(OPERATION, &error)) {
         Ok(answer) => match answer.vpcs().first().map(Vpc::is_default) {
             Some(Some(true)) => check(
+                CheckId::NetworkVpc,
                 &what,
                 CheckResult::Warning,
                 "it is the region's default VPC, whose subnets lead to the internet: a restored server may call home",
             ),
-            Some(_) => check(&what, CheckResult::Ok, "it is not the default VPC"),
-            None => check(&what, CheckResult::NotChecked, "the answer does not contain it"),
+            Some(_) => check(CheckId::NetworkVpc, &what, CheckResult::Ok, "it is not the default VPC"),
+            None => check(CheckId::NetworkVpc, &what, CheckResult::NotChecked, "the answer does not contain it"),
         },
-        Err(error) => unchecked(&what, OPERATION, &error),
+        Err(error) => unchecked(CheckId::NetworkVpc, &what, OPERATION, &error),
     }
 }
 
@@ -83,7 +88,7 @@ async fn instance_type(ec2: &aws_sdk_ec2::Client, wanted: Option<&str>, zone: Op
     let what = format!("instance type {}", wanted.unwrap_or("of the source"));
     let Some(wanted) = wanted else {
         let detail = "it is not known before a recovery point is picked; one that is not offered there fails the job";
-        return check(&what, CheckResult::NotChecked, detail);
+        return check(CheckId::ComputeClass, &what, CheckResult::NotChecked, detail);
     };
     let ask = ec2.describe_instance_type_offerings();
     let ask = ask.filters(Filter::builder().name("instance-type").values(wanted).build());
@@ -96,10 +101,11 @@ async fn instance_type(ec2: &aws_sdk_ec2::Client, wanted: Option<&str>, zone: Op
     };
     match ask.send().await.map_err(|error| cloud_error(OPERATION, &error)) {
         Ok(answer) if answer.instance_type_offerings().is_empty() => {
-            check(&what, CheckResult::Failed, &format!("it is not offered in {place}; set another `instance_type`"))
+            Check::failed(CheckId::ComputeClass, &what, &format!("it is not offered in {place}"))
+                .mended_by("set another `instance_type`: `aws ec2 describe-instance-type-offerings` lists them")
         }
-        Ok(_) => check(&what, CheckResult::Ok, &format!("it is offered in {place}")),
-        Err(error) => unchecked(&what, OPERATION, &error),
+        Ok(_) => check(CheckId::ComputeClass, &what, CheckResult::Ok, &format!("it is offered in {place}")),
+        Err(error) => unchecked(CheckId::ComputeClass, &what, OPERATION, &error),
     }
 }
 
@@ -108,7 +114,7 @@ mod tests {
     use aws_sdk_ec2::types::Subnet;
 
     use super::judge_subnet;
-    use crate::cloud::resource::CheckResult;
+    use crate::cloud::check::CheckResult;
 
     #[test]
     fn a_subnet_must_have_room_and_should_be_private() {

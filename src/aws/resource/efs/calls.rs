@@ -18,10 +18,11 @@ use crate::aws::resource::efs::{leftovers, look, preflight};
 use crate::aws::resource::shared::guard::{Guard, known_id};
 use crate::aws::resource::shared::setting::{security_groups, texts};
 use crate::aws::session::Clients;
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, Endpoint, Found, Observation, Part, Phase, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Endpoint, Found, Observation, Part, Phase, Removal, ResourceCalls, Subject};
 use crate::words::text::tame;
 
 /// NFS.

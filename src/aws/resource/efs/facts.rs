@@ -2,9 +2,10 @@
 
 use crate::aws::resource::efs::readiness::MOUNT_TARGET;
 use crate::aws::resource::efs::{metadata, settings};
-use crate::aws::resource::shared::name::{expected_unnamed, named, quoted};
+use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
 use crate::aws::resource::shared::setting::texts;
 use crate::cloud::resource::{ByHand, Expected, Part, ResourceFacts, Settings};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -96,6 +97,30 @@ impl ResourceFacts for Efs {
 
     fn permissions(&self) -> &'static [&'static str] {
         PERMISSIONS
+    }
+
+    fn made_arn(&self, _with: &Settings, expected: &Expected, partition: &str) -> Option<String> {
+        Some(assigned(expected, partition, "elasticfilesystem", "file-system/*"))
+    }
+
+    fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
+        let resource = assigned(expected, partition, "elasticfilesystem", "file-system/*");
+        let need = |action| RoleNeed { action, resource: resource.clone() };
+        vec![need("elasticfilesystem:CreateFileSystem"), need("elasticfilesystem:Restore")]
+    }
+
+    fn removal(&self, _with: &Settings) -> Option<&'static str> {
+        Some("elasticfilesystem:DeleteFileSystem")
+    }
+
+    fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {
+        vec![Quota {
+            name: "file systems",
+            service: "elasticfilesystem",
+            code: "L-848C634D",
+            attribute: None,
+            needed: 1,
+        }]
     }
 
     /// EFS has no waiters: a person repeats the looks. Words in capitals are for that person to fill in.

@@ -5,9 +5,11 @@
 use crate::aws::resource::shared::check::{check, name_is_free, security_group_check};
 use crate::aws::resource::shared::network;
 use crate::aws::resource::shared::setting::{security_groups, text, texts};
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, CheckResult, Observation, Subject};
+use crate::cloud::resource::{Observation, Subject};
+use crate::words::kind::CheckId;
 
 /// Subnets, security groups and key.
 pub(crate) async fn place(ec2: &aws_sdk_ec2::Client, ground: &dyn Ground, subject: &Subject) -> Vec<Check> {
@@ -26,6 +28,7 @@ pub(crate) fn token_is_free(subject: &Subject, seen: Result<Observation, CloudEr
 
 fn port() -> Check {
     check(
+        CheckId::NetworkPort,
         "TCP port 2049",
         CheckResult::NotChecked,
         "whether the security groups let it in from where the probes run is not looked at; a probe shows it",

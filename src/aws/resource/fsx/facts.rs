@@ -1,10 +1,11 @@
 //! What is known of FSx without asking anybody.
 
-use crate::aws::resource::fsx::flavour::{file_system_id, volume_id};
+use crate::aws::resource::fsx::flavour::{Flavour, file_system_id, volume_id};
 use crate::aws::resource::fsx::ontap::volume_name;
 use crate::aws::resource::fsx::{metadata, settings};
-use crate::aws::resource::shared::name::{expected_unnamed, named, quoted};
+use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
+use crate::cloud::surroundings::RoleNeed;
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -24,6 +25,11 @@ pub const PERMISSIONS: &[&str] = &[
     "fsx:TagResource",
     "fsx:UntagResource",
 ];
+
+/// The restore makes a volume in an ONTAP file system, and no file system.
+fn is_volume(with: &Settings) -> bool {
+    matches!(Flavour::of(with), Ok((Flavour::Ontap, _)))
+}
 
 /// [`ResourceFacts`] of FSx file systems and ONTAP volumes.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +90,23 @@ impl ResourceFacts for Fsx {
 
     fn permissions(&self) -> &'static [&'static str] {
         PERMISSIONS
+    }
+
+    fn made_arn(&self, with: &Settings, expected: &Expected, partition: &str) -> Option<String> {
+        Some(assigned(expected, partition, "fsx", if is_volume(with) { "volume/*" } else { "file-system/*" }))
+    }
+
+    fn role_needs(&self, with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
+        let (action, made) = if is_volume(with) {
+            ("fsx:CreateVolumeFromBackup", "volume/*")
+        } else {
+            ("fsx:CreateFileSystemFromBackup", "file-system/*")
+        };
+        vec![RoleNeed { action, resource: assigned(expected, partition, "fsx", made) }]
+    }
+
+    fn removal(&self, with: &Settings) -> Option<&'static str> {
+        Some(if is_volume(with) { "fsx:DeleteVolume" } else { "fsx:DeleteFileSystem" })
     }
 
     /// Which of the two it is follows from the id; without one, the commands for both stand there. FSx has no waiters.

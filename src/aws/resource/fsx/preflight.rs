@@ -10,9 +10,11 @@ use crate::aws::resource::fsx::ontap::{svm, volume_name};
 use crate::aws::resource::shared::check::{check, existence, name_is_free, security_group_check};
 use crate::aws::resource::shared::network;
 use crate::aws::resource::shared::setting::{security_groups, text, texts};
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, CheckResult, Observation, Settings, Subject};
+use crate::cloud::resource::{Observation, Settings, Subject};
+use crate::words::kind::CheckId;
 use crate::words::text::tame;
 
 /// Subnets, security groups, key, and for Windows the directory. There is no name that could be taken.
@@ -44,7 +46,7 @@ pub(crate) async fn volume(
     let what = format!("storage virtual machine {id}");
     let machine = match look::machine(fsx, id).await {
         Ok(machine) => judge_machine(&what, &machine),
-        Err(error) => existence(&what, "fsx:DescribeStorageVirtualMachines", Err(error)),
+        Err(error) => existence(CheckId::HostReady, &what, "fsx:DescribeStorageVirtualMachines", Err(error)),
     };
     let free = name_is_free(subject, "fsx:DescribeVolumes", seen);
     let what = format!("volume name {}", volume_name(&subject.expected.name));
@@ -53,23 +55,29 @@ pub(crate) async fn volume(
 
 /// A definition that does not say which flavour it is.
 pub(crate) fn wrong(why: &str) -> Check {
-    check("kind of file system", CheckResult::Failed, why)
+    check(CheckId::SettingsKind, "kind of file system", CheckResult::Failed, why)
 }
 
 fn judge_machine(what: &str, machine: &StorageVirtualMachine) -> Check {
     match machine.lifecycle() {
-        Some(StorageVirtualMachineLifecycle::Created) => {
-            check(what, CheckResult::Ok, "it is there; whether its file system has room is not looked at")
-        }
+        Some(StorageVirtualMachineLifecycle::Created) => check(
+            CheckId::HostReady,
+            what,
+            CheckResult::Ok,
+            "it is there; whether its file system has room is not looked at",
+        ),
         other => {
             let status = tame(other.map_or("no status", StorageVirtualMachineLifecycle::as_str));
-            check(what, CheckResult::Failed, &format!("its status is `{status}`; a restore needs `CREATED`"))
+            let detail = format!("its status is `{status}`; a restore needs `CREATED`");
+            Check::failed(CheckId::HostReady, what, &detail)
+                .mended_by("wait until it is created, or name another `svm`")
         }
     }
 }
 
 fn directory(id: &str) -> Check {
     check(
+        CheckId::HostReady,
         &format!("directory {id}"),
         CheckResult::NotChecked,
         "whether it exists and is reachable from the subnets shows when the file system joins it; the computer object \
@@ -82,7 +90,7 @@ mod tests {
     use aws_sdk_fsx::types::{StorageVirtualMachine, StorageVirtualMachineLifecycle};
 
     use super::judge_machine;
-    use crate::cloud::resource::CheckResult;
+    use crate::cloud::check::CheckResult;
 
     #[test]
     fn a_machine_must_have_been_created() {

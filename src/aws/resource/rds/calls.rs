@@ -16,10 +16,12 @@ use crate::aws::resource::rds::{leftovers, preflight};
 use crate::aws::resource::shared::check::name_is_free;
 use crate::aws::resource::shared::guard::{Guard, without};
 use crate::aws::session::Clients;
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, Endpoint, Observation, Phase, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Endpoint, Observation, Phase, Removal, ResourceCalls, Subject};
+use crate::cloud::vault::Metadata;
 use crate::words::secret::Secret;
 use crate::words::text::tame;
 
@@ -191,9 +193,12 @@ impl ResourceCalls for RdsCalls {
         let with = &subject.with;
         let mut checks = preflight::network(&self.rds, ground, with).await;
         checks.extend(preflight::groups(&self.rds, with).await);
-        checks.push(preflight::class(with));
         checks.push(name_is_free(subject, "rds:DescribeDBInstances", self.observe(subject).await));
         checks
+    }
+
+    async fn preflight_of_point(&self, subject: &Subject, returned: Option<&Metadata>) -> Vec<Check> {
+        vec![preflight::class(&self.rds, &subject.with, returned).await]
     }
 }
 

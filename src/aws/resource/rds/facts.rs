@@ -3,6 +3,7 @@
 use crate::aws::resource::rds::{metadata, settings};
 use crate::aws::resource::shared::name::{expected_arn, named, quoted};
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -19,10 +20,15 @@ pub const PERMISSIONS: &[&str] = &[
     "rds:DescribeDBSnapshots",
     "rds:DescribeDBSubnetGroups",
     "rds:DescribeOptionGroups",
+    "rds:DescribeOrderableDBInstanceOptions",
     "rds:ListTagsForResource",
     "rds:ModifyDBInstance",
     "rds:RemoveTagsFromResource",
 ];
+
+/// DB instances of one account and region; those of clusters count too.
+pub(crate) const DB_INSTANCES: Quota =
+    Quota { name: "DB instances", service: "rds", code: "L-7B6409FD", attribute: Some("DBInstances"), needed: 0 };
 
 /// [`ResourceFacts`] of RDS DB instances.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +93,24 @@ impl ResourceFacts for Rds {
 
     fn permissions(&self) -> &'static [&'static str] {
         PERMISSIONS
+    }
+
+    fn role_needs(&self, _with: &Settings, expected: &Expected, _partition: &str) -> Vec<RoleNeed> {
+        let resource = expected.arn.as_ref().map(|arn| arn.as_str().to_owned());
+        let need = |resource| RoleNeed { action: "rds:RestoreDBInstanceFromDBSnapshot", resource };
+        resource.map(need).into_iter().collect()
+    }
+
+    fn asks_of_point(&self) -> bool {
+        true
+    }
+
+    fn removal(&self, _with: &Settings) -> Option<&'static str> {
+        Some("rds:DeleteDBInstance")
+    }
+
+    fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {
+        vec![Quota { needed: 1, ..DB_INSTANCES }]
     }
 
     /// The waiters of the `aws` command give up after 30 minutes (facts 2.1); they can be started again.

@@ -7,24 +7,24 @@ use std::collections::BTreeSet;
 use aws_sdk_rds::types::{AvailabilityZone, DbParameterGroup, DbSubnetGroup, OptionGroup, Subnet};
 
 use crate::aws::error::cloud_error;
-use crate::aws::resource::shared::check::{check, existence, security_group_check};
-use crate::aws::resource::shared::setting::{security_groups, text};
+use crate::aws::paging::Pages;
+use crate::aws::resource::shared::check::{
+    ENGINE_UNKNOWN, check, default_vpc, existence, offered, security_group_check, zones_wanted,
+};
+use crate::aws::resource::shared::setting::{returned, security_groups, text};
+use crate::cloud::check::{Check, CheckResult};
+use crate::cloud::error::CloudError;
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, CheckResult, Settings};
+use crate::cloud::resource::Settings;
+use crate::cloud::vault::Metadata;
+use crate::words::kind::CheckId;
 use crate::words::text::tame;
 
 /// Subnet group and security groups, and that they belong together.
 pub(crate) async fn network(rds: &aws_sdk_rds::Client, ground: &dyn Ground, with: &Settings) -> Vec<Check> {
     let (check, vpc) = match text(with, "subnet_group") {
         Some(name) => subnet_group(rds, name).await,
-        None => (
-            check(
-                "subnet group",
-                CheckResult::Warning,
-                "`subnet_group` is not set: RDS takes the default VPC of the region, which many accounts do not have",
-            ),
-            None,
-        ),
+        None => default_vpc(ground).await,
     };
     vec![check, security_group_check(ground, &security_groups(with), vpc.as_deref()).await]
 }
@@ -39,7 +39,8 @@ pub(crate) async fn groups(rds: &aws_sdk_rds::Client, with: &Settings) -> Vec<Ch
             let family = answer.db_parameter_groups().first().and_then(DbParameterGroup::db_parameter_group_family);
             format!("it exists, for the family {}", tame(family.unwrap_or("that AWS does not name")))
         });
-        checks.push(existence(&format!("parameter group {name}"), OPERATION, found));
+        let what = format!("parameter group {name}");
+        checks.push(existence(CheckId::DatabaseParameterGroup, &what, OPERATION, found));
     }
     if let Some(name) = text(with, "option_group") {
         const OPERATION: &str = "rds:DescribeOptionGroups";
@@ -48,19 +49,37 @@ pub(crate) async fn groups(rds: &aws_sdk_rds::Client, with: &Settings) -> Vec<Ch
             let engine = answer.option_groups_list().first().and_then(OptionGroup::engine_name);
             format!("it exists, for the engine {}", tame(engine.unwrap_or("that AWS does not name")))
         });
-        checks.push(existence(&format!("option group {name}"), OPERATION, found));
+        checks.push(existence(CheckId::DatabaseOptionGroup, &format!("option group {name}"), OPERATION, found));
     }
     checks
 }
 
-/// Whether the destination offers the class depends on the engine, which only a recovery point knows.
-pub(crate) fn class(with: &Settings) -> Check {
-    let class = text(with, "instance_class").unwrap_or("of the source");
-    check(
-        &format!("instance class {class}"),
-        CheckResult::NotChecked,
-        "the engine is not known before a recovery point is picked; a class that is not offered there fails the job",
-    )
+/// Whether the destination offers the class: that depends on the engine, which only a recovery point knows. The version
+/// is left out: RDS restores versions that it no longer offers for new instances.
+pub(crate) async fn class(rds: &aws_sdk_rds::Client, with: &Settings, source: Option<&Metadata>) -> Check {
+    let class = text(with, "instance_class").or_else(|| returned(source?, "DBInstanceClass"));
+    let engine = source.and_then(|source| returned(source, "Engine"));
+    let what = format!("instance class {}", class.unwrap_or("of the source"));
+    let (Some(class), Some(engine)) = (class, engine) else {
+        return check(CheckId::ComputeClass, &what, CheckResult::NotChecked, ENGINE_UNKNOWN);
+    };
+    offered(&what, engine, offers(rds, engine, class).await)
+}
+
+async fn offers(rds: &aws_sdk_rds::Client, engine: &str, class: &str) -> Result<bool, CloudError> {
+    const OPERATION: &str = "rds:DescribeOrderableDBInstanceOptions";
+    let (mut pages, mut token) = (Pages::new(OPERATION), None);
+    loop {
+        let ask = rds.describe_orderable_db_instance_options().engine(engine).db_instance_class(class);
+        let page = ask.set_marker(token).send().await.map_err(|error| cloud_error(OPERATION, &error))?;
+        if !page.orderable_db_instance_options().is_empty() {
+            return Ok(true);
+        }
+        token = pages.next(page.marker())?;
+        if token.is_none() {
+            return Ok(false);
+        }
+    }
 }
 
 async fn subnet_group(rds: &aws_sdk_rds::Client, name: &str) -> (Check, Option<String>) {
@@ -70,9 +89,11 @@ async fn subnet_group(rds: &aws_sdk_rds::Client, name: &str) -> (Check, Option<S
     match answer.map_err(|error| cloud_error(OPERATION, &error)) {
         Ok(answer) => match answer.db_subnet_groups().first() {
             Some(group) => (judge_subnet_group(&what, group), group.vpc_id().map(tame)),
-            None => (check(&what, CheckResult::NotChecked, "the answer does not contain it"), None),
+            None => {
+                (check(CheckId::NetworkSubnets, &what, CheckResult::NotChecked, "the answer does not contain it"), None)
+            }
         },
-        Err(error) => (existence(&what, OPERATION, Err(error)), None),
+        Err(error) => (existence(CheckId::NetworkSubnets, &what, OPERATION, Err(error)), None),
     }
 }
 
@@ -86,15 +107,14 @@ fn judge_subnet_group(what: &str, group: &DbSubnetGroup) -> Check {
     let status = group.subnet_group_status().unwrap_or("Complete");
     if status != "Complete" {
         let detail = format!("its status is `{}`", tame(status));
-        return check(what, CheckResult::Warning, &detail);
+        return check(CheckId::NetworkSubnets, what, CheckResult::Warning, &detail);
     }
     if zones.len() < 2 {
-        let detail = format!("it has subnets in {} zone(s); RDS wants at least two", zones.len());
-        return check(what, CheckResult::Failed, &detail);
+        return zones_wanted(what, "RDS", zones.len());
     }
     let zones: Vec<&str> = zones.into_iter().collect();
     let detail = format!("in {}, zones {}", tame(group.vpc_id().unwrap_or("no VPC")), tame(&zones.join(", ")));
-    check(what, CheckResult::Ok, &detail)
+    check(CheckId::NetworkSubnets, what, CheckResult::Ok, &detail)
 }
 
 #[cfg(test)]
@@ -102,7 +122,7 @@ mod tests {
     use aws_sdk_rds::types::{AvailabilityZone, DbSubnetGroup, Subnet};
 
     use super::judge_subnet_group;
-    use crate::cloud::resource::CheckResult;
+    use crate::cloud::check::CheckResult;
 
     fn group(zones: &[&str]) -> DbSubnetGroup {
         let subnet = |zone: &&str| {

@@ -15,10 +15,11 @@ use crate::aws::resource::s3::lay::{lay, unsent};
 use crate::aws::resource::s3::{leftovers, preflight};
 use crate::aws::resource::shared::guard::Guard;
 use crate::aws::session::Clients;
+use crate::cloud::check::Check;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, Expected, Observation, Phase, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Expected, Observation, Phase, Removal, ResourceCalls, Subject};
 use crate::words::text::tame;
 
 /// [`ResourceCalls`] of S3 buckets.

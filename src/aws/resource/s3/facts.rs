@@ -3,6 +3,7 @@
 use crate::aws::resource::s3::{message, metadata};
 use crate::aws::resource::shared::name::{named, quoted};
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -100,6 +101,28 @@ impl ResourceFacts for S3 {
 
     fn permissions(&self) -> &'static [&'static str] {
         PERMISSIONS
+    }
+
+    /// The bucket is drill's own to make: AWS Backup's role looks at it and fills it.
+    fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
+        let bucket = format!("arn:{partition}:s3:::{}", expected.name);
+        vec![
+            RoleNeed { action: "s3:GetBucketVersioning", resource: bucket.clone() },
+            RoleNeed { action: "s3:PutObject", resource: format!("{bucket}/*") },
+        ]
+    }
+
+    /// Restores to S3 are in a policy of their own (facts 1.11).
+    fn role_policy(&self) -> &'static str {
+        "AWSBackupServiceRolePolicyForS3Restore"
+    }
+
+    fn removal(&self, _with: &Settings) -> Option<&'static str> {
+        Some("s3:DeleteBucket")
+    }
+
+    fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {
+        vec![Quota { name: "buckets", service: "s3", code: "L-DC2B2D3D", attribute: None, needed: 1 }]
     }
 
     fn by_hand(&self, expected: &Expected, _id: &str) -> ByHand {

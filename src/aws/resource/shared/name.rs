@@ -2,6 +2,7 @@
 
 use crate::cloud::resource::Expected;
 use crate::words::id::{AccountId, Name, Region, RunId};
+pub(crate) use crate::words::text::quoted;
 
 /// `drill-<run8>-<restore>`, at most `most` characters. Where the restore's name is cut, four digits of its hash stand in
 /// for the rest; a later attempt adds its number. Neither is ever cut.
@@ -39,14 +40,10 @@ pub(crate) fn expected_unnamed(name: String, region: &Region, account: &AccountI
     Expected { name, arn: None, region: region.clone(), account: account.clone() }
 }
 
-/// `text` as one word of a POSIX shell.
-pub(crate) fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@');
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+/// The ARN of what a restore makes where AWS assigns the id, with `*` in its place. `resource` is the ARN's last part,
+/// such as `volume/*`.
+pub(crate) fn assigned(expected: &Expected, partition: &str, service: &str, resource: &str) -> String {
+    format!("arn:{partition}:{service}:{}:{}:{resource}", expected.region, expected.account)
 }
 
 #[cfg(test)]

@@ -9,11 +9,14 @@ use aws_sdk_ec2::types::Filter;
 use crate::aws::error::cloud_error;
 use crate::aws::paging::Pages;
 use crate::aws::resource::shared::check::{check, existence, unchecked};
+use crate::aws::resource::shared::name::quoted;
 use crate::aws::resource::shared::setting::text;
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Ground;
-use crate::cloud::resource::{Check, CheckResult, Subject};
+use crate::cloud::resource::Subject;
 use crate::words::arn::Arn;
+use crate::words::kind::CheckId;
 use crate::words::text::tame;
 
 /// A subnet, as EC2 knows it.
@@ -32,7 +35,7 @@ pub(crate) async fn subnets(
 ) -> (Check, Option<String>) {
     match described(ec2, wanted).await {
         Ok(found) => judge(wanted, &found, zone),
-        Err(error) => (unchecked(&what(wanted), "ec2:DescribeSubnets", &error), None),
+        Err(error) => (unchecked(CheckId::NetworkSubnets, &what(wanted), "ec2:DescribeSubnets", &error), None),
     }
 }
 
@@ -41,16 +44,18 @@ pub(crate) async fn key(ground: &dyn Ground, subject: &Subject) -> Option<Check>
     let text = text(&subject.with, "kms_key")?;
     let what = format!("KMS key {text}");
     let Ok(arn) = text.parse::<Arn>() else {
-        return Some(check(&what, CheckResult::Failed, "it is not an ARN"));
+        return Some(check(CheckId::KeyState, &what, CheckResult::Failed, "it is not an ARN"));
     };
     if arn.region().is_some_and(|region| region != subject.expected.region) {
         let detail = format!("it is not in `{}`, where the restore goes", subject.expected.region);
-        return Some(check(&what, CheckResult::Failed, &detail));
+        let check = Check::failed(CheckId::KeyState, &what, &detail);
+        return Some(check.mended_by("name a key of the destination's region in `kms_key`"));
     }
     Some(match ground.key(&arn).await {
-        Ok(key) if key.state == "Enabled" => check(&what, CheckResult::Ok, "it is enabled"),
-        Ok(key) => check(&what, CheckResult::Failed, &format!("its state is `{}`", key.state)),
-        Err(error) => existence(&what, "kms:DescribeKey", Err(error)),
+        Ok(key) if key.state == "Enabled" => check(CheckId::KeyState, &what, CheckResult::Ok, "it is enabled"),
+        Ok(key) => Check::failed(CheckId::KeyState, &what, &format!("its state is `{}`", key.state))
+            .mended_by(&format!("`aws kms enable-key --key-id {}`, or name another key in `kms_key`", quoted(text))),
+        Err(error) => existence(CheckId::KeyState, &what, "kms:DescribeKey", Err(error)),
     })
 }
 
@@ -84,32 +89,36 @@ fn judge(wanted: &[String], found: &[Seen], zone: Option<&str>) -> (Check, Optio
         wanted.iter().filter(|id| found.iter().all(|subnet| subnet.id != **id)).map(String::as_str).collect();
     if wanted.is_empty() || !missing.is_empty() {
         let detail = format!("{} not found in the destination's region and account", missing.join(", "));
-        return (check(&what, CheckResult::Failed, &detail), None);
+        let check = Check::failed(CheckId::NetworkSubnets, &what, &detail);
+        return (check.mended_by("name subnets in `subnets` that `aws ec2 describe-subnets` lists there"), None);
     }
     let vpcs: BTreeSet<&str> = found.iter().map(|subnet| subnet.vpc.as_str()).collect();
     let zones: BTreeSet<&str> = found.iter().map(|subnet| subnet.zone.as_str()).collect();
     let listed = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
     if vpcs.len() != 1 {
         let detail = format!("they are in different VPCs: {}", listed(&vpcs));
-        return (check(&what, CheckResult::Failed, &detail), None);
+        let check = Check::failed(CheckId::NetworkSubnets, &what, &detail);
+        return (check.mended_by("name subnets of one VPC in `subnets`"), None);
     }
     let vpc = found.first().map(|subnet| subnet.vpc.clone());
     if zones.len() < found.len() {
         let detail = format!("two of them are in one zone (of {}); a zone takes one", listed(&zones));
-        return (check(&what, CheckResult::Failed, &detail), vpc);
+        let check = Check::failed(CheckId::NetworkSubnets, &what, &detail);
+        return (check.mended_by("name one subnet of each zone in `subnets`"), vpc);
     }
     if let Some(zone) = zone.filter(|zone| !zones.contains(zone)) {
         let detail = format!("in {}, and the file system is to be in {zone}", listed(&zones));
-        return (check(&what, CheckResult::Failed, &detail), vpc);
+        let check = Check::failed(CheckId::NetworkSubnets, &what, &detail);
+        return (check.mended_by("name a subnet of that zone in `subnets`"), vpc);
     }
     let detail = format!("in {}, zones {}", listed(&vpcs), listed(&zones));
-    (check(&what, CheckResult::Ok, &detail), vpc)
+    (check(CheckId::NetworkSubnets, &what, CheckResult::Ok, &detail), vpc)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Seen, judge};
-    use crate::cloud::resource::CheckResult;
+    use crate::cloud::check::CheckResult;
 
     #[test]
     fn subnets_are_in_one_vpc_and_in_different_zones() {

@@ -5,12 +5,21 @@
 use serde_json::Value;
 
 use crate::cloud::resource::Settings;
+#[cfg(feature = "aws")]
+use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::yaml::shape::{Field, Shape};
 
 /// A text setting.
 pub(crate) fn text<'a>(with: &'a Settings, key: &str) -> Option<&'a str> {
     with.get(key).and_then(Value::as_str)
+}
+
+/// A value of the metadata that AWS returned, which spells its keys now one way and now another (facts 2.0).
+#[cfg(feature = "aws")]
+pub(crate) fn returned<'a>(metadata: &'a Metadata, key: &str) -> Option<&'a str> {
+    let found = metadata.iter().find(|(known, _)| known.eq_ignore_ascii_case(key));
+    found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
 }
 
 /// A whole-number setting.

@@ -8,10 +8,11 @@ use crate::aws::resource::ebs::EbsCalls;
 use crate::aws::resource::storage_gateway::gateway::GatewayCalls;
 use crate::aws::resource::storage_gateway::settings::{Route, route};
 use crate::aws::session::Clients;
+use crate::cloud::check::Check;
 use crate::cloud::error::CloudError;
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, Found, Observation, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Found, Observation, Removal, ResourceCalls, Subject};
 
 /// [`ResourceCalls`] of Storage Gateway volumes.
 pub(crate) struct StorageGatewayCalls {

@@ -5,6 +5,7 @@ use crate::aws::resource::shared::name::{expected_unnamed, named, quoted};
 use crate::aws::resource::storage_gateway::settings::{Route, route};
 use crate::aws::resource::storage_gateway::{metadata, settings};
 use crate::cloud::resource::{ByHand, Expected, Part, ResourceFacts, Settings};
+use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
@@ -114,6 +115,38 @@ impl ResourceFacts for StorageGateway {
 
     fn permissions(&self) -> &'static [&'static str] {
         PERMISSIONS
+    }
+
+    fn made_arn(&self, with: &Settings, expected: &Expected, partition: &str) -> Option<String> {
+        match route(with) {
+            Route::Ebs => Ebs.made_arn(with, expected, partition),
+            Route::Gateway(gateway) => Some(format!("{}/volume/*", gateway.arn)),
+        }
+    }
+
+    fn role_needs(&self, with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
+        match route(with) {
+            Route::Ebs => Ebs.role_needs(with, expected, partition),
+            Route::Gateway(gateway) => {
+                let stored = "storagegateway:CreateStorediSCSIVolume";
+                let action = if gateway.stored { stored } else { "storagegateway:CreateCachediSCSIVolume" };
+                vec![RoleNeed { action, resource: gateway.arn.to_owned() }]
+            }
+        }
+    }
+
+    fn removal(&self, with: &Settings) -> Option<&'static str> {
+        match route(with) {
+            Route::Ebs => Ebs.removal(with),
+            Route::Gateway(_) => Some("storagegateway:DeleteVolume"),
+        }
+    }
+
+    fn quotas(&self, with: &Settings, expected: &Expected) -> Vec<Quota> {
+        match route(with) {
+            Route::Ebs => Ebs.quotas(with, expected),
+            Route::Gateway(_) => Vec::new(),
+        }
     }
 
     /// Only the id says which way it was restored. A gateway's volume is asked for by its ARN, which the list knows.

@@ -22,11 +22,13 @@ use crate::aws::resource::storage_gateway::look::{Volume, observation, of_cached
 use crate::aws::resource::storage_gateway::settings::{Gateway, Route, route};
 use crate::aws::session::Clients;
 use crate::aws::time::made_since;
+use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Ground;
 use crate::cloud::leftover::{Leftover, Wanted};
-use crate::cloud::resource::{Check, CheckResult, Found, Observation, Removal, ResourceCalls, Subject};
+use crate::cloud::resource::{Found, Observation, Removal, ResourceCalls, Subject};
 use crate::words::arn::Arn;
+use crate::words::kind::CheckId;
 use crate::words::text::tame;
 
 /// [`ResourceCalls`] of volumes that a gateway has.
@@ -202,7 +204,7 @@ impl ResourceCalls for GatewayCalls {
         let answer = self.client.describe_gateway_information().gateway_arn(gateway.arn).send().await;
         let mut checks = vec![match answer.map_err(|error| failure(OPERATION, error)) {
             Ok(answer) => judge_gateway(&what, answer.gateway_state(), answer.gateway_type(), gateway.stored),
-            Err(error) => existence(&what, OPERATION, Err(error)),
+            Err(error) => existence(CheckId::HostReady, &what, OPERATION, Err(error)),
         }];
         checks.extend(key(ground, subject).await);
         checks
@@ -223,12 +225,15 @@ fn judge_gateway(what: &str, state: Option<&str>, kind: Option<&str>, stored: bo
     let wanted = if stored { "STORED" } else { "CACHED" };
     if kind != wanted {
         let detail = format!("it is of the type `{kind}`, and the definition says {wanted} (`gateway_type`)");
-        return check(what, CheckResult::Failed, &detail);
+        return Check::failed(CheckId::HostReady, what, &detail)
+            .mended_by("set `gateway_type` to what the gateway is, or name another `gateway`");
     }
     if state != "RUNNING" {
-        return check(what, CheckResult::Failed, &format!("its state is `{state}`; start it"));
+        let detail = format!("its state is `{state}`");
+        return Check::failed(CheckId::HostReady, what, &detail)
+            .mended_by("start the gateway (`aws storagegateway start-gateway`), and wait until it is running");
     }
-    check(what, CheckResult::Ok, &format!("it is running, {kind}"))
+    check(CheckId::HostReady, what, CheckResult::Ok, &format!("it is running, {kind}"))
 }
 
 /// AWS writes a target as an iSCSI name, or as an ARN that ends in one: `iqn.1997-05.com.amazon:NAME`.
@@ -277,8 +282,8 @@ fn by_code(code: &str) -> ErrorKind {
 #[cfg(test)]
 mod tests {
     use super::{by_code, is_named, judge_gateway};
+    use crate::cloud::check::CheckResult;
     use crate::cloud::error::ErrorKind;
-    use crate::cloud::resource::CheckResult;
 
     #[test]
     fn the_inner_code_says_what_to_do() {
