@@ -93,7 +93,7 @@ pub async fn plan(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError>
         common.extend(SELECTIONS);
     }
     let permissions = permissions(&plan, facts, &common);
-    let size = |name: &Name| points.as_ref()?.get(name)?.chosen.as_ref()?.size_bytes;
+    let size = |name: &Name| found.as_ref()?.points.get(name)?.chosen.as_ref()?.size_bytes;
     let cost = cost(&plan, facts, &size);
     let view = View {
         plan: &plan,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -17,8 +18,11 @@ use crate::cli::validate::load_or_explain;
 use crate::cloud::check::{Check, CheckResult};
 use crate::definition::model::Definition;
 use crate::plan::show::json::check;
+use crate::run::guards::Guards;
+use crate::run::prober::Asks;
 use crate::run::services::Services;
 use crate::run::step::preflight::{Survey, survey};
+use crate::run::stop::Unstoppable;
 use crate::words::id::RunId;
 use crate::words::secret::Secret;
 use crate::words::time::Clock as _;
@@ -85,6 +89,10 @@ pub(crate) async fn look(connection: &Connection, definition: &Definition, args:
         // Only a run sets passwords, and only a run writes.
         key: Secret::new(String::new()),
         evidence: PathBuf::new(),
+        stop: Arc::new(Unstoppable),
+        prober: Arc::new(Asks),
+        look_for_requests: Duration::MAX,
+        guards: Guards::all(),
     };
     let millis = u64::try_from(MachineClock.now().as_millisecond()).unwrap_or(0);
     let mut random = [0; 10];

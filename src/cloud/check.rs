@@ -11,6 +11,7 @@ use crate::words::kind::CheckId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// Which check: docs/preflight.md lists all.
+    #[serde(default = "unnamed")]
     pub id: CheckId,
     /// What was looked at, such as `subnet group drill-isolated`.
     pub what: String,
@@ -21,6 +22,10 @@ pub struct Check {
     /// What mends it: a command, or a sentence. Nothing where nothing is to be mended, or nobody knows how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
+}
+
+fn unnamed() -> CheckId {
+    CheckId::Unnamed
 }
 
 /// What came of a check. Where a permission to look is missing it is `NotChecked`, never `Ok`.

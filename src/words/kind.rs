@@ -118,6 +118,8 @@ closed_set!(
 closed_set!(
     /// A check of the preflight. docs/preflight.md says of each what is asked, when it fails and what mends it.
     CheckId {
+        /// A check of a journal that is older than the names of checks.
+        Unnamed = "unnamed",
         /// Whose credentials these are.
         AccountIdentity = "account.identity",
         /// The machine's clock against AWS's.
@@ -172,6 +174,8 @@ closed_set!(
         NameFree = "name.free",
         /// What the restored thing is attached to or joins: an instance, a gateway, a virtual machine, a directory.
         HostReady = "host.ready",
+        /// What earlier runs left.
+        LeftoversEarlier = "leftovers.earlier",
         /// Protections that the definition asks for.
         ProtectionAsked = "protection.asked",
         /// Rules of the Recycle Bin.

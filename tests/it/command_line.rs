@@ -119,8 +119,17 @@ fn plan_is_drawn_in_every_form() {
     let ran = repository.drill(&["plan", "orders", "--output", "json"]).ends(0);
     assert_eq!(ran.stdout, repository.drill(&["plan", "orders", "--format", "json"]).ends(0).stdout);
     let json = ran.json();
-    let wanted =
-        ["version", "drill", "title", "steps", "recovery_points", "preflight", "estimate_seconds", "cost", "permissions"];
+    let wanted = [
+        "version",
+        "drill",
+        "title",
+        "steps",
+        "recovery_points",
+        "preflight",
+        "estimate_seconds",
+        "cost",
+        "permissions",
+    ];
     assert_keys(&json, &wanted);
     assert!(json["recovery_points"].is_null() && json["preflight"].is_null() && json["estimate_seconds"].is_u64());
     for step in list(&json, "/steps") {

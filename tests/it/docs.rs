@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use restore_drill::aws::permissions::{
-    ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, INSTANCES, METRICS, NEVER, PREFLIGHT, SCRIPTS, SECRETS, SWEEP, TABLES, TUNNELS,
+    ACCESS_ROLE, BUCKETS, COMMON, FUNCTIONS, INSTANCES, METRICS, NEVER, PREFLIGHT, SCRIPTS, SECRETS, SWEEP, TABLES,
+    TUNNELS,
 };
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::{check_text, load, names};

@@ -226,6 +226,6 @@ async fn killed_while_a_new_password_is_set_and_it_is_known_afterwards() {
     let url = format!("--sandbox={}", sandbox.url());
     let ground = Ground { drill, before: sandbox.inventory(), sandbox, url };
     for when in [When::Before, When::After] {
-        ground.dies_at("rds:ModifyDBInstance", when).await;
+        ground.dies_at("rds:ModifyDBInstance", 1, when).await;
     }
 }

@@ -11,6 +11,7 @@ use restore_drill::journal::event::{Class, Event, GoneProof, StepEnd};
 use restore_drill::journal::state::State;
 use restore_drill::run::call::Call;
 use restore_drill::run::decide::{Next, Situation};
+use restore_drill::run::guards::Guards;
 use restore_drill::run::pace::{Looked, NEVER_SEEN_ABSENT_FOR, VISIBLE_AFTER};
 use restore_drill::run::step::{ready, teardown};
 use restore_drill::sandbox::{Fault, What};
@@ -51,7 +52,8 @@ fn later(paper: &Paper, step: &str, seconds: i64, ask: impl Fn(&Situation<'_>, T
     let now = paper.at + SignedDuration::from_secs(seconds);
     let mut looked = Looked::default();
     looked.note(&id(step), paper.at);
-    let situation = Situation { state: &paper.state, now, looked: &looked, types: facts };
+    let guards = Guards::all();
+    let situation = Situation { state: &paper.state, now, looked: &looked, types: facts, guards };
     ask(&situation, since)
 }
 

@@ -541,8 +541,14 @@ fn a_plan_is_shown_in_every_form() {
     let picked = Picked { chosen: Some(point(HOSTILE)), rejected: Vec::new(), older: 0, copy };
     let points = BTreeMap::from([(name("orders"), picked)]);
     let permissions = ["backup:StartRestoreJob".to_owned()];
-    let view =
-        View { plan: &plan, points: Some(&points), checks: None, permissions: &permissions, estimate: None, cost: None };
+    let view = View {
+        plan: &plan,
+        points: Some(&points),
+        checks: None,
+        permissions: &permissions,
+        estimate: None,
+        cost: None,
+    };
     let text = text::text(&view);
     assert!(text.contains("teardown.orders") && text.contains(POINT) && text.contains("120.0 GiB"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains("\n# INJECTED"), "{text}");

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use restore_drill::cloud::check::Check;
 use restore_drill::cloud::error::CloudError;
 use restore_drill::cloud::ground::Ground;
-use restore_drill::cloud::resource::{Check, Found, Observation, Phase, Removal, ResourceCalls, Subject};
+use restore_drill::cloud::resource::{Found, Observation, Phase, Removal, ResourceCalls, Subject};
 use restore_drill::cloud::vault::{
     FoundJob, Metadata, PointDetail, RecoveryPoint, RestoreJob, StartRestore, Vault, VaultState,
 };
@@ -104,6 +105,14 @@ impl Vault for ToldVault {
             return Ok(FoundJob::Nothing);
         }
         self.inner.find_restore_job(resource_type, point, mark, since).await
+    }
+
+    async fn restore_jobs(&self, since: Timestamp) -> Result<Vec<RestoreJob>, CloudError> {
+        self.inner.restore_jobs(since).await
+    }
+
+    async fn restore_job_metadata(&self, job: &JobId) -> Result<Option<Metadata>, CloudError> {
+        self.inner.restore_job_metadata(job).await
     }
 
     async fn points_of_type(&self, vault: &VaultName, resource_type: &str) -> Result<Vec<RecoveryPoint>, CloudError> {

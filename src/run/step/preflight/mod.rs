@@ -14,6 +14,7 @@ mod account;
 mod caller;
 mod clock;
 mod key;
+mod leftovers;
 mod plans;
 mod points;
 mod policy;
@@ -60,6 +61,11 @@ const GROUPS: &[Group] = &[
     Group { id: CheckId::RolePass, what: "the drill's own identity", look: |cx| Box::pin(caller::check(cx)) },
     Group { id: CheckId::KeyAccess, what: "the keys", look: |cx| Box::pin(key::check(cx)) },
     Group { id: CheckId::QuotaHeadroom, what: "the quotas", look: |cx| Box::pin(quota::check(cx)) },
+    Group {
+        id: CheckId::LeftoversEarlier,
+        what: "leftovers of earlier runs",
+        look: |cx| Box::pin(leftovers::check(cx)),
+    },
     Group { id: CheckId::ProtectionAsked, what: "protections", look: |cx| Box::pin(protection::check(cx)) },
     Group { id: CheckId::PlansSelection, what: "backup plans", look: |cx| Box::pin(plans::check(cx)) },
 ];
