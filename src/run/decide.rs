@@ -118,7 +118,8 @@ impl Situation<'_> {
                 let deadline = *since + step.timeout;
                 let answered =
                     matches!(&step.work, Work::Gate(name) | Work::Probe(name) if self.state.gates.contains_key(name));
-                if self.now >= deadline && is_forward(&step.work) && !answered {
+                let late = self.now >= deadline && self.guards.stand(Guard::Deadline);
+                if late && is_forward(&step.work) && !answered {
                     return Next::record(step::too_late(step, self.state));
                 }
                 let next = match paused_until(running) {
@@ -126,7 +127,9 @@ impl Situation<'_> {
                     _ => self.ask(step, *since),
                 };
                 match next {
-                    Next::At(at) if is_forward(&step.work) => Next::At(at.min(deadline)),
+                    Next::At(at) if is_forward(&step.work) && self.guards.stand(Guard::Deadline) => {
+                        Next::At(at.min(deadline))
+                    }
                     other => other,
                 }
             }

@@ -17,7 +17,7 @@ pub enum Guard {
     OwnOnly,
     /// What could not be measured, or never ran, is no pass.
     UnknownIsNoPass,
-    /// `limits.max_duration` ends a run.
+    /// The time-outs of steps and `limits.max_duration` end what takes too long.
     Deadline,
     /// A journal that cannot be written ends everything new.
     StopWithoutJournal,

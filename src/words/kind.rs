@@ -119,7 +119,7 @@ closed_set!(
     /// A check of the preflight. docs/preflight.md says of each what is asked, when it fails and what mends it.
     CheckId {
         /// A check of a journal that is older than the names of checks.
-        Unnamed = "unnamed",
+        Unnamed = "check.unnamed",
         /// Whose credentials these are.
         AccountIdentity = "account.identity",
         /// The machine's clock against AWS's.

@@ -229,6 +229,7 @@ const NO_REQUESTS: &[&str] = &[
     "copy_jobs",
     "create_time",
     "delete_markers",
+    "delete_on_termination",
     "disable_api_termination",
     "restore_job_id",
     "restore_jobs",

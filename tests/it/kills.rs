@@ -93,7 +93,7 @@ async fn what_a_client_lists_besides_is_a_finding_that_one_line_repeats() {
     let arguments = [arguments, &["--budget", "0s", "--output", "json"]].concat();
     let again = kills(&drill.spawn(&arguments).ended_within(LONGEST).await.ends(1));
     assert_eq!(again["kills"], 1, "{again:#}");
-    assert_eq!(again["findings"][0]["moment"], second["moment"], "`{repeat}` killed at another moment: {again:#}");
+    assert_eq!(again["findings"][0]["seed"], second["seed"], "`{repeat}` made another kill: {again:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

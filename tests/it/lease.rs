@@ -134,6 +134,7 @@ async fn a_lease_is_extended_and_its_tag_with_it() {
     let event = Event::LeaseExtended { until, by: "somebody@somewhere".to_owned() };
     let (mut pen, state) = bench.reopen(state.run, event);
     let state = over(case, bench.live(case, &mut pen, state, None).await);
+    drop(pen);
     assert_eq!(conclusion(&state).verdict, Verdict::Passed, "{:?}", conclusion(&state).reasons);
     assert_eq!(assert_kept(case, &bench, &state), until);
     bench.end_lease(case, state.run).await;
@@ -195,7 +196,10 @@ async fn the_end_of_a_lease_dies_at_every_event() {
         let end = Event::LeaseEnded { by: restore_drill::journal::event::LeaseEnd::Expired };
         let (pen, state) = bench.reopen(kept.run, end);
         let fate = Fate::DiesBefore(pen.written() + more);
-        let state = match bench.live(&case, &mut pen.with_fate(fate), state, None).await {
+        let mut pen = pen.with_fate(fate);
+        let end = bench.live(&case, &mut pen, state, None).await;
+        drop(pen);
+        let state = match end {
             End::Died => bench.resume(&case, kept.run, None).await,
             end => over(&case, end),
         };

@@ -37,6 +37,7 @@ mod preflight;
 mod private;
 mod probes;
 mod refusal;
+mod rehearse;
 mod report;
 mod schema;
 mod select;

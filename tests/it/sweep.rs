@@ -228,7 +228,8 @@ async fn a_name_like_a_drills_proves_nothing() {
 async fn drill_never_is_heard() {
     let world = QUICK.replace("orders: { restore", "orders: { tags: { \"drill:never\": please }, restore");
     let ground = Ground::of(ORDERS, &world).await;
-    ground.dies_after(TAGGED).await;
+    // Before the run takes the inherited tag off.
+    ground.dies_after("backup:StartRestoreJob").await;
     ground.forgets();
     ground.sandbox.advance(LONG_AFTER);
     let before = ground.changes();

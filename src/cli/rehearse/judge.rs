@@ -90,7 +90,12 @@ impl Judge<'_> {
                     self.names_what_is_left(run, end, conclusion);
                     self.ended_in_time(run, *at);
                 }
-                How::JournalLost(said) => self.said_what_is_left(run, end, said),
+                How::JournalLost(said, started) => {
+                    self.said_what_is_left(run, end, said);
+                    if *started > 0 {
+                        self.finds("I2", format!("{started} restore job(s) were started without a journal"));
+                    }
+                }
                 How::Refused(why, _) if !self.is_damaged() => {
                     self.finds("I5", format!("a journal that nobody touched was refused: {why}"));
                 }
@@ -184,6 +189,18 @@ impl Judge<'_> {
             }
         }
         self.others_are_as_before();
+        self.strangers_live();
+    }
+
+    /// What somebody else restored is still there.
+    fn strangers_live(&mut self) {
+        for job in &self.played.others {
+            let after = &self.played.after;
+            let completed = after.restore_jobs.iter().any(|one| one.id == *job && one.status == "COMPLETED");
+            if completed && !after.things.iter().any(|thing| thing.made_by_restore_job.as_ref() == Some(job)) {
+                self.finds("I4", format!("what restore job {job} of somebody else made is gone"));
+            }
+        }
     }
 
     /// What no restore job of a run made is there as before.
@@ -296,7 +313,7 @@ impl Judge<'_> {
             Ok(replayed) => replayed,
             Err(error) => return self.finds("I5", format!("the journal makes no sense: {error}")),
         };
-        let lost = run.ends.iter().any(|end| matches!(end.how, How::JournalLost(_) | How::Endless));
+        let lost = run.ends.iter().any(|end| matches!(end.how, How::JournalLost(..) | How::Endless));
         if let Some(state) = run.state.as_ref().filter(|_| !lost)
             && *state != replayed
         {
@@ -371,15 +388,17 @@ impl Judge<'_> {
                     | Trouble::Damage { how: Damage::BitFlip | Damage::Truncated | Damage::ZeroTail, .. }
             )
         };
-        if self.scenario.0.len() == 1 && self.scenario.0.iter().all(harmless) && conclusion.verdict != usual {
-            let why = conclusion.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
+        let why = conclusion.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
+        // A clock that AWS would not take is refused before anything is asked for.
+        let refused = self.has(|trouble| matches!(trouble, Trouble::Clock { .. })) && why.starts_with("clock: ");
+        let alone = self.scenario.0.len() == 1 && self.scenario.0.iter().all(harmless);
+        if alone && !refused && conclusion.verdict != usual {
             self.finds("verdict", format!("`{}` in the place of `{usual}`: {why}", conclusion.verdict));
         }
         // An objective that could not be measured is not met, whoever stood in the way.
         let unmeasured = conclusion.reasons.first().is_some_and(|reason| reason.text.starts_with("objective "));
         let failed = conclusion.verdict == Verdict::Failed && usual != Verdict::Failed && !unmeasured;
         if self.scenario.0.iter().all(surroundings) && failed {
-            let why = conclusion.reasons.first().map(|reason| reason.text.clone()).unwrap_or_default();
             self.finds("verdict", format!("`failed`, though only the surroundings were in the way: {why}"));
         }
     }

@@ -61,6 +61,8 @@ pub(crate) struct Played {
     pub(crate) asked: Vec<Asked>,
     /// A second runner in the same folder was let in.
     pub(crate) second_let_in: bool,
+    /// Restore jobs of somebody else.
+    pub(crate) others: Vec<String>,
 }
 
 /// What came of one run.
@@ -89,8 +91,8 @@ pub(crate) struct End {
 pub(crate) enum How {
     /// With a verdict.
     Concluded(Box<Conclusion>, Timestamp),
-    /// The journal could not be written; what may be left.
-    JournalLost(Vec<String>),
+    /// The journal could not be written; what may be left, and how many restore jobs were started after that.
+    JournalLost(Vec<String>, usize),
     /// The journal was refused on resume; then a person swept, and this is what the sweep showed and left.
     Refused(String, Vec<String>),
     /// It was not over when it had to be.
@@ -114,6 +116,10 @@ impl Play<'_> {
         self.stage.show(&direct, &self.clock);
         let before = direct.inventory();
         faults(self.script.definition(), scenario).into_iter().for_each(|fault| direct.add_fault(fault));
+        self.stage.expect_stranger(scenario.0.iter().find_map(|trouble| match trouble {
+            Trouble::Stranger { nth } => Some(*nth),
+            _ => None,
+        }));
         let second = scenario.0.iter().find_map(|trouble| match trouble {
             Trouble::Runner(runner) => Some(*runner),
             _ => None,
@@ -131,7 +137,8 @@ impl Play<'_> {
             runs.push(self.run(&direct, 1, scenario).await?);
         }
         let after = direct.inventory();
-        Ok(Played { before, after, runs, asked: self.stage.asked(), second_let_in })
+        let others = self.stage.jobs_of_stranger();
+        Ok(Played { before, after, runs, asked: self.stage.asked(), second_let_in, others })
     }
 
     /// Whether the drill's lock can be had twice.
@@ -168,7 +175,7 @@ impl Play<'_> {
         actor.lives().await?;
         let records = actor.store.load(&run).unwrap_or_default();
         Ok(PlayedRun {
-            marks: Marks::of(definition, &run),
+            marks: Marks::of(definition, &run).but_not(self.stage.jobs_of_stranger()),
             ends: actor.ends,
             state: actor.state,
             records,
@@ -227,7 +234,8 @@ enum Birth {
 enum Life {
     Died,
     Stopped,
-    JournalLost(Vec<String>),
+    /// What may be left, and how many restore jobs there were when it was lost.
+    JournalLost(Vec<String>, usize),
     Concluded(Box<State>),
     Endless,
     Broken(String),
@@ -263,7 +271,10 @@ impl Actor<'_> {
                     }
                 }
                 Life::Stopped => {}
-                Life::JournalLost(left) => self.ended(How::JournalLost(left)),
+                Life::JournalLost(left, jobs) => {
+                    let started = self.direct.inventory().restore_jobs.len().saturating_sub(jobs);
+                    self.ended(How::JournalLost(left, started));
+                }
                 Life::Endless => {
                     self.ended(How::Endless);
                     return Ok(());
@@ -369,7 +380,8 @@ impl Actor<'_> {
         let (sender, mut signals) = mpsc::channel(16);
         let mut watch = Watch::new(sender, &self.machine, &self.play.clock, self.scenario, first);
         let limit = self.play.clock.now().saturating_add(self.play.script.longest()).unwrap_or(Timestamp::MAX);
-        let mut pen = Pen::new(journal, state.seq, fate);
+        let world = self.direct.clone();
+        let mut pen = Pen::new(journal, state.seq, fate, Box::new(move || world.inventory().restore_jobs.len()));
         let ended = {
             let services = Arc::new(self.services.clone());
             let mut life = pin!(drive(services, state, &mut pen, &mut signals, &mut watch));
@@ -393,7 +405,9 @@ impl Actor<'_> {
             Some(None) => Life::Died,
             Some(Some(Ok(Ended::Concluded(state)))) => Life::Concluded(state),
             Some(Some(Ok(Ended::Stopped(_)))) => Life::Stopped,
-            Some(Some(Err(DriveError::Journal { left, .. }))) => Life::JournalLost(left),
+            Some(Some(Err(DriveError::Journal { left, .. }))) => {
+                Life::JournalLost(left, pen.jobs_when_lost().unwrap_or(usize::MAX))
+            }
             Some(Some(Err(error))) => Life::Broken(error.to_string()),
         }
     }

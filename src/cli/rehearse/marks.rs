@@ -10,7 +10,11 @@ use crate::words::id::{Name, RunId};
 
 /// The marks of one run's restores.
 #[derive(Debug, Clone)]
-pub(crate) struct Marks(BTreeMap<Name, (String, String)>);
+pub(crate) struct Marks {
+    marks: BTreeMap<Name, (String, String)>,
+    /// Restore jobs of somebody else that bear them all the same.
+    others: Vec<String>,
+}
 
 impl Marks {
     /// Those that `run` gives.
@@ -22,12 +26,18 @@ impl Marks {
             let expected = facts.expected(run, name, 1, &destination.region, &destination.account, partition);
             (name.clone(), mark(facts, &restore.with, &expected))
         });
-        Self(marked.collect())
+        Self { marks: marked.collect(), others: Vec::new() }
+    }
+
+    /// The same, and these jobs are somebody else's.
+    pub(crate) fn but_not(self, others: Vec<String>) -> Self {
+        Self { others, ..self }
     }
 
     /// The restore that this job is of, if it is the run's.
     pub(crate) fn restore(&self, job: &JobRecord) -> Option<&Name> {
         let is_it = |(key, value): &(String, String)| job.metadata.get(key) == Some(value);
-        self.0.iter().find(|(_, mark)| is_it(mark)).map(|(name, _)| name)
+        let own = !self.others.contains(&job.id);
+        self.marks.iter().find(|(_, mark)| own && is_it(mark)).map(|(name, _)| name)
     }
 }

@@ -71,6 +71,10 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER")]
     scenarios: Option<usize>,
 
+    /// Only troubles of this kind, as the table names them; may be given several times
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<String>,
+
     /// Seed of the world and of combinations
     #[arg(long)]
     seed: Option<u64>,
@@ -115,7 +119,8 @@ pub async fn rehearse(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliEr
     let guards = guards(args.without.as_deref())?;
     let starts = today();
     let script = Script::new(&loaded, (spec, seed), (folder, templates), (starts, guards)).await?;
-    let wanted = Wanted { only: args.only.clone(), scenarios: args.scenarios, budget: args.budget, seed };
+    let (only, faults) = (args.only.clone(), args.fault.clone());
+    let wanted = Wanted { only, faults, scenarios: args.scenarios, budget: args.budget, seed };
     let quiet = ui.clone();
     let mut tally = if args.only_kills() {
         Tally::new(None)
@@ -147,6 +152,7 @@ impl Args {
 
 struct Wanted {
     only: Option<String>,
+    faults: Vec<String>,
     scenarios: Option<usize>,
     budget: Option<std::time::Duration>,
     seed: u64,
@@ -199,7 +205,9 @@ fn explore(script: &Script, wanted: &Wanted, ui: &Ui) -> Result<Tally, CliError>
         return Ok(tally);
     }
     drop(player);
-    let singles = places.singles(script.definition());
+    let mut singles = places.singles(script.definition());
+    check_faults(&singles, &wanted.faults)?;
+    singles.retain(|trouble| wanted.faults.is_empty() || wanted.faults.contains(&trouble.word()));
     let scenarios = choose(&singles, wanted);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let done = AtomicUsize::new(0);
@@ -231,10 +239,19 @@ fn explore(script: &Script, wanted: &Wanted, ui: &Ui) -> Result<Tally, CliError>
     Ok(tally)
 }
 
+fn check_faults(singles: &[trouble::Trouble], wanted: &[String]) -> Result<(), CliError> {
+    let known: BTreeSet<String> = singles.iter().map(trouble::Trouble::word).collect();
+    let Some(unknown) = wanted.iter().find(|word| !known.contains(*word)) else { return Ok(()) };
+    let known: Vec<String> = known.into_iter().collect();
+    Err(CliError::usage(format!("this drill has no fault `{unknown}`; it has: {}", known.join(", "))))
+}
+
 /// Each trouble alone, then combinations up to the usual number; or as many as wanted, spread over all of these.
 fn choose(singles: &[trouble::Trouble], wanted: &Wanted) -> Vec<Scenario> {
     let alone = singles.iter().map(|trouble| Scenario(vec![trouble.clone()]));
-    let all = wanted.scenarios.map_or(singles.len().max(SCENARIOS), |count| count.max(singles.len()));
+    // Of chosen faults, each alone; combinations of them only where they are asked for.
+    let usual = if wanted.faults.is_empty() { singles.len().max(SCENARIOS) } else { singles.len() };
+    let all = wanted.scenarios.map_or(usual, |count| count.max(singles.len()));
     let mut known = BTreeSet::new();
     let combined = Combinations::new(singles.to_vec(), wanted.seed).take(all * 4);
     let distinct = alone.chain(combined).filter(|scenario| known.insert(scenario.clone()));

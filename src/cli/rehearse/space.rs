@@ -45,7 +45,7 @@ impl Places {
             Trouble::Wire { operation, nth, .. } => {
                 self.calls.iter().find(|(one, count, _)| one == operation && count == nth).map(|call| call.2.clone())
             }
-            Trouble::Job { .. } => Some("restore".to_owned()),
+            Trouble::Job { .. } | Trouble::Stranger { .. } => Some("restore".to_owned()),
             Trouble::Crash { records, .. } | Trouble::Damage { records, .. } | Trouble::Clock { records, .. } => {
                 at(*records)
             }
@@ -81,6 +81,8 @@ impl Places {
             all.extend(Lie::ALL.iter().filter(controlled).map(|how| Trouble::Probe { how: *how, probe: name.clone() }));
         }
         all.extend(Runner::ALL.iter().map(|runner| Trouble::Runner(*runner)));
+        let starts = u32::try_from(definition.restore.len()).unwrap_or(0);
+        all.extend((1..=starts).map(|nth| Trouble::Stranger { nth }));
         all
     }
 
@@ -188,7 +190,7 @@ fn goes_with(one: &Trouble, other: &Trouble) -> bool {
     let of_process = |trouble: &Trouble| {
         matches!(trouble, Trouble::Crash { .. } | Trouble::DiskFull { .. } | Trouble::Damage { .. })
     };
-    let alone = |trouble: &Trouble| matches!(trouble, Trouble::Runner(_));
+    let alone = |trouble: &Trouble| matches!(trouble, Trouble::Runner(_) | Trouble::Stranger { .. });
     let same = std::mem::discriminant(one) == std::mem::discriminant(other);
     !(of_process(one) && of_process(other)
         || alone(one)

@@ -35,6 +35,9 @@ pub(crate) enum Trouble {
     Probe { how: Lie, probe: Name },
     /// Somebody else runs the same drill at the same time.
     Runner(Runner),
+    /// Just before this start of a restore job, counted from 1, somebody else restores the same recovery point under the
+    /// same name.
+    Stranger { nth: u32 },
 }
 
 macro_rules! words {
@@ -199,6 +202,7 @@ impl Trouble {
             Self::Clock { how, .. } => how.word().to_owned(),
             Self::Probe { how, .. } => how.word().to_owned(),
             Self::Runner(how) => how.word().to_owned(),
+            Self::Stranger { .. } => "stranger".to_owned(),
         }
     }
 }
@@ -217,6 +221,7 @@ impl fmt::Display for Trouble {
             Self::Clock { records, how } => write!(f, "{}@{records}", how.word()),
             Self::Probe { how, probe } => write!(f, "{}@{probe}", how.word()),
             Self::Runner(how) => f.write_str(how.word()),
+            Self::Stranger { nth } => write!(f, "stranger@{nth}"),
         }
     }
 }
@@ -267,6 +272,9 @@ fn read(text: &str) -> Option<Trouble> {
     if word == "ctrl_c" || word == "ctrl_c_twice" {
         return Some(Trouble::Interrupt { step: place.parse().ok()?, twice: word == "ctrl_c_twice" });
     }
+    if word == "stranger" {
+        return Some(Trouble::Stranger { nth: place.parse().ok()? });
+    }
     let number: u64 = place.parse().ok()?;
     if word == "disk_full" {
         return Some(Trouble::DiskFull { append: number });
@@ -290,6 +298,7 @@ mod tests {
             "job_failed_leftover@orders crash_away@17",
             "ctrl_c_twice@restore.orders disk_full@4 bit_flip@9",
             "clock_back@3 control_holds@has-orders second_machine",
+            "stranger@1",
         ] {
             assert_eq!(text.parse::<Scenario>().unwrap().to_string(), text);
         }

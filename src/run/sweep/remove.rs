@@ -57,11 +57,11 @@ enum Then {
 /// # Errors
 /// When it is not what was listed any more, cannot be deleted, or is not gone within two hours of the clock.
 pub async fn remove(target: &Target, calls: &dyn ResourceCalls, clock: &dyn Clock) -> Result<(), Stuck> {
-    let subject = subject(target);
+    let mut subject = subject(target);
     let deadline = clock.now() + WITHIN;
     let mut progress = Progress::default();
     while clock.now() < deadline {
-        match advance(target, &subject, calls, clock, &mut progress).await {
+        match advance(target, &mut subject, calls, clock, &mut progress).await {
             Ok(Then::Gone) => return Ok(()),
             Ok(Then::Look) => {}
             Ok(Then::Wait) => clock.sleep_until(clock.now() + LOOK_EVERY).await,
@@ -92,12 +92,17 @@ fn refused(error: CloudError) -> Stuck {
 
 async fn advance(
     target: &Target,
-    subject: &Subject,
+    subject: &mut Subject,
     calls: &dyn ResourceCalls,
     clock: &dyn Clock,
     progress: &mut Progress,
 ) -> Result<Then, Stuck> {
     let seen = calls.observe(subject).await.map_err(refused)?;
+    // What outlives the thing is found by what was seen on it.
+    for part in &seen.parts {
+        subject.parts.retain(|known| known.kind != part.kind || known.id != part.id);
+        subject.parts.push(part.clone());
+    }
     let now = clock.now();
     progress.status.clone_from(&seen.status);
     if seen.phase == Phase::Gone {

@@ -267,12 +267,15 @@ impl Faults {
         })
     }
 
-    /// Whether a fault denies this operation for good, so that a simulation of policies says so too.
+    /// Whether a fault denies this operation from the beginning and for good, so that a simulation of policies says so
+    /// too. `deny_delete` stands for what such a simulation does not see, such as the policy of an endpoint.
     pub(crate) fn denies(&self, operation: &str) -> bool {
         self.entries.iter().any(|entry| {
             let fault = &entry.fault;
-            matches!(fault.what, What::AccessDenied | What::DenyDelete)
+            fault.what == What::AccessDenied
                 && fault.times.is_none()
+                && fault.from.is_none()
+                && fault.after == 0
                 && fault.reaches(operation, fault.region.as_deref().unwrap_or_default())
         })
     }

@@ -76,5 +76,5 @@ pub(crate) fn assert_untouched(case: &str, before: &Inventory, after: &Inventory
 /// Whether an operation changes something.
 pub(crate) fn changes(operation: &str) -> bool {
     let verb = operation.split_once(':').map_or(operation, |(_, verb)| verb);
-    !["Describe", "List", "Get", "Simulate", "AssumeRole"].iter().any(|reads| verb.starts_with(reads))
+    !["Describe", "Head", "List", "Get", "Simulate", "AssumeRole"].iter().any(|reads| verb.starts_with(reads))
 }

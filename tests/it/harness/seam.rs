@@ -2,7 +2,7 @@
 //! other words, a service that lags behind itself, a clock that is wrong. What is true is still read from the inventory.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -273,14 +273,24 @@ pub(crate) struct WrongClock {
     inner: Arc<dyn Clock>,
     from: Timestamp,
     by: SignedDuration,
+    told: Arc<AtomicBool>,
 }
 
 impl WrongClock {
+    /// In the place of the bench's clock: wrong as soon as it is told to be.
+    pub(crate) fn waits(bench: &mut Bench, by: SignedDuration) -> Arc<AtomicBool> {
+        let inner = Arc::clone(&bench.services.clock);
+        let (from, told) = (inner.now(), Arc::new(AtomicBool::new(false)));
+        bench.services.clock = Arc::new(Self { inner, from, by, told: Arc::clone(&told) });
+        told
+    }
+
     /// In the place of the bench's clock: wrong from `after` on, counted from now.
     pub(crate) fn stands_in(bench: &mut Bench, after: SignedDuration, by: SignedDuration) {
         let inner = Arc::clone(&bench.services.clock);
         let from = inner.now() + after;
-        bench.services.clock = Arc::new(Self { inner, from, by });
+        let told = Arc::new(AtomicBool::new(true));
+        bench.services.clock = Arc::new(Self { inner, from, by, told });
     }
 }
 
@@ -288,7 +298,7 @@ impl WrongClock {
 impl Clock for WrongClock {
     fn now(&self) -> Timestamp {
         let right = self.inner.now();
-        if right < self.from { right } else { right + self.by }
+        if right < self.from || !self.told.load(Ordering::SeqCst) { right } else { right + self.by }
     }
 
     async fn sleep_until(&self, instant: Timestamp) {

@@ -1,0 +1,145 @@
+//! `drill rehearse`: every shipped drill lives through a sample of its own fault space, and whoever takes a guard of the
+//! engine away is found out.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::child::Drill;
+
+/// The repository itself.
+fn shipped() -> Drill {
+    let drill = Drill::new();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("drills");
+    for folder in [from.clone(), from.join("checks")] {
+        let to = drill.path().join(folder.strip_prefix(from.parent().expect("it has one")).expect("it is below"));
+        std::fs::create_dir_all(&to).expect("a folder");
+        for entry in std::fs::read_dir(&folder).expect("drills").filter_map(Result::ok) {
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+            }
+        }
+    }
+    drill
+}
+
+async fn rehearsed(name: &str, arguments: &[&str], code: i32) -> Value {
+    let words = [&["rehearse", name, "--seed", "7", "--output", "json"], arguments].concat();
+    shipped().ask(&words).await.ends(code).json()
+}
+
+fn findings(said: &Value) -> Vec<&str> {
+    let findings = said["findings"].as_array().expect("a list");
+    findings.iter().filter_map(|finding| finding["promise"].as_str()).collect()
+}
+
+async fn finds_nothing(name: &str) {
+    let said = rehearsed(name, &["--scenarios", "40"], 0).await;
+    assert_eq!(said["undisturbed"], "passed", "{said:#}");
+    assert_eq!(said["scenarios"], 40, "{said:#}");
+    assert_eq!(said["findings"], serde_json::json!([]));
+    let steps = said["table"].as_array().expect("a table");
+    assert!(steps.len() > 10, "{said:#}");
+}
+
+macro_rules! shipped_drills {
+    ($($test:ident: $name:literal;)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                finds_nothing($name).await;
+            }
+        )+
+
+        #[test]
+        fn every_shipped_drill_is_rehearsed() {
+            let mut shipped: Vec<String> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("drills"))
+                .expect("drills")
+                .filter_map(Result::ok)
+                .filter_map(|entry| entry.file_name().into_string().ok()?.strip_suffix(".yaml").map(str::to_owned))
+                .filter(|name| !name.contains('.') && !name.starts_with('_'))
+                .collect();
+            shipped.sort();
+            let mut here = vec![$($name),+];
+            here.sort_unstable();
+            assert_eq!(shipped, here);
+        }
+    };
+}
+
+shipped_drills! {
+    aurora: "aurora";
+    documentdb: "documentdb";
+    dynamodb: "dynamodb";
+    ebs: "ebs";
+    ec2: "ec2";
+    efs: "efs";
+    fsx: "fsx";
+    ledger: "ledger";
+    neptune: "neptune";
+    rds_billing: "rds-billing";
+    rds_minimal: "rds-minimal";
+    rds_prod: "rds-prod";
+    s3: "s3";
+    shop: "shop";
+    storage_gateway: "storage-gateway";
+}
+
+/// Without this guard, these troubles break this promise.
+async fn is_missed(guard: &str, faults: &[&str], promise: &str) {
+    let mut arguments: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", *fault]).collect();
+    let whole = rehearsed("rds-minimal", &arguments, 0).await;
+    assert_eq!(findings(&whole), Vec::<&str>::new(), "with all guards: {whole:#}");
+    arguments.extend(["--without", guard]);
+    let said = rehearsed("rds-minimal", &arguments, 1).await;
+    assert!(findings(&said).contains(&promise), "without {guard}: {said:#}");
+    let repeat = said["findings"][0]["repeat"].as_str().expect("it says how to repeat it");
+    assert!(repeat.starts_with("drill rehearse rds-minimal --seed 7 --only '"), "{repeat}");
+}
+
+macro_rules! guards {
+    ($($test:ident: $guard:literal, $faults:expr, $promise:literal;)+) => { $(
+        #[cfg(debug_assertions)]
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            is_missed($guard, &$faults, $promise).await;
+        }
+    )+ };
+}
+
+guards! {
+    a_call_before_its_intent_is_durable: "intent-first", ["crash_unwritten"], "I1";
+    a_start_that_is_sent_again_without_a_look: "look-first", ["crash_away"], "I2";
+    a_teardown_that_does_not_wait_for_the_job: "wait-for-job", ["ctrl_c"], "I1";
+    an_absence_that_was_seen_once: "absent-twice", ["stale_read"], "I1";
+    a_deletion_of_what_is_somebody_elses: "own-only", ["stranger"], "I4";
+    a_pass_of_what_was_not_measured: "unknown-is-no-pass", ["probe_unreachable"], "I3";
+    a_run_without_deadlines: "deadline", ["job_stuck"], "I6";
+    a_run_that_goes_on_without_its_journal: "stop-without-journal", ["disk_full"], "I2";
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_seed_rehearses_the_same() {
+    let first = rehearsed("rds-minimal", &["--scenarios", "30"], 0).await;
+    let second = rehearsed("rds-minimal", &["--scenarios", "30"], 0).await;
+    assert_eq!(first, second);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_scenario_is_repeated_by_its_name() {
+    let said = rehearsed("rds-minimal", &["--only", "job_stuck@inventory crash@12"], 0).await;
+    assert_eq!((&said["scenarios"], &said["combinations"]), (&1.into(), &1.into()), "{said:#}");
+    let wrong = shipped().ask(&["rehearse", "rds-minimal", "--only", "nonsense@1"]).await.ends(2);
+    assert!(wrong.stderr.contains("`nonsense@1` is no trouble"), "{wrong:?}");
+    let unknown = shipped().ask(&["rehearse", "rds-minimal", "--fault", "job_stuk"]).await.ends(2);
+    assert!(unknown.stderr.contains("job_stuck"), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rehearsal_leaves_nothing_in_the_repository() {
+    let drill = shipped();
+    drill.ask(&["rehearse", "rds-minimal", "--scenarios", "5", "--seed", "7"]).await.ends(0);
+    let names = std::fs::read_dir(drill.path()).expect("it is there").filter_map(Result::ok);
+    let names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    assert_eq!(names, ["drills"]);
+}
