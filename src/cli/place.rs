@@ -120,15 +120,20 @@ impl Place {
     /// # Errors
     /// When they cannot be opened.
     pub fn stores(&self) -> Result<Vec<Store>, CliError> {
+        Ok(self.stores_or_why()?.into_iter().collect::<Result<Vec<Store>, StoreError>>()?)
+    }
+
+    /// The same, each on its own: a folder whose journals cannot be opened does not hide the other.
+    ///
+    /// # Errors
+    /// When a symbolic link stands in the place of their root.
+    pub fn stores_or_why(&self) -> Result<Vec<Result<Store, StoreError>>, CliError> {
         let root = self.state_root();
         if root.is_symlink() {
             private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
         }
-        let mut stores = Vec::new();
-        for mode in [Mode::Aws, Mode::Sandbox] {
-            stores.extend(Store::open_existing(&self.state(mode))?);
-        }
-        Ok(stores)
+        let open = |mode| Store::open_existing(&self.state(mode)).transpose();
+        Ok([Mode::Aws, Mode::Sandbox].into_iter().filter_map(open).collect())
     }
 
     /// A run by its id or by at least four of its last digits.

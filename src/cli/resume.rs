@@ -198,7 +198,8 @@ async fn owed_runs(store: &Store, drill: Option<&DrillName>) -> Result<Vec<RunRo
     Ok(owed)
 }
 
-/// Whether something is owed to a run: it is not over, it leaked, or the time of what it keeps is over.
+/// Whether something is owed to a run: it is not over, it leaked, or the time of what it keeps is over. What kept something
+/// and cannot be read counts as well: whoever goes on with it says why.
 pub async fn owes(store: &Store, row: &RunRow) -> bool {
     if matches!(row.verdict, None | Some(Verdict::Leaked)) {
         return true;
@@ -208,7 +209,7 @@ pub async fn owes(store: &Store, row: &RunRow) -> bool {
     }
     match store.state(&row.run) {
         Ok(state) => is_over(&state).await,
-        Err(_) => false,
+        Err(_) => true,
     }
 }
 

@@ -83,6 +83,12 @@ impl Call {
                 | Self::WriteReport
         )
     }
+
+    /// Whether its answer shows how the thing that its step is about stands.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        matches!(self, Self::Observe(_) | Self::Survey(_) | Self::Search(_) | Self::LookAtStop)
+    }
 }
 
 /// A call under way: the events that it ends with. Never empty-handed forever: every I/O below has its own time-out.

@@ -255,8 +255,8 @@ impl Driver<'_> {
                 types: self.services.types,
                 guards: self.services.guards,
             };
-            if let Some(event) = situation.overdue() {
-                self.happened(now, event)?;
+            if let Some(Event::CancelRequested { by }) = situation.overdue() {
+                self.cancel(by)?;
                 recorded = true;
                 continue;
             }
@@ -313,6 +313,7 @@ impl Driver<'_> {
     }
 
     fn call_ended(&mut self, ended: Result<(Id, Vec<Event>), JoinError>) -> Result<(), Illegal> {
+        let answered = ended.is_ok();
         let (id, events) = match ended {
             Ok((id, events)) => (id, events),
             Err(error) => {
@@ -326,7 +327,13 @@ impl Driver<'_> {
         };
         let Some(call) = self.under_way.remove(&id) else { return Ok(()) };
         let now = self.now();
-        self.looked.note(&call.step, now);
+        // A look that was not answered shows nothing: what an earlier process saw is no ground for anything.
+        let stumbled = events.iter().any(|event| matches!(event, Event::Stumbled { .. }));
+        if answered && !stumbled && call.call.looks() {
+            self.looked.note(&call.step, now);
+        } else {
+            self.looked.asked(&call.step, now);
+        }
         for event in events {
             match event {
                 // The call saw it; what is under way beside it ends here.

@@ -1,6 +1,6 @@
 //! How often to look, and how long to pause after a failure. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,42 +17,51 @@ pub const ABSENT_FOR: SignedDuration = SignedDuration::from_secs(30);
 pub const NEVER_SEEN_ABSENT_FOR: SignedDuration = VISIBLE_AFTER;
 /// A deletion that was accepted and shows no effect for this long is asked for again.
 pub const REMOVE_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
-/// A restore job that was asked for without an answer is looked for twice with this much between before it counts as
-/// never started.
+/// Between two searches for the job of something that bears the run's name.
 pub const NOT_STARTED_FOR: SignedDuration = SignedDuration::from_secs(60);
-/// A job or resource may be invisible for this long after it was made (facts 1.4).
+/// A job or resource may be invisible for this long after it was made (facts 1.4). A restore job that was asked for without
+/// an answer is looked for twice with this much between before it counts as never started.
 pub const VISIBLE_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
-/// When each step last looked at what it waits for. In memory only.
+/// When each step last asked for something, and whether it has seen what it is about. In memory only.
 #[derive(Debug, Default)]
-pub struct Looked(HashMap<StepId, Timestamp>);
+pub struct Looked {
+    last: HashMap<StepId, Timestamp>,
+    saw: HashSet<StepId>,
+}
 
 impl Looked {
-    /// A look ended.
+    /// A look was answered.
     pub fn note(&mut self, step: &StepId, at: Timestamp) {
-        self.0.insert(step.clone(), at);
+        self.asked(step, at);
+        self.saw.insert(step.clone());
     }
 
-    /// When this process last looked.
+    /// A call ended that is no look, or a look that was not answered: it counts for the pace alone.
+    pub fn asked(&mut self, step: &StepId, at: Timestamp) {
+        self.last.insert(step.clone(), at);
+    }
+
+    /// When a call of the step last ended in this process.
     #[must_use]
     pub fn last(&self, step: &StepId) -> Option<Timestamp> {
-        self.0.get(step).copied()
+        self.last.get(step).copied()
     }
 
-    /// Whether this process ever looked.
+    /// Whether a look of the step was ever answered in this process.
     #[must_use]
     pub fn has(&self, step: &StepId) -> bool {
-        self.0.contains_key(step)
+        self.saw.contains(step)
     }
 
     /// When to look again: at once, if this process never looked.
     #[must_use]
     pub fn next(&self, step: &StepId, since: Timestamp, now: Timestamp) -> Timestamp {
         let every = if now.duration_since(since) > LONG_AFTER { LOOK_EVERY * 2 } else { LOOK_EVERY };
-        self.0.get(step).map_or(now, |last| *last + every)
+        self.last.get(step).map_or(now, |last| *last + every)
     }
 }
 
@@ -66,9 +75,21 @@ pub fn paused_until(step: &StepState) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::paused_until;
+    use super::{LOOK_EVERY, Looked, paused_until};
     use crate::journal::state::StepState;
+    use crate::words::id::StepId;
     use jiff::Timestamp;
+
+    #[test]
+    fn only_a_look_that_was_answered_counts_as_seen() {
+        let (at, step): (Timestamp, StepId) = (Timestamp::UNIX_EPOCH, "teardown.orders".parse().unwrap());
+        let mut looked = Looked::default();
+        looked.asked(&step, at);
+        assert!(!looked.has(&step), "a call that failed, or that is no look");
+        assert_eq!(looked.next(&step, at, at), at + LOOK_EVERY, "it counts for the pace all the same");
+        looked.note(&step, at);
+        assert!(looked.has(&step));
+    }
 
     #[test]
     fn pauses_double_up_to_a_minute() {

@@ -289,11 +289,12 @@ impl Judge<'_> {
         let mut foreign = Vec::new();
         for call in self.played.after.effects() {
             let resource = call.resource.as_deref().unwrap_or_default();
-            let was_there =
-                |id: &str| before.things.iter().any(|thing| thing.arn == id || thing.arn.ends_with(&format!("/{id}")));
+            // Names are the last part of an ARN, behind a colon (a database, a bucket) or a slash.
+            let is_it = |arn: &str, id: &str| arn == id || arn.rsplit([':', '/']).next() == Some(id);
+            let was_there = |id: &str| before.things.iter().any(|thing| is_it(&thing.arn, id));
             // What they change is the drill's own to ask for; what came of it is seen in the things.
             let asks = ["backup:StartRestoreJob", "ssm:SendCommand", "lambda:InvokeFunction"];
-            let own = asks.contains(&call.operation.as_str()) || !resource.split(',').any(was_there);
+            let own = asks.contains(&call.operation.as_str()) || !resource.split(',').map(str::trim).any(was_there);
             let at_home = call.region == destination.region.as_str() && call.account == destination.account.to_string();
             if !own || !at_home {
                 foreign.push(format!("{} on `{resource}`", call.operation));

@@ -32,11 +32,12 @@ pub(crate) struct Kept {
 /// When the list of runs cannot be read.
 pub(crate) async fn ledgers(place: &Place, sandbox: Option<&str>) -> Result<(Vec<Kept>, Vec<Unseen>), CliError> {
     let (mut kept, mut unseen) = (Vec::new(), Vec::new());
-    for store in place.stores()? {
+    for store in place.stores_or_why()? {
         let mut over = 0;
-        let rows = match store.runs(None) {
-            Ok(rows) => rows,
-            // A journal that was lost is what a sweep is for.
+        let listed = store.and_then(|store| store.runs(None).map(|rows| (store, rows)));
+        let (store, rows) = match listed {
+            Ok(listed) => listed,
+            // A journal that was lost or damaged is what a sweep is for.
             Err(error) => {
                 unseen.push(Unseen::journals(&error));
                 continue;

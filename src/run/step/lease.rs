@@ -39,15 +39,21 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, 
     if !kept || entry.absent_since.is_some() {
         return None;
     }
+    let too_late = situation.now >= since + step.timeout;
     if !situation.looked.has(&step.id) {
-        return Some(Next::call(Call::Survey(name.clone())));
+        match &entry.lease {
+            _ if !too_late => return Some(Next::call(Call::Survey(name.clone()))),
+            // Nobody could look at it in time: it is not kept, it is left, and named.
+            None => return None,
+            Some(_) => {}
+        }
     }
     let Some(lease) = &entry.lease else {
         let length = situation.definition().teardown.lease()?;
         let until = situation.now + length;
         return Some(Next::record(Event::Kept { restore: name.clone(), until, tag: is_taggable(situation, name) }));
     };
-    if lease.failed.is_some() || situation.now >= since + step.timeout {
+    if lease.failed.is_some() || too_late {
         let message =
             format!("it is kept until {}, and its tag `{EXPIRES_TAG}` could not be set", show_instant(lease.until));
         let advice = "allow the type's tagging call in IAM, or remove it with `drill keep RUN --end`";

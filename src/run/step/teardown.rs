@@ -93,7 +93,7 @@ fn wait_for_job(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Ent
         if entry.in_doubt || entry.not_found == 0 {
             return Some(Next::call(Call::Find(name.clone())));
         }
-        let again = entry.not_found_at.unwrap_or(since) + NOT_STARTED_FOR;
+        let again = entry.not_found_at.unwrap_or(since) + VISIBLE_AFTER;
         return match entry.not_found {
             1 if again > situation.now => Some(Next::At(again)),
             1 => Some(Next::call(Call::Find(name.clone()))),
