@@ -4,12 +4,13 @@
 //! [`RunJournal`], which holds the drill's lock; the operating system takes the lock back from a process that dies.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use serde::Deserialize;
 
 use crate::journal::chain::{BrokenChain, Hash, link, verify};
@@ -122,6 +123,9 @@ pub enum StoreError {
         /// What names the run: the lock of its drill.
         lock: PathBuf,
     },
+    /// Somebody else wrote records of this run meanwhile.
+    #[error("another process has taken run {0} over; this one stops, and changes nothing more")]
+    TakenOver(RunId),
     /// Another process runs the drill.
     #[error("drill `{drill}` is running already ({by}); `drill status` shows it, `drill cancel` ends it")]
     Locked {
@@ -303,7 +307,7 @@ impl Store {
             RunJournal { store: self.clone(), connection: self.connect()?, run, seq: 0, prev: Hash::zero(), lock };
         journal.append(&[(at, first.clone())])?;
         // After the record: a lock never names a run that the journal was not told of.
-        journal.lock.say(&run);
+        journal.lock.say(&run, 1);
         Ok(journal)
     }
 
@@ -321,7 +325,7 @@ impl Store {
             return Err(StoreError::Broken { run, source: BrokenChain::CutOff { seq, all } });
         }
         let mut journal = RunJournal { store: self.clone(), connection, run, seq, prev, lock };
-        journal.lock.say(&run);
+        journal.lock.say(&run, seq);
         Ok((journal, records))
     }
 
@@ -332,7 +336,27 @@ impl Store {
     pub fn load(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
         let connection = self.connect()?;
         let records = self.read(&connection, run)?;
-        if records.is_empty() { Err(StoreError::NoSuchRun(*run)) } else { Ok(records) }
+        let Some(last) = records.last() else { return Err(StoreError::NoSuchRun(*run)) };
+        let told = self.told(&records).unwrap_or(0);
+        if told > last.seq {
+            let source = BrokenChain::CutOff { seq: last.seq, all: told };
+            return Err(StoreError::Broken { run: *run, source });
+        }
+        Ok(records)
+    }
+
+    /// How many records a run has, as the lock of its drill says it; nothing if that speaks of a later run.
+    fn told(&self, records: &[Recorded]) -> Option<u64> {
+        let Some(Recorded { run, event: Event::RunStarted(started), .. }) = records.first() else { return None };
+        let word = word_of(&self.folder.join("locks").join(format!("{}.lock", started.drill)));
+        word.filter(|(named, _)| named == run).map(|(_, records)| records)
+    }
+
+    /// The run that a process has now, if one has the drill.
+    #[must_use]
+    pub fn running(&self, drill: &DrillName) -> Option<RunId> {
+        let lock = self.folder.join("locks").join(format!("{drill}.lock"));
+        if self.is_running(drill) { word_of(&lock).map(|(run, _)| run) } else { None }
     }
 
     /// A run's state, from its records.
@@ -399,7 +423,7 @@ impl Store {
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let lock = entry.map_err(failed)?.path();
             let asked_for = drill.is_none_or(|drill| lock.file_stem().is_some_and(|stem| stem == drill.as_str()));
-            let Some(run) = last_run(&lock).filter(|_| asked_for) else { continue };
+            let Some((run, _)) = word_of(&lock).filter(|_| asked_for) else { continue };
             if !self.database(has(connection, &run))? {
                 return Err(StoreError::Lost { path: self.path(), run, lock });
             }
@@ -503,11 +527,14 @@ fn count(connection: &Connection, run: &RunId) -> rusqlite::Result<u64> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// The run that a lock names, if it names one.
-fn last_run(lock: &Path) -> Option<RunId> {
+/// What a lock says of the last run of its drill: the run, and how many records it had.
+fn word_of(lock: &Path) -> Option<(RunId, u64)> {
     let mut word = String::new();
     File::open(lock).ok()?.take(200).read_to_string(&mut word).ok()?;
-    word.strip_prefix("run ")?.split(',').next()?.parse().ok()
+    let mut parts = word.strip_prefix("run ")?.split(", ");
+    let run = parts.next()?.parse().ok()?;
+    let records = parts.find_map(|part| part.strip_prefix("record ")?.trim().parse().ok());
+    Some((run, records.unwrap_or(0)))
 }
 
 /// Format and version of a run that a newer drill recorded: its events need not be readable at all.
@@ -609,9 +636,14 @@ impl Append for RunJournal {
             records.push((record, body));
             prev = hash;
         }
-        let written = self.write(&records);
-        self.store.database(written)?;
+        match self.write(&records) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                return Err(StoreError::TakenOver(self.run));
+            }
+            written => self.store.database(written)?,
+        }
         (self.seq, self.prev) = (seq, prev);
+        self.lock.say(&self.run, seq);
         Ok(records.into_iter().map(|(record, _)| record).collect())
     }
 
@@ -649,10 +681,11 @@ impl DrillLock {
         &self.drill
     }
 
-    /// Leaves a word for whoever finds the drill locked. Only a courtesy: the lock itself is the operating system's.
-    fn say(&mut self, run: &RunId) {
-        let word = format!("run {run}, process {}", std::process::id());
-        let _ =
-            self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| self.file.write_all(word.as_bytes()));
+    /// Leaves a word for whoever finds the drill locked, and for whoever finds a journal that is shorter than this says.
+    /// Only a courtesy: the lock itself is the operating system's, and what was not written is not missed.
+    fn say(&mut self, run: &RunId, records: u64) {
+        let word = format!("run {run}, process {}, record {records}", std::process::id());
+        let length = u64::try_from(word.len()).unwrap_or(0);
+        let _ = self.file.write_all_at(word.as_bytes(), 0).and_then(|()| self.file.set_len(length));
     }
 }

@@ -64,6 +64,9 @@ pub enum DriveError {
         /// Why.
         source: StoreError,
     },
+    /// Another process goes on with the run: this one did nothing more.
+    #[error(transparent)]
+    TakenOver(StoreError),
     /// An event that cannot be: a bug.
     #[error("drill has a bug: it recorded something that cannot be; please report it")]
     Illegal(#[from] Illegal),
@@ -260,7 +263,8 @@ impl Driver<'_> {
                 recorded = true;
                 continue;
             }
-            if self.state.cancelled.is_none() && situation.goes_forward() {
+            let bounded = self.services.guards.stand(Guard::Deadline);
+            if bounded && self.state.cancelled.is_none() && situation.goes_forward() {
                 sooner(situation.must_end_by());
             }
             match situation.next(step) {
@@ -292,6 +296,7 @@ impl Driver<'_> {
         }
         match self.journal.append(&pending) {
             Ok(records) => self.observer.recorded(&records, &self.state),
+            Err(error @ StoreError::TakenOver(_)) => return Err(DriveError::TakenOver(error)),
             Err(error) => {
                 tracing::error!(error = %error, "the journal cannot be written");
                 self.broken = Some(error);

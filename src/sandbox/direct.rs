@@ -97,6 +97,12 @@ impl Direct {
         add_fault(&mut self.shared.world(), fault);
     }
 
+    /// Whether every fault of requests and jobs has befallen something.
+    #[must_use]
+    pub fn all_struck(&self) -> bool {
+        self.shared.world().faults.all_struck()
+    }
+
     /// Ends every fault that was added or came with the world file.
     pub fn end_faults(&self) {
         self.shared.world().faults.end();

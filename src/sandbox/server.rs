@@ -157,8 +157,9 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
             return plain(StatusCode::OK, "");
         }
         Some(Mischief::Late(by)) => shared.clock.sleep_until(later(shared.clock.now(), *by)).await,
-        Some(Mischief::Stale) => {
-            if let Some(answer) = shared.memory.last(&caller, &operation, wire) {
+        Some(old @ (Mischief::Stale | Mischief::Old)) => {
+            let first = matches!(old, Mischief::Old);
+            if let Some(answer) = shared.memory.known(&caller, &operation, wire, first) {
                 record(shared, &caller, &operation, &Outcome::of(service, &ask, &answer));
                 return protocol::write(spoken, &ask.operation, &answer, &request_id);
             }
@@ -218,14 +219,17 @@ async fn perform(
     protocol::write(spoken, &ask.operation, &result, &request_id)
 }
 
-/// The last answer to each read, for answers that are stale.
+type Answered = Result<Answer, Failure>;
+
+/// The first and the last answer to each read, for answers that are stale.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<BTreeMap<String, Result<Answer, Failure>>>);
+pub(crate) struct Memory(Mutex<BTreeMap<String, (Answered, Answered)>>);
 
 impl Memory {
-    fn last(&self, caller: &Caller, operation: &str, wire: &Wire) -> Option<Result<Answer, Failure>> {
+    fn known(&self, caller: &Caller, operation: &str, wire: &Wire, first: bool) -> Option<Answered> {
         let key = self.key(caller, operation, wire)?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+        let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.get(&key).map(|(oldest, newest)| if first { oldest.clone() } else { newest.clone() })
     }
 
     /// What an answer is kept under; nothing for a request that changes something.
@@ -236,9 +240,11 @@ impl Memory {
         reads.then(|| format!("{} {} {operation} {}?{} {body}", caller.account, caller.region, wire.path, wire.query))
     }
 
-    fn keep(&self, key: Option<String>, result: &Result<Answer, Failure>) {
+    fn keep(&self, key: Option<String>, result: &Answered) {
         if let Some(key) = key {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, result.clone());
+            let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = memory.entry(key).or_insert_with(|| (result.clone(), result.clone()));
+            known.1 = result.clone();
         }
     }
 }

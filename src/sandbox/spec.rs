@@ -173,6 +173,13 @@ pub(crate) struct SecretHome {
 }
 
 impl WorldSpec {
+    /// Idempotency tokens are remembered for so long, and not longer.
+    #[must_use]
+    pub fn forgetting_tokens_after(mut self, lifetime: SignedDuration) -> Self {
+        self.quotas.token_lifetime = lifetime;
+        self
+    }
+
     /// An empty world: one account, no resource.
     ///
     /// # Panics

@@ -28,6 +28,7 @@ async fn rehearsed(name: &str, arguments: &[&str], code: i32) -> Value {
     shipped().ask(&words).await.ends(code).json()
 }
 
+#[cfg(debug_assertions)]
 fn findings(said: &Value) -> Vec<&str> {
     let findings = said["findings"].as_array().expect("a list");
     findings.iter().filter_map(|finding| finding["promise"].as_str()).collect()
@@ -36,7 +37,8 @@ fn findings(said: &Value) -> Vec<&str> {
 async fn finds_nothing(name: &str) {
     let said = rehearsed(name, &["--scenarios", "40"], 0).await;
     assert_eq!(said["undisturbed"], "passed", "{said:#}");
-    assert_eq!(said["scenarios"], 40, "{said:#}");
+    let counted = said["scenarios"].as_u64().zip(said["not_counted"].as_u64()).map(|(came, missed)| came + missed);
+    assert_eq!(counted, Some(40), "{said:#}");
     assert_eq!(said["findings"], serde_json::json!([]));
     let steps = said["table"].as_array().expect("a table");
     assert!(steps.len() > 10, "{said:#}");
@@ -85,37 +87,36 @@ shipped_drills! {
     storage_gateway: "storage-gateway";
 }
 
-/// Without this guard, these troubles break this promise.
-async fn is_missed(guard: &str, faults: &[&str], promise: &str) {
-    let mut arguments: Vec<&str> = faults.iter().flat_map(|fault| ["--fault", *fault]).collect();
-    let whole = rehearsed("rds-minimal", &arguments, 0).await;
+/// Without this guard, these troubles of this drill break this promise.
+#[cfg(debug_assertions)]
+async fn is_missed(drill: &str, guard: &str, fault: &str, promise: &str) {
+    let whole = rehearsed(drill, &["--fault", fault], 0).await;
     assert_eq!(findings(&whole), Vec::<&str>::new(), "with all guards: {whole:#}");
-    arguments.extend(["--without", guard]);
-    let said = rehearsed("rds-minimal", &arguments, 1).await;
+    let said = rehearsed(drill, &["--fault", fault, "--without", guard], 1).await;
     assert!(findings(&said).contains(&promise), "without {guard}: {said:#}");
     let repeat = said["findings"][0]["repeat"].as_str().expect("it says how to repeat it");
-    assert!(repeat.starts_with("drill rehearse rds-minimal --seed 7 --only '"), "{repeat}");
+    assert!(repeat.starts_with(&format!("drill rehearse {drill} --seed 7 --only '")), "{repeat}");
 }
 
 macro_rules! guards {
-    ($($test:ident: $guard:literal, $faults:expr, $promise:literal;)+) => { $(
+    ($($test:ident: $drill:literal without $guard:literal, $fault:literal breaks $promise:literal;)+) => { $(
         #[cfg(debug_assertions)]
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
-            is_missed($guard, &$faults, $promise).await;
+            is_missed($drill, $guard, $fault, $promise).await;
         }
     )+ };
 }
 
 guards! {
-    a_call_before_its_intent_is_durable: "intent-first", ["crash_unwritten"], "I1";
-    a_start_that_is_sent_again_without_a_look: "look-first", ["crash_away"], "I2";
-    a_teardown_that_does_not_wait_for_the_job: "wait-for-job", ["ctrl_c"], "I1";
-    an_absence_that_was_seen_once: "absent-twice", ["stale_read"], "I1";
-    a_deletion_of_what_is_somebody_elses: "own-only", ["stranger"], "I4";
-    a_pass_of_what_was_not_measured: "unknown-is-no-pass", ["probe_unreachable"], "I3";
-    a_run_without_deadlines: "deadline", ["job_stuck"], "I6";
-    a_run_that_goes_on_without_its_journal: "stop-without-journal", ["disk_full"], "I2";
+    a_call_before_its_intent_is_durable: "rds-minimal" without "intent-first", "crash" breaks "I5";
+    a_start_that_is_sent_again_without_a_look: "rds-minimal" without "look-first", "crash_away" breaks "I2";
+    a_teardown_that_does_not_wait_for_the_job: "rds-minimal" without "wait-for-job", "job_stuck" breaks "I1";
+    an_absence_that_was_seen_once: "dynamodb" without "absent-twice", "old_read" breaks "I1";
+    a_deletion_of_what_is_somebody_elses: "rds-minimal" without "own-only", "stranger" breaks "I4";
+    a_pass_of_what_was_not_measured: "rds-minimal" without "unknown-is-no-pass", "probe_unreachable" breaks "I3";
+    a_run_without_deadlines: "rds-minimal" without "deadline", "job_stuck" breaks "I6";
+    a_run_that_goes_on_without_its_journal: "rds-minimal" without "stop-without-journal", "disk_full" breaks "I2";
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,7 +129,7 @@ async fn the_same_seed_rehearses_the_same() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_scenario_is_repeated_by_its_name() {
     let said = rehearsed("rds-minimal", &["--only", "job_stuck@inventory crash@12"], 0).await;
-    assert_eq!((&said["scenarios"], &said["combinations"]), (&1.into(), &1.into()), "{said:#}");
+    assert_eq!(said["combinations"].as_u64().zip(said["scenarios"].as_u64()), Some((1, 1)), "{said:#}");
     let wrong = shipped().ask(&["rehearse", "rds-minimal", "--only", "nonsense@1"]).await.ends(2);
     assert!(wrong.stderr.contains("`nonsense@1` is no trouble"), "{wrong:?}");
     let unknown = shipped().ask(&["rehearse", "rds-minimal", "--fault", "job_stuk"]).await.ends(2);

@@ -27,6 +27,8 @@ pub(crate) struct Judged {
     /// The journal was refused.
     pub(crate) refused: bool,
     pub(crate) findings: Vec<Finding>,
+    /// Every trouble of it came.
+    pub(crate) struck: bool,
     /// How many calls were made.
     pub(crate) calls: usize,
 }
@@ -85,7 +87,14 @@ impl Player {
             _ => None,
         });
         let refused = ends().any(|end| matches!(end.how, How::Refused(..)));
-        Ok(Judged { scenario: scenario.clone(), verdict, refused, findings, calls: played.after.calls.len() })
+        Ok(Judged {
+            scenario: scenario.clone(),
+            verdict,
+            refused,
+            findings,
+            struck: played.struck,
+            calls: played.after.calls.len(),
+        })
     }
 }
 

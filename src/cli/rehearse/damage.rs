@@ -20,6 +20,24 @@ pub(crate) fn damage(folder: &Path, how: Damage, place: u64) {
     let _ = fs::write(&path, bytes);
 }
 
+const FILES: [&str; 2] = ["drill.db", "drill.db-wal"];
+
+/// Keeps the files of a journal as they are now.
+pub(crate) fn keep(folder: &Path) {
+    for name in FILES {
+        let _ = fs::copy(folder.join(name), folder.join(format!("{name}.kept")));
+    }
+}
+
+/// Puts them back, as if nobody had touched them since.
+pub(crate) fn back(folder: &Path) {
+    let _ = fs::remove_file(folder.join("drill.db-shm"));
+    for name in FILES {
+        let _ = fs::remove_file(folder.join(name));
+        let _ = fs::rename(folder.join(format!("{name}.kept")), folder.join(name));
+    }
+}
+
 /// Somewhere in the file, another place for each number.
 fn spot(length: usize, place: u64) -> usize {
     let mixed = place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16;

@@ -17,11 +17,14 @@ use jiff::Timestamp;
 use crate::aws::resource::facts;
 use crate::cli::rehearse::life::{End, How, Played, PlayedRun};
 use crate::cli::rehearse::script::Script;
+use crate::cli::rehearse::sweep::Swept;
 use crate::cli::rehearse::trouble::{Crash, Damage, Jump, Lie, Scenario, Trouble, Wire};
 use crate::definition::model::Severity;
-use crate::journal::event::Event;
+use crate::journal::event::{Class, Event, StepEnd};
 use crate::journal::state::State;
 use crate::journal::verdict::Conclusion;
+use crate::plan::step::Work;
+use crate::run::guard::EXPIRES_TAG;
 use crate::run::prober::Purpose;
 use crate::run::step::report::rendered;
 use crate::sandbox::Inventory;
@@ -53,8 +56,11 @@ pub(crate) fn judge(script: &Script, scenario: &Scenario, played: &Played, usual
     if played.second_let_in {
         judge.finds("I2", "a second runner was let into the same folder".to_owned());
     }
-    if let (Some(usual), [run]) = (usual, played.runs.as_slice()) {
-        judge.verdict(run, usual);
+    for run in &played.runs {
+        match usual {
+            Some(usual) => judge.verdict(run, usual),
+            None => judge.undisturbed(run),
+        }
     }
     judge.found.sort();
     judge.found.dedup();
@@ -99,7 +105,7 @@ impl Judge<'_> {
                 How::Refused(why, _) if !self.is_damaged() => {
                     self.finds("I5", format!("a journal that nobody touched was refused: {why}"));
                 }
-                How::Refused(_, shown) => self.swept(run, end, shown),
+                How::Refused(_, swept) => self.swept(run, end, swept),
                 How::Endless => {
                     let longest = show_duration(self.script.longest());
                     self.finds("I6", format!("it was not over after {longest}"));
@@ -119,8 +125,27 @@ impl Judge<'_> {
             .filter(|job| run.marks.restore(job).is_some())
             .map(|job| job.id.as_str())
             .collect();
-        let is_own = |thing: &&Thing| thing.made_by_restore_job.as_deref().is_some_and(|job| own.contains(job));
-        world.things.iter().filter(is_own).collect()
+        let kept = self.kept(run);
+        let known: BTreeSet<&str> = self.played.before.things.iter().map(|thing| thing.arn.as_str()).collect();
+        let is_own = |thing: &&Thing| match thing.made_by_restore_job.as_deref() {
+            Some(job) => own.contains(job),
+            None => thing.arn.contains(&run.digits) && !known.contains(thing.arn.as_str()),
+        };
+        let is_kept = |thing: &&Thing| {
+            // What a kept thing consists of goes with it.
+            let of_job = thing.made_by_restore_job.as_ref();
+            let marked =
+                |other: &&Thing| other.made_by_restore_job.as_ref() == of_job && other.tags.contains_key(EXPIRES_TAG);
+            kept && of_job.is_some() && world.things.iter().any(|other| marked(&other))
+        };
+        world.things.iter().filter(is_own).filter(|thing| !is_kept(thing)).collect()
+    }
+
+    /// Whether the run keeps something on purpose, under a lease that has not ended.
+    fn kept(&self, run: &PlayedRun) -> bool {
+        let ended = run.records.iter().any(|record| matches!(record.event, Event::LeaseEnded { .. }));
+        let keeps = run.records.iter().any(|record| matches!(record.event, Event::Kept { .. }));
+        keeps && !ended || keeps && run.ends.len() > 1
     }
 
     fn under_way<'w>(run: &PlayedRun, world: &'w Inventory) -> Vec<&'w str> {
@@ -149,8 +174,11 @@ impl Judge<'_> {
     }
 
     /// A sweep removed it, or shows it.
-    fn swept(&mut self, run: &PlayedRun, end: &End, shown: &[String]) {
-        for unnamed in self.unnamed(run, end, &shown.join("\n")) {
+    fn swept(&mut self, run: &PlayedRun, end: &End, swept: &Swept) {
+        for stuck in &swept.stuck {
+            self.finds("I1", format!("a sweep could not remove what it offered to: {stuck}"));
+        }
+        for unnamed in self.unnamed(run, end, &swept.shown.join("\n")) {
             self.finds("I1", format!("{unnamed} is left, its journal was refused, and a sweep does not show it"));
         }
     }
@@ -183,7 +211,8 @@ impl Judge<'_> {
                 continue;
             }
             let left: Vec<String> = self.left(run, world).iter().map(|thing| thing.arn.clone()).collect();
-            let refused = matches!(how, How::Concluded(conclusion, _) if conclusion.verdict == Verdict::Leaked);
+            let refused = matches!(how, How::Concluded(conclusion, _) if conclusion.verdict == Verdict::Leaked)
+                && run.state.as_ref().is_some_and(only_refusals);
             if !left.is_empty() && !refused {
                 self.found.push(Finding { promise: "I1", what: format!("left for good: {}", left.join(", ")) });
             }
@@ -275,9 +304,9 @@ impl Judge<'_> {
 
     /// Whether a condition of the definition left the probe out.
     fn is_left_out(&self, run: &PlayedRun, probe: &Name) -> bool {
-        let step = crate::plan::step::Work::Probe(probe.clone()).id();
+        let step = Work::Probe(probe.clone()).id();
         run.records.iter().any(|record| {
-            matches!(&record.event, Event::StepEnded { step: ended, end: crate::journal::event::StepEnd::Unneeded { .. } }
+            matches!(&record.event, Event::StepEnded { step: ended, end: StepEnd::Unneeded { .. } }
                 if *ended == step)
         })
     }
@@ -358,6 +387,14 @@ impl Judge<'_> {
         }
     }
 
+    /// A run that nobody disturbs leaves nothing.
+    fn undisturbed(&mut self, run: &PlayedRun) {
+        let leaked = |end: &End| matches!(&end.how, How::Concluded(one, _) if one.verdict == Verdict::Leaked);
+        if run.ends.iter().any(leaked) {
+            self.finds("I1", "a run that nobody disturbs is `leaked`".to_owned());
+        }
+    }
+
     /// Whether a probe is asked again often enough to outlive two bad answers.
     fn is_patient(&self, probe: &Name) -> bool {
         let probe = self.script.definition().probes.get(probe);
@@ -403,6 +440,16 @@ impl Judge<'_> {
             self.finds("verdict", format!("`failed`, though only the surroundings were in the way: {why}"));
         }
     }
+}
+
+/// Whether every leak of a run is something that a guard refuses to touch, or a restore job that AWS never ends.
+fn only_refusals(state: &State) -> bool {
+    let leaks = state.ledger.iter().filter(|(_, entry)| entry.gone.is_none());
+    leaks.into_iter().all(|(name, entry)| {
+        let stuck = entry.job.is_some() && entry.terminal_job().is_none();
+        let end = state.step(&Work::Teardown(name.clone())).end();
+        stuck || matches!(end, Some(StepEnd::Failed(failure)) if failure.class == Class::Refused)
+    })
 }
 
 fn is_asked_of_a_person(probe: &crate::definition::model::Probe) -> bool {

@@ -9,19 +9,19 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use crate::aws::resource::facts;
-use crate::cli::rehearse::damage::damage;
+use crate::cli::rehearse::damage::{back, damage, keep};
 use crate::cli::rehearse::marks::Marks;
 use crate::cli::rehearse::pen::{Fate, Pen, until_death};
 use crate::cli::rehearse::script::Script;
 use crate::cli::rehearse::stage::{Asked, Stage};
 use crate::cli::rehearse::stand_in::{Said, StandIn};
-use crate::cli::rehearse::sweep::sweep;
+use crate::cli::rehearse::sweep::{Swept, sweep};
 use crate::cli::rehearse::time::MachineTime;
 use crate::cli::rehearse::trouble::{Crash, Runner, Scenario, Trouble};
 use crate::cli::rehearse::watch::Watch;
 use crate::cli::rehearse::weather::faults;
 use crate::cli::resume::{Lease, Occasion, takeover};
-use crate::journal::event::Recorded;
+use crate::journal::event::{LeaseEnd, Recorded};
 use crate::journal::state::State;
 use crate::journal::store::{Append as _, RunJournal, Store, StoreError};
 use crate::journal::verdict::Conclusion;
@@ -41,8 +41,8 @@ const MOST_LIVES: u32 = 6;
 /// Between a leak and the next try to clean up; the last is long enough for every job.
 const LATER: [SignedDuration; 3] =
     [SignedDuration::from_mins(10), SignedDuration::from_hours(30), SignedDuration::from_hours(24 * 8)];
-/// A process that is away is away for so long: longer than AWS Backup remembers a token.
-const AWAY: SignedDuration = SignedDuration::from_hours(48);
+/// A process that is away is away for so long: longer than AWS Backup remembers a token, and not too long for the run.
+const AWAY: SignedDuration = SignedDuration::from_mins(90);
 /// After a death, what was under way gets so many turns to arrive.
 const LAST_TURNS: u32 = 64;
 /// The second death comes so many records after the first.
@@ -63,6 +63,8 @@ pub(crate) struct Played {
     pub(crate) second_let_in: bool,
     /// Restore jobs of somebody else.
     pub(crate) others: Vec<String>,
+    /// Every trouble came.
+    pub(crate) struck: bool,
 }
 
 /// What came of one run.
@@ -76,8 +78,12 @@ pub(crate) struct PlayedRun {
     pub(crate) said: Vec<Said>,
     /// The last record of each append of its first process.
     pub(crate) appends: Vec<u64>,
-    /// How long its last process was still driving after its deadline; zero for most.
+    /// When it began, by the world's clock.
     pub(crate) began: Timestamp,
+    /// The digits that its names carry.
+    pub(crate) digits: String,
+    /// Every trouble of its processes came.
+    pub(crate) struck: bool,
     pub(crate) report: PathBuf,
 }
 
@@ -94,7 +100,7 @@ pub(crate) enum How {
     /// The journal could not be written; what may be left, and how many restore jobs were started after that.
     JournalLost(Vec<String>, usize),
     /// The journal was refused on resume; then a person swept, and this is what the sweep showed and left.
-    Refused(String, Vec<String>),
+    Refused(String, Swept),
     /// It was not over when it had to be.
     Endless,
     /// An error that should not be.
@@ -138,7 +144,9 @@ impl Play<'_> {
         }
         let after = direct.inventory();
         let others = self.stage.jobs_of_stranger();
-        Ok(Played { before, after, runs, asked: self.stage.asked(), second_let_in, others })
+        let stranger = scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Stranger { .. }));
+        let struck = direct.all_struck() && (!stranger || !others.is_empty()) && runs.iter().all(|run| run.struck);
+        Ok(Played { before, after, runs, asked: self.stage.asked(), second_let_in, others, struck })
     }
 
     /// Whether the drill's lock can be had twice.
@@ -170,6 +178,8 @@ impl Play<'_> {
             machine,
             ends: Vec::new(),
             state: None,
+            struck: true,
+            lease_is_over: false,
             appends: Vec::new(),
         };
         actor.lives().await?;
@@ -180,6 +190,8 @@ impl Play<'_> {
             state: actor.state,
             records,
             said: stand_in.said(),
+            digits: run.short(),
+            struck: actor.struck,
             appends: actor.appends,
             began,
             report,
@@ -220,6 +232,9 @@ struct Actor<'a> {
     ends: Vec<End>,
     state: Option<State>,
     appends: Vec<u64>,
+    struck: bool,
+    /// The time of what it keeps is over.
+    lease_is_over: bool,
 }
 
 /// How a process begins.
@@ -286,8 +301,15 @@ impl Actor<'_> {
                 Life::Concluded(state) => {
                     let Some((at, conclusion)) = state.concluded.clone() else { return Ok(()) };
                     let leaked = conclusion.verdict == Verdict::Leaked;
+                    let kept = state.lease().filter(|_| !leaked);
                     self.state = Some(*state);
                     self.ended(How::Concluded(Box::new(conclusion), at));
+                    if let Some(until) = kept {
+                        self.direct.end_faults();
+                        self.play.clock.advance(until.duration_since(self.services.clock.now()) + LATER[0]);
+                        self.lease_is_over = true;
+                        continue;
+                    }
                     let Some(later) = cleaned.next().filter(|_| leaked) else { return Ok(()) };
                     self.direct.end_faults();
                     self.play.clock.advance(*later);
@@ -303,6 +325,10 @@ impl Actor<'_> {
 
     fn crashes(&self, how: Crash) -> bool {
         self.scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Crash { how: one, .. } if *one == how))
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Damage { .. }))
     }
 
     fn first_fate(&self) -> Fate {
@@ -328,6 +354,7 @@ impl Actor<'_> {
         }
         for trouble in &self.scenario.0 {
             if let Trouble::Damage { how, records } = trouble {
+                back(&self.state_folder);
                 damage(&self.state_folder, *how, *records);
             }
         }
@@ -352,7 +379,8 @@ impl Actor<'_> {
             if self.is_over(&state) {
                 return Ok((journal, state));
             }
-            let events = takeover(&state, at, "a rehearsal".to_owned(), &Occasion::Asked, Lease::Stays);
+            let lease = if self.lease_is_over { Lease::Ends(LeaseEnd::Expired) } else { Lease::Stays };
+            let events = takeover(&state, at, "a rehearsal".to_owned(), &Occasion::Asked, lease);
             let events: Vec<_> = events.into_iter().map(|event| (at, event)).collect();
             journal.append(&events)?;
             events.iter().try_for_each(|(at, event)| state.apply(*at, event)).map_err(senseless)?;
@@ -373,6 +401,7 @@ impl Actor<'_> {
 
     fn is_over(&self, state: &State) -> bool {
         let clean = state.concluded.as_ref().is_some_and(|(_, conclusion)| conclusion.verdict != Verdict::Leaked);
+        let clean = clean && !(self.lease_is_over && state.lease().is_some());
         clean && state.step(&Work::Report).end().is_some()
     }
 
@@ -390,6 +419,10 @@ impl Actor<'_> {
                 ended = until_death(life.as_mut()) => Some(ended),
                 () = self.play.clock.sleep_until(limit) => None,
             };
+            if matches!(ended, Some(None)) && self.is_damaged() {
+                // As the dead process left it: the last connection that closes would tidy the journal up.
+                keep(&self.state_folder);
+            }
             if matches!(ended, Some(None)) && !self.crashes(Crash::Lost) {
                 for _ in 0..LAST_TURNS {
                     tokio::task::yield_now().await;
@@ -399,6 +432,9 @@ impl Actor<'_> {
         };
         if first {
             self.appends = pen.appends();
+            let fated = fate.dies_at.is_some() && !matches!(ended, Some(None));
+            let full = fate.full_from.is_some() && pen.jobs_when_lost().is_none();
+            self.struck = watch.is_through() && !fated && !full;
         }
         match ended {
             None => Life::Endless,

@@ -26,6 +26,9 @@ use crate::words::kind::Mode;
 /// After everything that the plan allows, a run gets so long before it counts as endless.
 const SLACK: SignedDuration = SignedDuration::from_hours(6);
 
+/// In rehearsals AWS Backup remembers a token for so long: nobody documents how long it does (facts 1.6).
+const TOKEN_LIVES: SignedDuration = SignedDuration::from_mins(60);
+
 /// A drill, ready to be rehearsed.
 #[derive(Clone)]
 pub(crate) struct Script {
@@ -52,6 +55,7 @@ impl Script {
         (starts, guards): (Timestamp, Guards),
     ) -> Result<Self, CliError> {
         let starts = spec.starts.unwrap_or(starts);
+        let spec = spec.forgetting_tokens_after(TOKEN_LIVES);
         let resolved = resolved(&loaded.definition, &spec, seed, starts).await?;
         let plan = compile(&resolved, facts).map_err(|problem| CliError::usage(problem.to_string()))?;
         let (text, vars) = (loaded.text.clone(), loaded.vars.clone());

@@ -17,7 +17,6 @@ const LASTING: [Wire; 4] = [Wire::Throttle, Wire::Error500, Wire::AccessDenied, 
 pub(crate) struct Places {
     /// Operation, how often it was called before, and the kind of the step.
     calls: Vec<(String, u32, String)>,
-    steps: Vec<StepId>,
     /// The kind of the step of each record, from the first.
     records: Vec<String>,
     /// The last record of each append.
@@ -29,10 +28,8 @@ impl Places {
     pub(crate) fn of(played: &Played) -> Self {
         let run = played.runs.first();
         let records = run.map(|run| kinds(&run.records)).unwrap_or_default();
-        let steps = run.and_then(|run| run.state.as_ref());
-        let steps = steps.map(|state| state.started.plan.steps.iter().map(|step| step.id.clone()).collect());
         let appends = run.map(|run| run.appends.clone()).unwrap_or_default();
-        Self { calls: calls(&played.asked), steps: steps.unwrap_or_default(), records, appends }
+        Self { calls: calls(&played.asked), records, appends }
     }
 
     /// The kind of step that a trouble falls on: the column of the table.
@@ -46,10 +43,10 @@ impl Places {
                 self.calls.iter().find(|(one, count, _)| one == operation && count == nth).map(|call| call.2.clone())
             }
             Trouble::Job { .. } | Trouble::Stranger { .. } => Some("restore".to_owned()),
-            Trouble::Crash { records, .. } | Trouble::Damage { records, .. } | Trouble::Clock { records, .. } => {
-                at(*records)
-            }
-            Trouble::Interrupt { step, .. } => Some(kind_of(step)),
+            Trouble::Crash { records, .. }
+            | Trouble::Damage { records, .. }
+            | Trouble::Clock { records, .. }
+            | Trouble::Interrupt { records, .. } => at(*records),
             Trouble::DiskFull { append } => {
                 let index = usize::try_from(append.saturating_sub(1)).unwrap_or(usize::MAX);
                 self.appends.get(index).and_then(|record| at(*record))
@@ -64,15 +61,16 @@ impl Places {
     pub(crate) fn singles(&self, definition: &Definition) -> Vec<Trouble> {
         let mut all = self.wire();
         for restore in definition.restore.keys() {
-            all.extend(Job::ALL.iter().map(|how| Trouble::Job { how: *how, restore: restore.clone() }));
+            // Whose restore it is cannot be seen in a request: the first one's point expires.
+            let first = definition.restore.keys().next() == Some(restore);
+            let jobs = Job::ALL.iter().filter(|how| first || **how != Job::PointExpired);
+            all.extend(jobs.map(|how| Trouble::Job { how: *how, restore: restore.clone() }));
         }
         for record in &self.appends {
             all.extend(Crash::ALL.iter().map(|how| Trouble::Crash { records: *record, how: *how }));
             all.extend(Jump::ALL.iter().map(|how| Trouble::Clock { records: *record, how: *how }));
             all.extend(Damage::ALL.iter().map(|how| Trouble::Damage { records: *record, how: *how }));
-        }
-        for step in self.steps.iter().filter(|step| step.as_str() != "report") {
-            all.extend([false, true].map(|twice| Trouble::Interrupt { step: step.clone(), twice }));
+            all.extend([false, true].map(|twice| Trouble::Interrupt { records: *record, twice }));
         }
         let appends = u64::try_from(self.appends.len()).unwrap_or(0);
         all.extend((1..=appends).map(|append| Trouble::DiskFull { append }));
@@ -109,7 +107,8 @@ impl Places {
 /// Only what reads can be stale.
 fn is_sensible(how: Wire, operation: &str) -> bool {
     let verb = operation.split_once(':').map_or(operation, |(_, verb)| verb);
-    how != Wire::StaleRead || ["Describe", "List", "Get", "Head"].iter().any(|reads| verb.starts_with(reads))
+    !matches!(how, Wire::StaleRead | Wire::OldRead)
+        || ["Describe", "List", "Get", "Head"].iter().any(|reads| verb.starts_with(reads))
 }
 
 /// Each call with its number among those of its operation, and the kind of its step.

@@ -16,8 +16,17 @@ use crate::words::time::Clock;
 /// A sweep trusts a thing without a tag only a day after its restore job.
 const LATER: SignedDuration = SignedDuration::from_hours(30);
 
-/// Sweeps, and answers what the sweep showed and did not remove.
-pub(crate) async fn sweep(script: &Script, cloud: &Cloud, clock: &Arc<dyn Clock>, began: Timestamp) -> Vec<String> {
+/// What came of a sweep.
+#[derive(Debug, Default)]
+pub(crate) struct Swept {
+    /// What it showed and left alone.
+    pub(crate) shown: Vec<String>,
+    /// What it offered to remove and could not.
+    pub(crate) stuck: Vec<String>,
+}
+
+/// Sweeps, and types the ARN of everything that may be removed.
+pub(crate) async fn sweep(script: &Script, cloud: &Cloud, clock: &Arc<dyn Clock>, began: Timestamp) -> Swept {
     let definition = script.definition();
     let destination = &definition.destination;
     let later = clock.now().saturating_add(LATER).unwrap_or(Timestamp::MAX);
@@ -29,18 +38,18 @@ pub(crate) async fn sweep(script: &Script, cloud: &Cloud, clock: &Arc<dyn Clock>
     let found = look(&mut site, began, &mut unseen).await;
     let definitions = std::slice::from_ref(definition);
     let grounds = Grounds { known: &[], definitions, types: facts, now: clock.now() };
-    let mut shown = Vec::new();
+    let mut swept = Swept::default();
     for row in judge(&found, &grounds) {
-        let calls = |target: &crate::run::sweep::Target| (cloud.resources)(target.leftover.kind);
-        if let Fate::Typed(target) = &row.fate
-            && let Some(calls) = calls(target)
-            && remove(target, calls.as_ref(), clock.as_ref()).await.is_ok()
-        {
+        let Fate::Typed(target) = &row.fate else {
+            swept.shown.extend(row.arn.map(|arn| arn.to_string()));
+            swept.shown.extend(row.name);
             continue;
+        };
+        let Some(calls) = (cloud.resources)(target.leftover.kind) else { continue };
+        if let Err(stuck) = remove(target, calls.as_ref(), clock.as_ref()).await {
+            swept.stuck.push(format!("{}: {stuck}", target.leftover.arn));
         }
-        shown.extend(row.arn.map(|arn| arn.to_string()));
-        shown.extend(row.name);
     }
-    shown.extend(unseen.into_iter().map(|unseen| format!("not looked at: {}", unseen.what)));
-    shown
+    swept.shown.extend(unseen.into_iter().map(|unseen| format!("not looked at: {}", unseen.what)));
+    swept
 }

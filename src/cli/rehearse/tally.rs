@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     findings: Vec<(String, Finding)>,
     calls: usize,
     scenarios: u32,
+    /// Scenarios of which something never came: they count for nothing.
+    missed: u32,
     kills: Option<Kills>,
 }
 
@@ -41,6 +43,7 @@ impl Tally {
             findings: Vec::new(),
             calls: 0,
             scenarios: 0,
+            missed: 0,
             kills: None,
         }
     }
@@ -64,8 +67,13 @@ impl Tally {
 
     /// One more scenario.
     pub(crate) fn count(&mut self, judged: &Judged, places: &Places) {
-        self.scenarios += 1;
         self.calls += judged.calls;
+        self.findings.extend(judged.findings.iter().map(|finding| (judged.scenario.to_string(), finding.clone())));
+        if !judged.struck {
+            self.missed += 1;
+            return;
+        }
+        self.scenarios += 1;
         match judged.scenario.0.as_slice() {
             [one] => *self.cells.entry((one.word(), places.column(one))).or_default() += 1,
             _ => self.combined += 1,
@@ -76,7 +84,6 @@ impl Tally {
             None => "no verdict".to_owned(),
         };
         *self.verdicts.entry(verdict).or_default() += 1;
-        self.findings.extend(judged.findings.iter().map(|finding| (judged.scenario.to_string(), finding.clone())));
     }
 
     fn columns(&self) -> Vec<&str> {
@@ -106,7 +113,7 @@ impl Tally {
 
     /// For people.
     pub(crate) fn text(&self, drill: &str, seed: u64) -> String {
-        let mut text = if self.scenarios > 0 { self.explored(drill, seed) } else { String::new() };
+        let mut text = if self.scenarios + self.missed > 0 { self.explored(drill, seed) } else { String::new() };
         if let Some(kills) = &self.kills {
             text.push_str(&killed(kills));
         }
@@ -117,6 +124,9 @@ impl Tally {
         let mut text = format!("{}\n\n", self.table());
         if self.combined > 0 {
             text.push_str(&format!("combinations of several: {}\n", self.combined));
+        }
+        if self.missed > 0 {
+            text.push_str(&format!("not counted, because something of them never came: {}\n", self.missed));
         }
         let usual = self.usual.map_or_else(|| "no verdict".to_owned(), |verdict| verdict.to_string());
         text.push_str(&format!("undisturbed, the drill ends: {usual}\n"));
@@ -163,6 +173,7 @@ impl Tally {
             "seed": seed,
             "scenarios": self.scenarios,
             "combinations": self.combined,
+            "not_counted": self.missed,
             "requests": self.calls,
             "undisturbed": self.usual.map(|verdict| verdict.to_string()),
             "verdicts": self.verdicts,

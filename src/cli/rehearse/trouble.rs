@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 
-use crate::words::id::{Name, StepId};
+use crate::words::id::Name;
 
 /// Several troubles of one run; none is an undisturbed run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -23,8 +23,8 @@ pub(crate) enum Trouble {
     Job { how: Job, restore: Name },
     /// The process dies as soon as so many records are durable, and is resumed.
     Crash { records: u64, how: Crash },
-    /// Ctrl-C while this step is under way.
-    Interrupt { step: StepId, twice: bool },
+    /// Ctrl-C after so many records.
+    Interrupt { records: u64, twice: bool },
     /// From this append on the journal cannot be written.
     DiskFull { append: u64 },
     /// The process dies after so many records, and the journal's file is damaged before the resume.
@@ -81,6 +81,8 @@ words! {
         ExpiredToken = "expired_token",
         /// A read is answered as the time before.
         StaleRead = "stale_read",
+        /// A read is answered as the first time: what was made since is not there.
+        OldRead = "old_read",
     }
 }
 
@@ -121,7 +123,7 @@ words! {
         Unwritten = "crash_unwritten",
         /// Nothing that was under way arrives.
         Lost = "crash_lost",
-        /// The record is not durable either, and the resume comes two days later.
+        /// The record is not durable either, and the resume comes when AWS has forgotten its token.
         Away = "crash_away",
         /// The resume dies too, some records later.
         Twice = "crash_twice",
@@ -215,7 +217,7 @@ impl fmt::Display for Trouble {
             }
             Self::Job { how, restore } => write!(f, "{}@{restore}", how.word()),
             Self::Crash { records, how } => write!(f, "{}@{records}", how.word()),
-            Self::Interrupt { step, .. } => write!(f, "{}@{step}", self.word()),
+            Self::Interrupt { records, .. } => write!(f, "{}@{records}", self.word()),
             Self::DiskFull { append } => write!(f, "disk_full@{append}"),
             Self::Damage { records, how } => write!(f, "{}@{records}", how.word()),
             Self::Clock { records, how } => write!(f, "{}@{records}", how.word()),
@@ -270,7 +272,7 @@ fn read(text: &str) -> Option<Trouble> {
         return Some(Trouble::Probe { how, probe: place.parse().ok()? });
     }
     if word == "ctrl_c" || word == "ctrl_c_twice" {
-        return Some(Trouble::Interrupt { step: place.parse().ok()?, twice: word == "ctrl_c_twice" });
+        return Some(Trouble::Interrupt { records: place.parse().ok()?, twice: word == "ctrl_c_twice" });
     }
     if word == "stranger" {
         return Some(Trouble::Stranger { nth: place.parse().ok()? });
@@ -296,7 +298,7 @@ mod tests {
             "throttle@rds:DescribeDBInstances#2",
             "access_denied@rds:DeleteDBInstance#1..",
             "job_failed_leftover@orders crash_away@17",
-            "ctrl_c_twice@restore.orders disk_full@4 bit_flip@9",
+            "ctrl_c_twice@11 disk_full@4 bit_flip@9",
             "clock_back@3 control_holds@has-orders second_machine",
             "stranger@1",
         ] {

@@ -18,7 +18,7 @@ pub(crate) struct Watch {
     signals: mpsc::Sender<Signal>,
     machine: Arc<MachineTime>,
     world: Arc<IdleClock>,
-    interrupt: Option<(StepId, bool)>,
+    interrupt: Option<(u64, bool)>,
     stop: bool,
     jumps: Vec<(u64, Jump)>,
 }
@@ -33,7 +33,7 @@ impl Watch {
     ) -> Self {
         let troubles = scenario.0.iter().filter(|_| first);
         let interrupt = troubles.clone().find_map(|trouble| match trouble {
-            Trouble::Interrupt { step, twice } => Some((step.clone(), *twice)),
+            Trouble::Interrupt { records, twice } => Some((*records, *twice)),
             _ => None,
         });
         let jumps = troubles.filter_map(|trouble| match trouble {
@@ -45,7 +45,7 @@ impl Watch {
     }
 
     fn saw(&mut self, record: &Recorded, state: &State) {
-        let due: Vec<Jump> = self.jumps.iter().filter(|(at, _)| *at == record.seq).map(|(_, how)| *how).collect();
+        let due: Vec<Jump> = self.jumps.extract_if(.., |(at, _)| *at == record.seq).map(|(_, how)| how).collect();
         for jump in due {
             let (by, with_the_world) = jump.by();
             if with_the_world {
@@ -56,8 +56,8 @@ impl Watch {
         }
         if let Event::StepStarted { step } = &record.event {
             self.answer(step, state);
-            self.press(step);
         }
+        self.press(record.seq);
     }
 
     fn answer(&self, step: &StepId, state: &State) {
@@ -70,11 +70,16 @@ impl Watch {
         }
     }
 
-    fn press(&mut self, step: &StepId) {
-        if let Some((_, twice)) = self.interrupt.take_if(|(at, _)| at == step) {
+    fn press(&mut self, record: u64) {
+        if let Some((_, twice)) = self.interrupt.take_if(|(at, _)| *at == record) {
             let _ = self.signals.try_send(Signal::Cancel);
             self.stop = twice;
         }
+    }
+
+    /// Whether everything that it waited for has come.
+    pub(crate) fn is_through(&self) -> bool {
+        self.interrupt.is_none() && self.jumps.is_empty()
     }
 }
 

@@ -37,6 +37,7 @@ fn of_wire(how: Wire) -> What {
         Wire::AccessDenied => What::AccessDenied,
         Wire::ExpiredToken => What::ExpiredToken,
         Wire::StaleRead => What::StaleAnswer,
+        Wire::OldRead => What::OldAnswer,
     }
 }
 

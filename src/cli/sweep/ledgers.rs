@@ -68,7 +68,7 @@ fn is_of(state: &State, sandbox: Option<&str>) -> bool {
 }
 
 fn one(store: &Store, row: RunRow, state: &State, owed: bool) -> Kept {
-    let standing = match (owed, store.is_running(&row.drill)) {
+    let standing = match (owed, store.running(&row.drill) == Some(row.run)) {
         (true, true) => Standing::Running,
         (true, false) => Standing::Owed,
         (false, _) => row.kept_until.map_or(Standing::Over, Standing::Kept),

@@ -55,7 +55,7 @@ pub(crate) fn answer(world: &mut World, scissors: Scissors, mut parts: Parts) ->
     let times = world.times();
     let mischief = world.faults.on_request(OPERATION, place.region.as_str(), times);
     let error = match mischief {
-        None | Some(Mischief::Late(_) | Mischief::Stale) => None,
+        None | Some(Mischief::Late(_) | Mischief::Stale | Mischief::Old) => None,
         Some(Mischief::CutBefore) => {
             scissors.cut();
             return refuse(StatusCode::OK, "");

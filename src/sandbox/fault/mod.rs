@@ -200,6 +200,8 @@ pub(crate) enum Mischief {
     Late(jiff::SignedDuration),
     /// Answer as the last time.
     Stale,
+    /// Answer as the first time.
+    Old,
 }
 
 /// The faults of a world, with their counts.
@@ -230,6 +232,11 @@ impl Faults {
     /// From now on nothing goes wrong any more; what befell a job already stays.
     pub(crate) fn end(&mut self) {
         self.entries.clear();
+    }
+
+    /// Whether every fault of requests and jobs befell something.
+    pub(crate) fn all_struck(&self) -> bool {
+        self.entries.iter().all(|entry| entry.hit > 0)
     }
 
     /// What befalls a request.
@@ -315,6 +322,7 @@ fn mischief(fault: &Fault, operation: &str) -> Mischief {
         What::ResetAfter => Mischief::CutAfter,
         What::Timeout => Mischief::Silence,
         What::StaleAnswer => Mischief::Stale,
+        What::OldAnswer => Mischief::Old,
         What::PointExpired => {
             let words = fault.message.as_deref().unwrap_or("Recovery point could not be found: it has expired");
             Mischief::Refuse(Failure::not_found(words))

@@ -50,6 +50,8 @@ kinds!(
     StaleReads = "stale_reads",
     /// A read is answered as the same request was answered the last time.
     StaleAnswer = "stale_answer",
+    /// A read is answered as the same request was answered the first time.
+    OldAnswer = "old_answer",
     /// The recovery point expires just before its restore is asked for.
     PointExpired = "point_expired",
     /// The restore job fails.
@@ -155,6 +157,7 @@ impl What {
             | Self::Unreachable
             | Self::DenyDelete
             | Self::StaleAnswer
+            | Self::OldAnswer
             | Self::PointExpired
             | Self::StaleReads
             | Self::JobFailed
@@ -180,6 +183,7 @@ impl What {
                 | Self::Unreachable
                 | Self::DenyDelete
                 | Self::StaleAnswer
+                | Self::OldAnswer
                 | Self::PointExpired
         )
     }
