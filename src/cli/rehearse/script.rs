@@ -82,6 +82,7 @@ impl Script {
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
+            history: Vec::new(),
         }))
     }
 

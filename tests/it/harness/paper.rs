@@ -52,6 +52,7 @@ impl Paper {
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
+            history: Vec::new(),
         };
         let first = Event::RunStarted(Box::new(started));
         Self { state: State::begin(run, at, &first).expect("a first record"), at }
