@@ -120,15 +120,23 @@ impl Place {
     /// # Errors
     /// When they cannot be opened.
     pub fn stores(&self) -> Result<Vec<Store>, CliError> {
+        let mut stores = Vec::new();
+        for mode in [Mode::Aws, Mode::Sandbox] {
+            stores.extend(self.existing(mode)?);
+        }
+        Ok(stores)
+    }
+
+    /// The journals of a mode, if there are any.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub fn existing(&self, mode: Mode) -> Result<Option<Store>, CliError> {
         let root = self.state_root();
         if root.is_symlink() {
             private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
         }
-        let mut stores = Vec::new();
-        for mode in [Mode::Aws, Mode::Sandbox] {
-            stores.extend(Store::open_existing(&self.state(mode))?);
-        }
-        Ok(stores)
+        Ok(Store::open_existing(&self.state(mode))?)
     }
 
     /// A run by its id or by at least four of its last digits.

@@ -11,6 +11,7 @@ use crate::history::trend::Measured;
 use crate::journal::measure::Measures;
 use crate::plan::show::show_size;
 use crate::words::id::Name;
+use crate::words::kind::Verdict;
 
 /// What differs between two runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,10 +87,10 @@ fn both<'a, V>(one: &'a BTreeMap<Name, V>, other: &'a BTreeMap<Name, V>) -> BTre
 
 fn timings(before: &Past, after: &Past) -> Vec<Timing> {
     let value = |past: &Past, of: Measured| past.measures().and_then(|measures| of.of(measures).value);
-    let measures = Measured::ALL.iter().map(|of| Timing {
+    let measures = Measured::ALL.into_iter().map(|of| Timing {
         what: of.word().to_owned(),
-        before: value(before, *of),
-        after: value(after, *of),
+        before: value(before, of),
+        after: value(after, of),
     });
     let phases = |past: &Past| past.measures().map(|measures| measures.rto_phases.clone()).unwrap_or_default();
     let (one, other) = (phases(before), phases(after));
@@ -158,7 +159,7 @@ impl Changes {
     }
 
     fn of_run(&mut self, before: &Past, after: &Past) {
-        let verdict = |past: &Past| past.verdict().map_or("not over", |verdict| verdict.word());
+        let verdict = |past: &Past| past.verdict().map_or("not over", Verdict::word);
         self.texts("verdict", Some(verdict(before)), Some(verdict(after)));
         self.texts("mode", Some(before.mode.word()), Some(after.mode.word()));
         self.texts("version of drill", Some(&before.version), Some(&after.version));
@@ -177,11 +178,10 @@ impl Changes {
         one("size", |restore| restore.size_bytes.map(show_size));
         one("key", |restore| restore.key.as_ref().map(ToString::to_string));
         one("backup plan", |restore| restore.backup_plan.clone());
-        let nothing = BTreeMap::new();
-        let facts = |restore: Option<&PastRestore>| restore.map_or_else(|| nothing.clone(), |one| one.facts.clone());
+        let facts = |restore: Option<&PastRestore>| restore.map(|restore| restore.facts.clone()).unwrap_or_default();
         self.maps("", &facts(before), &facts(after));
         let sent =
-            |restore: Option<&PastRestore>| restore.map_or_else(|| nothing.clone(), |one| one.parameters.clone());
+            |restore: Option<&PastRestore>| restore.map(|restore| restore.parameters.clone()).unwrap_or_default();
         self.maps("parameter ", &sent(before), &sent(after));
     }
 }
