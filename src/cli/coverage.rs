@@ -72,7 +72,9 @@ pub fn coverage(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         }));
         return Ok(exit);
     }
-    drills.iter().for_each(|drill| say_unreadable(&drill.pasts, ui));
+    for drill in &drills {
+        say_unreadable(&drill.pasts, ui);
+    }
     ui.print(&text(&drills, now, args, place));
     Ok(exit)
 }
@@ -123,7 +125,7 @@ fn text(drills: &[Drill], now: Timestamp, args: &Args, place: &Place) -> String 
     let fresh = all.iter().filter(|one| one.stale.is_empty()).count();
     let rehearsal = if args.rehearsals { "  (rehearsals: not evidence)" } else { "" };
     let invalid = drills.iter().filter(|drill| drill.covered.is_none()).count();
-    let invalid = if invalid == 0 { String::new() } else { format!("; {invalid} definitions are not valid") };
+    let invalid = if invalid == 0 { String::new() } else { format!("; definitions that are not valid: {invalid}") };
     format!("{table}\n\n{fresh} of {} resources are proven and fresh{invalid}{rehearsal}", all.len())
 }
 

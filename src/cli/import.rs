@@ -10,12 +10,13 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::past::whole;
 use crate::cli::place::Place;
-use crate::cli::ui::Ui;
+use crate::cli::ui::{Ui, clean};
 use crate::journal::event::Recorded;
 use crate::journal::lines::read_written;
 use crate::journal::state::State;
 use crate::journal::store::Imported;
-use crate::words::kind::Verdict;
+use crate::words::id::{DrillName, RunId};
+use crate::words::kind::{Mode, Verdict};
 
 /// The journal in a bundle.
 const JOURNAL: &str = "journal.jsonl";
@@ -48,9 +49,17 @@ pub struct Args {
 /// What came of one bundle.
 struct Bundle {
     file: PathBuf,
-    /// The run, as far as its journal says.
-    state: Option<State>,
+    /// The run, if its journal can be read.
+    head: Option<Head>,
     outcome: Result<Imported, String>,
+}
+
+/// What is said of a run.
+struct Head {
+    run: RunId,
+    drill: DrillName,
+    mode: Mode,
+    verdict: Option<Verdict>,
 }
 
 /// What was found below the paths.
@@ -88,7 +97,7 @@ pub fn import(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         return Ok(exit);
     }
     for folder in &found.without {
-        ui.say(&crate::cli::ui::clean(&format!("{}: there is no `{JOURNAL}` in it", Place::shown(folder))));
+        ui.say(&clean(&format!("{}: there is no `{JOURNAL}` in it", Place::shown(folder))));
     }
     ui.print(&Ui::table(&["file", "run", "drill", "verdict", "result"], bundles.iter().map(row).collect()));
     let count = |is: fn(&Bundle) -> bool| bundles.iter().filter(|bundle| is(bundle)).count();
@@ -131,7 +140,7 @@ fn look(path: &Path, depth: usize, found: &mut Found) -> io::Result<()> {
 }
 
 fn of_bundle(file: PathBuf, owing: bool, place: &Place) -> Result<Bundle, CliError> {
-    let refused = |file: PathBuf, state: Option<State>, why: String| Ok(Bundle { file, state, outcome: Err(why) });
+    let refused = |file: PathBuf, head: Option<Head>, why: String| Ok(Bundle { file, head, outcome: Err(why) });
     let text = match text(&file) {
         Ok(text) => text,
         Err(error) => return refused(file, None, whole(&error)),
@@ -146,10 +155,14 @@ fn of_bundle(file: PathBuf, owing: bool, place: &Place) -> Result<Bundle, CliErr
         Err(illegal) => return refused(file, None, whole(&illegal)),
     };
     if let Some(why) = owed(&state).filter(|_| !owing) {
-        return refused(file, Some(state), format!("{why}; --owing takes it, and drill acts on its journal then"));
+        return refused(
+            file,
+            Some(head(&state)),
+            format!("{why}; --owing takes it, and drill acts on its journal then"),
+        );
     }
     let outcome = place.store(state.started.mode)?.import(&records).map_err(|error| whole(&error));
-    Ok(Bundle { file, state: Some(state), outcome })
+    Ok(Bundle { file, head: Some(head(&state)), outcome })
 }
 
 /// Why the next run would act on a run's journal. A journal that somebody else wrote is a list of things to remove and of
@@ -177,38 +190,43 @@ fn outcome(bundle: &Bundle) -> (&'static str, Option<&str>) {
     match &bundle.outcome {
         Ok(Imported::Taken) => ("taken", None),
         Ok(Imported::Had) => ("known", None),
-        Err(why) => ("refused", Some(why)),
+        Err(why) => ("refused", Some(why.as_str())),
     }
 }
 
-fn verdict(state: &State) -> Option<Verdict> {
-    state.concluded.as_ref().map(|(_, conclusion)| conclusion.verdict)
+fn head(state: &State) -> Head {
+    Head {
+        run: state.run,
+        drill: state.started.drill.clone(),
+        mode: state.started.mode,
+        verdict: state.concluded.as_ref().map(|(_, conclusion)| conclusion.verdict),
+    }
 }
 
 fn row(bundle: &Bundle) -> Vec<String> {
-    let of = |text: fn(&State) -> String| bundle.state.as_ref().map_or_else(|| "-".to_owned(), text);
+    let of = |text: fn(&Head) -> String| bundle.head.as_ref().map_or_else(|| "-".to_owned(), text);
     let result = match outcome(bundle) {
         (word, Some(why)) => format!("{word}: {why}"),
         (word, None) => word.to_owned(),
     };
     vec![
         Place::shown(&bundle.file),
-        of(|state| state.run.short()),
-        of(|state| state.started.drill.to_string()),
-        of(|state| verdict(state).map_or_else(|| "not over".to_owned(), |verdict| verdict.to_string())),
+        of(|head| head.run.short()),
+        of(|head| head.drill.to_string()),
+        of(|head| head.verdict.map_or_else(|| "not over".to_owned(), |verdict| verdict.to_string())),
         result,
     ]
 }
 
 fn value(bundle: &Bundle) -> Value {
     let (result, because) = outcome(bundle);
-    let state = bundle.state.as_ref();
+    let head = bundle.head.as_ref();
     json!({
         "file": Place::shown(&bundle.file),
-        "run": state.map(|state| state.run),
-        "drill": state.map(|state| state.started.drill.clone()),
-        "mode": state.map(|state| state.started.mode),
-        "verdict": state.and_then(verdict),
+        "run": head.map(|head| head.run),
+        "drill": head.map(|head| &head.drill),
+        "mode": head.map(|head| head.mode),
+        "verdict": head.and_then(|head| head.verdict),
         "result": result,
         "because": because,
     })
