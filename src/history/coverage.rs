@@ -181,10 +181,10 @@ fn stale(now: &Now<'_>, name: &Name, pass: Known<'_>, since: &[Known<'_>], age: 
     let (past, _, proven) = pass;
     let is_overdue = now.definition.policy.proven_every.zip(age).is_some_and(|(every, age)| age > every);
     let other_text = past.text_sha256 != now.text_sha256;
-    // The newest run since that knows it, if it is not what the pass knew.
+    // The newest run since that knows it knows something else than the pass. What nobody saw did not change.
     let changed = |of: fn(&PastRestore) -> Option<&str>| {
         let seen = since.iter().find_map(|(_, _, restore)| of(restore));
-        seen.is_some_and(|seen| of(proven) != Some(seen))
+        of(proven).zip(seen).is_some_and(|(knew, seen)| knew != seen)
     };
     let reasons = [
         (Stale::Overdue, is_overdue),

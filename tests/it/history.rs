@@ -117,7 +117,7 @@ fn history_comes_back_from_bundles_and_says_where_it_is_going() {
     assert_eq!((&rto["regression"], &rto["quarters_left"]), (&false.into(), &10.0.into()));
     let text = repository.drill(&["history", "orders"]).ends(0);
     text.prints("6 runs, 6 passed").prints("at this slope the 1h target is missed in about 10 quarters");
-    text.prints("_.-:+#");
+    text.prints("_.-=+#");
 
     // The next is far out of that, and its target is not missed yet.
     bundle(&repository, &passed(6, 55));
@@ -229,7 +229,7 @@ fn rehearsals_have_a_history_of_their_own_and_the_report_shows_the_trend() {
 fn coverage_is_complete_only_when_everything_is_proven_and_fresh() {
     let repository = Repository::with_orders();
     let state = |arguments: &[&str], code: i32| {
-        let all: Vec<&str> = [&["coverage", "--output", "json"], arguments].concat();
+        let all: Vec<&str> = [&["coverage", "--output", "json"][..], arguments].concat();
         repository.drill(&all).ends(code).json()["drills"][0].clone()
     };
     assert_eq!(state(&[], 1)["resources"][0]["stale"], serde_json::json!(["never_run"]));
@@ -264,7 +264,8 @@ fn a_policy_of_no_time_is_refused() {
 /// The one resource of the drill on paper.
 fn covered(pasts: &[Past], text: &str, definition: &Definition, now: Timestamp) -> Covered {
     let vars = BTreeMap::new();
-    let now = Now { definition, text_sha256: &sha256_hex(text.as_bytes()), vars: &vars, now };
+    let hash = sha256_hex(text.as_bytes());
+    let now = Now { definition, text_sha256: &hash, vars: &vars, now };
     let mut all = coverage(&now, pasts);
     assert_eq!(all.len(), 1);
     all.remove(0)
@@ -284,16 +285,23 @@ fn what_was_proven_goes_stale_for_every_reason_that_there_is() {
     assert_eq!(stale(&[failed.clone(), pass.clone()], 92), [Stale::Failed]);
     assert!(stale(&[past(&passed(1, 30).state), failed], 92).is_empty(), "a later pass makes up for it");
 
-    // A later run that ended otherwise, and saw something else.
-    let mut seen = past(&begun(1, 30).state);
-    assert!(stale(&[seen.clone(), pass.clone()], 91).is_empty());
-    let restore = seen.restores.get_mut(&name("orders")).unwrap();
-    restore.facts.insert("engine_version".to_owned(), "17.2".to_owned());
-    restore.key = Some("arn:aws:kms:eu-west-1:123456789012:key/other".parse().unwrap());
-    restore.backup_plan = Some("another".to_owned());
+    // A later run that is not over yet, and saw something else.
+    let key = |id: &str| format!("arn:aws:kms:eu-west-1:123456789012:key/{id}").parse().unwrap();
+    let seeing = |of: &Past, version: &str, id: &str| {
+        let mut seen = of.clone();
+        let restore = seen.restores.get_mut(&name("orders")).unwrap();
+        restore.facts.insert("engine_version".to_owned(), version.to_owned());
+        restore.key = Some(key(id));
+        restore.backup_plan = Some(id.to_owned());
+        seen
+    };
+    let (knew, later_run) = (seeing(&pass, "16.3", "one"), past(&begun(1, 30).state));
+    assert!(stale(&[later_run.clone(), knew.clone()], 91).is_empty(), "what nobody saw did not change");
+    assert!(stale(&[seeing(&later_run, "16.3", "one"), knew.clone()], 91).is_empty());
     let changed = [Stale::Plan, Stale::EngineVersion, Stale::Key];
-    assert_eq!(stale(&[seen.clone(), pass.clone()], 91), changed);
-    // Other text, and whoever is drilled for the first time.
+    assert_eq!(stale(&[seeing(&later_run, "17.2", "two"), knew], 91), changed);
+    assert!(stale(&[seeing(&later_run, "17.2", "two"), pass.clone()], 91).is_empty(), "nobody knows what it was");
+    // Another text.
     let other = text.replace("Orders database", "Orders");
     let one = covered(std::slice::from_ref(&pass), &other, &definition, later(1));
     assert_eq!((one.stale, one.proven), (vec![Stale::Definition], Some(start(0))));
