@@ -84,6 +84,7 @@ pub fn import(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         return Err(CliError::usage(format!("there is no `{JOURNAL}` below that; name the folder of reports")));
     }
     found.journals.sort();
+    found.without.sort();
     let mut bundles = Vec::with_capacity(found.journals.len());
     for file in found.journals {
         bundles.push(of_bundle(file, args.owing, place)?);

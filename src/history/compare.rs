@@ -162,10 +162,11 @@ impl Changes {
         let verdict = |past: &Past| past.verdict().map_or("not over", Verdict::word);
         self.texts("verdict", Some(verdict(before)), Some(verdict(after)));
         self.texts("mode", Some(before.mode.word()), Some(after.mode.word()));
-        self.texts("version of drill", Some(&before.version), Some(&after.version));
+        self.texts("version of drill", Some(before.version.as_str()), Some(after.version.as_str()));
         self.maps("variable ", &before.vars, &after.vars);
         let hash = |past: &Past| past.text_sha256.chars().take(12).collect::<String>();
-        self.texts("definition (SHA-256)", Some(&hash(before)), Some(&hash(after)));
+        let (one, other) = (hash(before), hash(after));
+        self.texts("definition (SHA-256)", Some(one.as_str()), Some(other.as_str()));
     }
 
     fn of_restore(&mut self, before: Option<&PastRestore>, after: Option<&PastRestore>) {

@@ -21,16 +21,16 @@ pub fn spark(values: &[Option<SignedDuration>], bars: Bars) -> String {
         Bars::Blocks => (BLOCKS, '·'),
         Bars::Letters => (LETTERS, '?'),
     };
-    let nanos = |value: &Option<SignedDuration>| value.map(|value| value.as_nanos());
-    let least = values.iter().filter_map(nanos).min().unwrap_or(0);
-    let range = values.iter().filter_map(nanos).max().unwrap_or(0) - least;
-    let bar = |value: &Option<SignedDuration>| {
+    let nanos = |value: Option<SignedDuration>| value.map(|value| value.as_nanos());
+    let least = values.iter().copied().filter_map(nanos).min().unwrap_or(0);
+    let range = values.iter().copied().filter_map(nanos).max().unwrap_or(0) - least;
+    let bar = |value: Option<SignedDuration>| {
         let Some(value) = nanos(value) else { return gap };
         // All alike: neither low nor high.
         let step = if range == 0 { 3 } else { (value - least) * 7 / range };
         usize::try_from(step).ok().and_then(|step| steps.get(step).copied()).unwrap_or(gap)
     };
-    values.iter().map(bar).collect()
+    values.iter().copied().map(bar).collect()
 }
 
 #[cfg(test)]
