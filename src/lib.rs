@@ -17,7 +17,8 @@
 //! | `definition` | `words`, `yaml`, `cloud`, `probe` |
 //! | `plan` | `words`, `cloud`, `probe`, `definition::model` |
 //! | `journal` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan::step` |
-//! | `report` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan`, `journal` |
+//! | `history` | `words`, `cloud`, `definition::model`, `plan`, `journal` |
+//! | `report` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan`, `journal`, `history` |
 //! | `run` | `words`, `cloud`, `probe`, `definition::model`, `plan`, `journal`, `report` |
 //! | `aws` | `words`, `yaml`, `cloud`; alone the SDK |
 //! | `sandbox` | `words`, `definition::model` |
@@ -36,6 +37,8 @@ pub mod definition;
 pub mod plan;
 
 pub mod journal;
+
+pub mod history;
 
 pub mod report;
 

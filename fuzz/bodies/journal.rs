@@ -93,5 +93,6 @@ fn started() -> RunStarted {
         unmeasurable: BTreeMap::new(),
         made_world: false,
         last_pass: None,
+        history: Vec::new(),
     }
 }

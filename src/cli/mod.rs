@@ -7,15 +7,20 @@ pub mod approve;
 pub mod ask;
 pub mod cancel;
 pub mod clock;
+pub mod compare;
 pub mod connect;
+pub mod coverage;
 pub mod error;
 pub mod exit;
+pub mod history;
+pub mod import;
 pub mod keep;
 pub mod key;
 pub mod lease;
 pub mod line;
 pub mod list;
 pub mod logs;
+pub mod past;
 pub mod place;
 pub mod plan;
 pub mod preflight;
@@ -83,7 +88,11 @@ enum Verb {
     List(list::Args),
     Status(status::Args),
     Logs(logs::Args),
+    History(history::Args),
+    Compare(compare::Args),
+    Coverage(coverage::Args),
     Report(report::Args),
+    Import(import::Args),
     Sweep(sweep::Args),
     Sandbox(sandbox::Args),
     /// Print completions for a shell
@@ -143,7 +152,11 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::List(args) => list::list(&args, place, ui),
         Verb::Status(args) => status::status(&args, place, ui).await,
         Verb::Logs(args) => logs::logs(&args, place, ui),
+        Verb::History(args) => history::history(&args, place, ui),
+        Verb::Compare(args) => compare::compare(&args, place, ui),
+        Verb::Coverage(args) => coverage::coverage(&args, place, ui),
         Verb::Report(args) => report::report(&args, place, ui),
+        Verb::Import(args) => import::import(&args, place, ui),
         Verb::Sweep(args) => sweep::sweep(&args, place, ui).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,
         Verb::Completions { shell } => {

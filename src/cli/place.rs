@@ -136,6 +136,18 @@ impl Place {
         Ok([Mode::Aws, Mode::Sandbox].into_iter().filter_map(open).collect())
     }
 
+    /// The journals of a mode, if there are any.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub fn existing(&self, mode: Mode) -> Result<Option<Store>, CliError> {
+        let root = self.state_root();
+        if root.is_symlink() {
+            private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
+        }
+        Ok(Store::open_existing(&self.state(mode))?)
+    }
+
     /// A run by its id or by at least four of its last digits.
     ///
     /// # Errors

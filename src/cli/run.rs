@@ -26,8 +26,9 @@ use crate::cli::validate::load_or_explain;
 use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, TeardownWhen};
+use crate::history::past::earlier;
 use crate::journal::chain::{Hash, link, sha256_hex};
-use crate::journal::event::{Event, FORMAT, LastPass, Recorded, RunStarted};
+use crate::journal::event::{Earlier, Event, FORMAT, LastPass, MOST_EARLIER, Recorded, RunStarted};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::recorded::recorded;
 use crate::journal::state::State;
@@ -134,7 +135,8 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     let machine_now = MachineClock.now();
     let run = RunId::new(u64::try_from(machine_now.as_millisecond()).unwrap_or(0), first_ten(&random));
     let last_pass = last_pass(&store, &loaded.definition.name, connection.mode)?;
-    let started = started(&loaded, plan, &connection, templates, &path, last_pass);
+    let history = earlier_runs(&store, &loaded.definition.name, connection.mode)?;
+    let started = started(&loaded, plan, &connection, templates, &path, last_pass, history);
     let first = Event::RunStarted(Box::new(started));
     let evidence = place.evidence(connection.mode, &loaded.definition.name, &run);
     if let Err(error) = try_report(run, now, &first, &evidence) {
@@ -277,6 +279,7 @@ fn started(
     templates: BTreeMap<String, String>,
     path: &Path,
     last_pass: Option<LastPass>,
+    history: Vec<Earlier>,
 ) -> RunStarted {
     let folder = path.parent().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
     RunStarted {
@@ -296,6 +299,7 @@ fn started(
         world: connection.world.clone(),
         made_world: connection.made,
         last_pass,
+        history,
     }
 }
 
@@ -305,6 +309,16 @@ fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<Last
     let passed = |row: &RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed);
     let row = store.runs(Some(drill))?.into_iter().find(passed);
     Ok(row.and_then(|row| store.state(&row.run).ok()).map(|state| recorded(&state)))
+}
+
+/// What the drill's last runs over the same kind of cloud came to, oldest first. As with the last pass, one that cannot be
+/// read any more is no reason not to run.
+fn earlier_runs(store: &Store, drill: &DrillName, mode: Mode) -> Result<Vec<Earlier>, CliError> {
+    let is_over = |row: &RunRow| row.mode == mode && row.verdict.is_some();
+    let rows = store.runs(Some(drill))?.into_iter().filter(is_over).take(MOST_EARLIER);
+    let mut history: Vec<Earlier> = rows.filter_map(|row| earlier(&store.state(&row.run).ok()?)).collect();
+    history.reverse();
+    Ok(history)
 }
 
 /// user@host, as far as the environment says.

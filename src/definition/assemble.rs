@@ -18,7 +18,7 @@ use crate::definition::proof::{kind_of, overlaid};
 pub fn definition(checked: &Json) -> Result<Definition, serde_json::Error> {
     let mut whole = copied(
         checked,
-        &["name", "title", "owner", "labels", "controls", "objectives", "source", "destination", "rates"],
+        &["name", "title", "owner", "labels", "controls", "objectives", "policy", "source", "destination", "rates"],
     );
     whole.insert("limits".to_owned(), limits(&checked["limits"]));
     let is_open = |one: &Json| one.get("select").is_some();

@@ -1,5 +1,6 @@
 //! What bounds a run and what it leaves: limits, the rates that a cost is made from, leases.
 
+use jiff::SignedDuration;
 use serde_json::Value as Json;
 
 use crate::definition::check::Subject;
@@ -18,6 +19,17 @@ pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
         rates(subject, &["restore", restore, "rates"], problems);
     }
     cost(subject, problems);
+    policy(subject, problems);
+}
+
+/// Nothing can be proven all the time.
+fn policy(subject: &Subject<'_>, problems: &mut Diagnostics) {
+    let route = ["policy", "proven_every"];
+    let every = subject.text(&route).and_then(|text| text.parse::<SignedDuration>().ok());
+    if every.is_some_and(|every| every.is_zero()) {
+        let diagnostic = Diagnostic::error(Code::BadValue, "`proven_every` must be more than nothing");
+        problems.push(diagnostic.at(subject.value_span(&route)).help("such as `proven_every: 92d`, once a quarter"));
+    }
 }
 
 /// What is kept has an end, and an end is of something that is kept.

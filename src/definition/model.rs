@@ -31,6 +31,9 @@ pub struct Definition {
     /// What it must reach.
     #[serde(default)]
     pub objectives: Objectives,
+    /// How often it must be proven.
+    #[serde(default, skip_serializing_if = "Policy::is_empty")]
+    pub policy: Policy,
     /// Where the workload lives.
     pub source: Source,
     /// Where the drill restores.
@@ -90,6 +93,22 @@ pub struct Objectives {
     /// Age of the newest data inside at the run's start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_age: Option<SignedDuration>,
+}
+
+/// How often a drill must prove what it restores. `drill coverage` holds the past runs against it; a run does not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// A pass that started longer ago proves nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven_every: Option<SignedDuration>,
+}
+
+impl Policy {
+    /// It asks for nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The workload's side.

@@ -46,6 +46,7 @@ pub fn definition(types: Types) -> Vec<Field> {
             "Values that `${{ vars.NAME }}` stands for; `--var NAME=VALUE` overrides them.",
         ),
         Field::optional("objectives", Shape::Map(objectives()), "What the drill must reach."),
+        Field::optional("policy", Shape::Map(policy()), "How often it must be proven."),
         Field::required("source", Shape::Map(source()), "Where the workload lives."),
         Field::required("destination", Shape::Map(destination()), "Where the drill restores."),
         Field::optional("limits", Shape::Map(limits()), "Bounds of a run."),
@@ -142,6 +143,11 @@ fn objectives() -> Vec<Field> {
         Field::optional("copy_lag", Shape::Duration, "From the source's recovery point to its copy's arrival."),
         Field::optional("data_age", Shape::Duration, "Age of the newest data inside at the run's start."),
     ]
+}
+
+fn policy() -> Vec<Field> {
+    let doc = "`drill coverage` calls what was proven longer ago stale, such as `92d`.";
+    vec![Field::optional("proven_every", Shape::Duration, doc)]
 }
 
 fn source() -> Vec<Field> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ use crate::plan::step::Plan;
 use crate::probe::{Miss, Observed};
 use crate::words::arn::Arn;
 use crate::words::id::{DrillName, JobId, Name, RunId, StepId, Token};
-use crate::words::kind::Mode;
+use crate::words::kind::{Mode, Verdict};
 
 /// Version of the journal's format.
 ///
@@ -29,7 +29,8 @@ use crate::words::kind::Mode;
 /// | 1 | 0.1.0 | first |
 ///
 /// Events and words that were added since stay format 1, because an older journal reads as before: leases (`kept`,
-/// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), and runs that are ended by `stopped` or `max_cost`.
+/// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), runs that are ended by `stopped` or `max_cost`, and
+/// `history` in the first record.
 pub const FORMAT: u32 = 1;
 
 /// One record of the journal.
@@ -204,6 +205,36 @@ pub struct RunStarted {
     /// What the drill's last passed run of the same mode recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_pass: Option<LastPass>,
+    /// The drill's runs of the same mode before this one, oldest first and at most [`MOST_EARLIER`]: the report shows the
+    /// trend, and is a function of this journal alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Earlier>,
+}
+
+/// Earlier runs that a first record holds at most.
+pub const MOST_EARLIER: usize = 20;
+
+/// What came of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// The run.
+    pub run: RunId,
+    /// When it started.
+    pub at: Timestamp,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Its recovery time, if it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rto: Option<SignedDuration>,
+    /// The age of its recovery point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo: Option<SignedDuration>,
+    /// How long its copy took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_lag: Option<SignedDuration>,
+    /// The age of the newest data inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_age: Option<SignedDuration>,
 }
 
 /// What an earlier run recorded, for comparison.

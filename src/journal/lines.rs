@@ -102,7 +102,16 @@ pub fn write_lines(records: &[Recorded]) -> String {
 /// # Errors
 /// The first line that is not a record of the run, or not as it was written.
 pub fn read_lines(text: &str) -> Result<Vec<Recorded>, LinesError> {
-    let mut records: Vec<Recorded> = Vec::new();
+    Ok(read_written(text)?.into_iter().map(|(record, _)| record).collect())
+}
+
+/// The same, each with the text of its event as it stands in its line: a hash covers that text, and another version of
+/// drill might write the event differently.
+///
+/// # Errors
+/// As [`read_lines`].
+pub fn read_written(text: &str) -> Result<Vec<(Recorded, &str)>, LinesError> {
+    let mut records: Vec<(Recorded, &str)> = Vec::new();
     let mut prev = Hash::zero();
     for (line, written) in (1_usize..).zip(text.lines()) {
         if line > MOST_LINES {
@@ -112,11 +121,11 @@ pub fn read_lines(text: &str) -> Result<Vec<Recorded>, LinesError> {
             return Err(LinesError::TooLong { line });
         }
         let (record, body) = read_line(line, written)?;
-        let run = records.first().map_or(record.run, |first| first.run);
+        let run = records.first().map_or(record.run, |(first, _)| first.run);
         let seq = u64::try_from(line).unwrap_or(u64::MAX);
         verify(&record, body, &run, seq, &prev).map_err(|source| LinesError::Broken { line, source })?;
         prev = record.hash.clone();
-        records.push(record);
+        records.push((record, body));
     }
     if records.is_empty() { Err(LinesError::Empty) } else { Ok(records) }
 }

@@ -155,6 +155,14 @@ pub enum StoreError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The journal has the run, with other records.
+    #[error("the journal has another run {run}: its record {seq} is not the same, and nothing of it was changed")]
+    Other {
+        /// The run.
+        run: RunId,
+        /// The first record that differs.
+        seq: u64,
+    },
     /// The records do not make a run.
     #[error("the journal of run {run} makes no sense")]
     Senseless {
@@ -207,6 +215,15 @@ pub struct RunRow {
     pub verdict: Option<Verdict>,
     /// What it keeps on purpose stays until then, by the run's own clock.
     pub kept_until: Option<Timestamp>,
+}
+
+/// What came of [`Store::import`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// The run is in the journal now.
+    Taken,
+    /// It was there already, with the same records.
+    Had,
 }
 
 /// A folder of journals.
@@ -365,6 +382,38 @@ impl Store {
     /// As [`Store::load`], and when the records make no sense.
     pub fn state(&self, run: &RunId) -> Result<State, StoreError> {
         State::replay(&self.load(run)?).map_err(|source| StoreError::Senseless { run: *run, source })
+    }
+
+    /// Takes over a run that was recorded elsewhere: each record with the text of its event, as
+    /// [`read_written`](crate::journal::lines::read_written) gives them. All of it or nothing. A run that is there already
+    /// stays as it is; it may have more records than are given (those after the verdict).
+    ///
+    /// # Errors
+    /// When the records do not verify, the journal has the run with other records, or it cannot be written.
+    pub fn import(&self, records: &[(Recorded, &str)]) -> Result<Imported, StoreError> {
+        let Some((first, _)) = records.first() else { return Ok(Imported::Had) };
+        let (run, mut prev) = (first.run, Hash::zero());
+        for ((record, body), seq) in records.iter().zip(1_u64..) {
+            verify(record, body, &run, seq, &prev).map_err(|source| StoreError::Broken { run, source })?;
+            prev = record.hash.clone();
+        }
+        let mut connection = self.connect()?;
+        let begun = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
+        let transaction = self.database(begun)?;
+        let known = self.database(rows_of(&transaction, &run))?;
+        if !known.is_empty() {
+            let mut pairs = records.iter().zip(known.iter().map(Some).chain(std::iter::repeat(None)));
+            let other = pairs.find(|((record, _), row)| row.is_none_or(|row| row.hash != record.hash.as_str()));
+            return match other {
+                Some(((record, _), _)) => Err(StoreError::Other { run, seq: record.seq }),
+                None => Ok(Imported::Had),
+            };
+        }
+        for (record, body) in records {
+            self.database(insert(&transaction, record, body))?;
+        }
+        self.database(transaction.commit())?;
+        Ok(Imported::Taken)
     }
 
     fn read(&self, connection: &Connection, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
@@ -584,20 +633,24 @@ impl RunJournal {
     fn write(&mut self, records: &[(Recorded, String)]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         for (record, body) in records {
-            transaction
-                .prepare_cached("INSERT INTO events (run, seq, at, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-                .execute(params![
-                    record.run.to_string(),
-                    i64::try_from(record.seq).unwrap_or(i64::MAX),
-                    record.at.to_string(),
-                    body,
-                    record.prev.as_str(),
-                    record.hash.as_str()
-                ])?;
-            index(&transaction, record)?;
+            insert(&transaction, record, body)?;
         }
         transaction.commit()
     }
+}
+
+fn insert(connection: &Connection, record: &Recorded, body: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO events (run, seq, at, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![
+        record.run.to_string(),
+        i64::try_from(record.seq).unwrap_or(i64::MAX),
+        record.at.to_string(),
+        body,
+        record.prev.as_str(),
+        record.hash.as_str()
+    ])?;
+    index(connection, record)
 }
 
 /// The list of runs is a function of the events; it is kept beside them so that listing does not replay.

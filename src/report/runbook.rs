@@ -26,7 +26,7 @@ use crate::report::markdown;
 use crate::words::id::Name;
 
 /// The templates that are built in: the same files that a user can copy and change.
-const BUILT_IN: [(&str, &str); 10] = [
+const BUILT_IN: [(&str, &str); 11] = [
     ("default", include_str!("../../runbooks/default.md.hbs")),
     ("partials/actions", include_str!("../../runbooks/partials/actions.md.hbs")),
     ("partials/by-hand", include_str!("../../runbooks/partials/by-hand.md.hbs")),
@@ -36,6 +36,7 @@ const BUILT_IN: [(&str, &str); 10] = [
     ("partials/scope", include_str!("../../runbooks/partials/scope.md.hbs")),
     ("partials/steps", include_str!("../../runbooks/partials/steps.md.hbs")),
     ("partials/teardown", include_str!("../../runbooks/partials/teardown.md.hbs")),
+    ("partials/trend", include_str!("../../runbooks/partials/trend.md.hbs")),
     ("partials/verdict", include_str!("../../runbooks/partials/verdict.md.hbs")),
 ];
 

@@ -82,7 +82,7 @@ fn absence_of_what_was_never_seen_is_believed_late() {
     paper.ends(0, "ready.orders", failed(Class::Deadline));
     paper.ends(0, "probe.accepts-connections", StepEnd::Skipped { because: "x".into() });
     paper.starts(0, "teardown.orders");
-    let mut never_seen = Paper { state: forget_look(&paper.state), at: paper.at };
+    let mut never_seen = Paper { state: forget_look(&paper.state), at: paper.at, records: Vec::new() };
     never_seen.then(0, &Event::AbsenceSeen { restore: name(ORDERS) });
     let step = never_seen.state.started.plan.step(&id("teardown.orders")).expect("the plan has it").clone();
     let next = |seconds: i64| {

@@ -19,6 +19,7 @@ mod forbidden;
 mod fuzz_corpus;
 mod guard;
 mod harness;
+mod history;
 mod hostile;
 mod kill;
 mod kills;

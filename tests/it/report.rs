@@ -67,6 +67,7 @@ impl Journal {
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
+            history: Vec::new(),
         };
         journal.push(0, Event::RunStarted(Box::new(started)));
         journal

@@ -86,6 +86,7 @@ impl Script {
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
+            history: Vec::new(),
         }))
     }
 

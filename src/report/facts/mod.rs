@@ -14,6 +14,7 @@ pub mod restore;
 pub mod scope;
 pub mod steps;
 pub mod teardown;
+pub mod trend;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -31,6 +32,7 @@ use crate::report::facts::restore::RestoreFacts;
 use crate::report::facts::scope::Scope;
 use crate::report::facts::steps::StepFacts;
 use crate::report::facts::teardown::TeardownFacts;
+use crate::report::facts::trend::TrendFacts;
 use crate::words::kind::{Mode, Verdict};
 use crate::words::time::{show_duration, show_instant};
 
@@ -60,6 +62,8 @@ pub struct Context {
     pub tested: Vec<String>,
     /// What it did not look at.
     pub not_tested: Vec<String>,
+    /// How it compares with earlier runs; null without any.
+    pub trend: Option<TrendFacts>,
     /// What the preflight found.
     pub checks: Vec<CheckFacts>,
     /// Each restore.
@@ -194,6 +198,7 @@ pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
         rto_phases: rto_phases(state),
         tested: limits::tested(state),
         not_tested: limits::not_tested(state),
+        trend: trend::trend(state),
         checks: checks(state),
         restores: restore::restores(state, events, types),
         steps: steps::steps(state),

@@ -322,6 +322,7 @@ fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
         unmeasurable: BTreeMap::new(),
         made_world: false,
         last_pass: None,
+        history: Vec::new(),
     }
 }
 

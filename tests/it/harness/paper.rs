@@ -7,8 +7,9 @@ use restore_drill::aws::resource::facts;
 use restore_drill::cloud::resource::{Endpoint, Expected, Observation, Phase};
 use restore_drill::cloud::vault::{CopyEvidence, JobStatus, Picked, RecoveryPoint, RestoreJob};
 use restore_drill::definition::model::{Definition, ProbeReason};
+use restore_drill::journal::chain::{Hash, link, sha256_hex};
 use restore_drill::journal::event::{
-    Class, Event, FORMAT, Failure, GoneProof, Intended, RunStarted, StepEnd, Tried, Witness,
+    Class, Event, FORMAT, Failure, GoneProof, Intended, Recorded, RunStarted, StepEnd, Tried, Witness,
 };
 use restore_drill::journal::state::State;
 use restore_drill::journal::verdict::{Conclusion, conclude};
@@ -25,24 +26,29 @@ pub(crate) const START: &str = "2026-11-21T12:00:00Z";
 /// The restore of every history here.
 pub(crate) const ORDERS: &str = "orders";
 
-/// A state under the pen, and the time of its last event.
+/// A state under the pen, the time of its last event, and the records that made it.
 pub(crate) struct Paper {
     pub(crate) state: State,
     pub(crate) at: Timestamp,
+    pub(crate) records: Vec<Recorded>,
 }
 
 impl Paper {
     pub(crate) fn begin(definition: &Definition) -> Self {
-        let at: Timestamp = START.parse().expect("an instant");
+        Self::begin_at(START.parse().expect("an instant"), Mode::Sandbox, definition, "")
+    }
+
+    /// A run of a definition with this text, of this mode, that started then.
+    pub(crate) fn begin_at(at: Timestamp, mode: Mode, definition: &Definition, text: &str) -> Self {
         let run = RunId::new(u64::try_from(at.as_millisecond()).expect("after 1970"), [7; 10]);
         let started = RunStarted {
             format: FORMAT,
             version: "0.1.0".to_owned(),
             drill: definition.name.clone(),
-            mode: Mode::Sandbox,
+            mode,
             plan: compile(definition, facts).expect("the plan has no cycle"),
-            definition: String::new(),
-            definition_sha256: "0".repeat(64),
+            definition: text.to_owned(),
+            definition_sha256: sha256_hex(text.as_bytes()),
             folder: String::new(),
             vars: BTreeMap::new(),
             started_by: "somebody@somewhere".to_owned(),
@@ -52,15 +58,27 @@ impl Paper {
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
+            history: Vec::new(),
         };
         let first = Event::RunStarted(Box::new(started));
-        Self { state: State::begin(run, at, &first).expect("a first record"), at }
+        let mut paper = Self { state: State::begin(run, at, &first).expect("a first record"), at, records: Vec::new() };
+        paper.record(&first);
+        paper
+    }
+
+    fn record(&mut self, event: &Event) {
+        let (run, at) = (self.state.run, self.at);
+        let seq = u64::try_from(self.records.len()).expect("not so many") + 1;
+        let prev = self.records.last().map_or_else(Hash::zero, |record| record.hash.clone());
+        let hash = link(&run, seq, at, &serde_json::to_string(event).expect("it is JSON"), &prev);
+        self.records.push(Recorded { run, seq, at, event: event.clone(), prev, hash });
     }
 
     /// So many seconds later (or earlier: clocks may jump) this happens.
     pub(crate) fn then(&mut self, seconds: i64, event: &Event) {
         self.at = self.at.checked_add(SignedDuration::from_secs(seconds)).expect("in range");
         self.state.apply(self.at, event).unwrap_or_else(|illegal| panic!("{illegal}"));
+        self.record(event);
     }
 
     pub(crate) fn starts(&mut self, seconds: i64, step: &str) {
@@ -78,6 +96,11 @@ impl Paper {
     /// Everything up to a restored thing that is ready: 10 s of preflight, 20 s of pick, 5 s of queue, 10 minutes of
     /// restore, 1 minute until it is ready.
     pub(crate) fn restored(&mut self) {
+        self.restored_in(600);
+    }
+
+    /// The same with so many seconds of restore.
+    pub(crate) fn restored_in(&mut self, seconds: i64) {
         self.starts(0, "preflight");
         self.passes(10, "preflight");
         self.starts(0, "pick.orders");
@@ -87,7 +110,7 @@ impl Paper {
         self.intends();
         self.then(0, &Event::RestoreAccepted { restore: name(ORDERS), job: job_id(), found: false });
         let made = expected(&self.state.run).arn.expect("a name of its own");
-        self.then(600, &Event::JobSeen { restore: name(ORDERS), job: job(JobStatus::Completed, Some(made)) });
+        self.then(seconds, &Event::JobSeen { restore: name(ORDERS), job: job(JobStatus::Completed, Some(made)) });
         self.passes(0, "restore.orders");
         self.starts(0, "ready.orders");
         self.then(60, &Event::ResourceSeen { restore: name(ORDERS), observation: seen(Phase::Ready) });

@@ -1,0 +1,234 @@
+//! `drill import`.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::past::whole;
+use crate::cli::place::Place;
+use crate::cli::ui::{Ui, clean};
+use crate::journal::event::Recorded;
+use crate::journal::lines::read_written;
+use crate::journal::state::State;
+use crate::journal::store::Imported;
+use crate::words::id::{DrillName, RunId};
+use crate::words::kind::{Mode, Verdict};
+
+/// The journal in a bundle.
+const JOURNAL: &str = "journal.jsonl";
+
+/// The report in a bundle, which a bundle without a journal may have.
+const REPORT: &str = "report.json";
+
+/// The largest journal that is read, in bytes.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// How deep below the folder that is named bundles may lie, and how many entries are looked at in all.
+const DEEPEST: usize = 8;
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// Takes the runs of bundles into the journals of this machine, such as after their loss: history, coverage, trends.
+///
+/// Every record is checked against the one before; who wrote them is for the bundle's signature to say. A run that is known
+/// already stays as it is. Exit code: 0 nothing was refused, 1 something was.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folders with bundles below them, such as reports/, or journals
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Take runs too that are not over, leaked or keep something: the next run and `drill resume` act on their journals
+    #[arg(long)]
+    owing: bool,
+}
+
+/// What came of one bundle.
+struct Bundle {
+    file: PathBuf,
+    /// The run, if its journal can be read.
+    head: Option<Head>,
+    outcome: Result<Imported, String>,
+}
+
+/// What is said of a run.
+struct Head {
+    run: RunId,
+    drill: DrillName,
+    mode: Mode,
+    verdict: Option<Verdict>,
+}
+
+/// What was found below the paths.
+#[derive(Default)]
+struct Found {
+    journals: Vec<PathBuf>,
+    /// Folders of reports without a journal.
+    without: Vec<PathBuf>,
+    entries: usize,
+}
+
+/// See [`Args`].
+///
+/// # Errors
+/// When a folder cannot be read, nothing is found, or the journals of this machine cannot be used.
+pub fn import(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let mut found = Found::default();
+    for path in &args.paths {
+        look(path, 0, &mut found).map_err(|source| CliError::Read { path: path.clone(), source })?;
+    }
+    if found.journals.is_empty() && found.without.is_empty() {
+        return Err(CliError::usage(format!("there is no `{JOURNAL}` below that; name the folder of reports")));
+    }
+    found.journals.sort();
+    found.without.sort();
+    let mut bundles = Vec::with_capacity(found.journals.len());
+    for file in found.journals {
+        bundles.push(of_bundle(file, args.owing, place)?);
+    }
+    let refused = bundles.iter().any(|bundle| bundle.outcome.is_err());
+    let exit = if refused { Exit::Failed } else { Exit::Passed };
+    if ui.is_json() {
+        let without: Vec<String> = found.without.iter().map(|folder| Place::shown(folder)).collect();
+        let bundles: Vec<Value> = bundles.iter().map(value).collect();
+        ui.json(&json!({ "version": 1, "bundles": bundles, "without_journal": without, "exit_code": exit.number() }));
+        return Ok(exit);
+    }
+    for folder in &found.without {
+        ui.say(&clean(&format!("{}: there is no `{JOURNAL}` in it", Place::shown(folder))));
+    }
+    ui.print(&Ui::table(&["file", "run", "drill", "verdict", "result"], bundles.iter().map(row).collect()));
+    let count = |is: fn(&Bundle) -> bool| bundles.iter().filter(|bundle| is(bundle)).count();
+    ui.print(&format!(
+        "\n{} taken, {} known already, {} refused",
+        count(|bundle| matches!(bundle.outcome, Ok(Imported::Taken))),
+        count(|bundle| matches!(bundle.outcome, Ok(Imported::Had))),
+        count(|bundle| bundle.outcome.is_err())
+    ));
+    Ok(exit)
+}
+
+/// Finds journals below a folder. No link is followed.
+fn look(path: &Path, depth: usize, found: &mut Found) -> io::Result<()> {
+    if depth == 0 && !fs::metadata(path)?.is_dir() {
+        found.journals.push(path.to_owned());
+        return Ok(());
+    }
+    let (mut journal, mut report) = (false, false);
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        found.entries += 1;
+        if found.entries > MOST_ENTRIES {
+            return Err(io::Error::other(format!("more than {MOST_ENTRIES} files and folders; name a smaller folder")));
+        }
+        let kind = entry.file_type()?;
+        if kind.is_dir() && depth < DEEPEST {
+            look(&entry.path(), depth + 1, found)?;
+        } else if kind.is_file() && entry.file_name() == JOURNAL {
+            journal = true;
+            found.journals.push(entry.path());
+        } else if kind.is_file() && entry.file_name() == REPORT {
+            report = true;
+        }
+    }
+    if report && !journal {
+        found.without.push(path.to_owned());
+    }
+    Ok(())
+}
+
+fn of_bundle(file: PathBuf, owing: bool, place: &Place) -> Result<Bundle, CliError> {
+    let refused = |file: PathBuf, head: Option<Head>, why: String| Ok(Bundle { file, head, outcome: Err(why) });
+    let text = match text(&file) {
+        Ok(text) => text,
+        Err(error) => return refused(file, None, whole(&error)),
+    };
+    let records: Vec<(Recorded, &str)> = match read_written(&text) {
+        Ok(records) => records,
+        Err(error) => return refused(file, None, whole(&error)),
+    };
+    let alone: Vec<Recorded> = records.iter().map(|(record, _)| record.clone()).collect();
+    let state = match State::replay(&alone) {
+        Ok(state) => state,
+        Err(illegal) => return refused(file, None, whole(&illegal)),
+    };
+    if let Some(why) = owed(&state).filter(|_| !owing) {
+        return refused(
+            file,
+            Some(head(&state)),
+            format!("{why}; --owing takes it, and drill acts on its journal then"),
+        );
+    }
+    let outcome = place.store(state.started.mode)?.import(&records).map_err(|error| whole(&error));
+    Ok(Bundle { file, head: Some(head(&state)), outcome })
+}
+
+/// Why the next run would act on a run's journal. A journal that somebody else wrote is a list of things to remove and of
+/// programs to start: nobody takes one unasked.
+fn owed(state: &State) -> Option<&'static str> {
+    match &state.concluded {
+        None => Some("the run is not over"),
+        Some((_, conclusion)) if conclusion.verdict == Verdict::Leaked => Some("the run leaked, and owes its teardown"),
+        Some(_) if state.lease().is_some() => Some("the run keeps something, and owes its removal"),
+        Some(_) if !state.owed_undos().is_empty() => Some("the run owes the undoing of an action"),
+        Some(_) => None,
+    }
+}
+
+fn text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!("it is larger than {LARGEST} bytes")));
+    }
+    Ok(text)
+}
+
+fn outcome(bundle: &Bundle) -> (&'static str, Option<&str>) {
+    match &bundle.outcome {
+        Ok(Imported::Taken) => ("taken", None),
+        Ok(Imported::Had) => ("known", None),
+        Err(why) => ("refused", Some(why.as_str())),
+    }
+}
+
+fn head(state: &State) -> Head {
+    Head {
+        run: state.run,
+        drill: state.started.drill.clone(),
+        mode: state.started.mode,
+        verdict: state.concluded.as_ref().map(|(_, conclusion)| conclusion.verdict),
+    }
+}
+
+fn row(bundle: &Bundle) -> Vec<String> {
+    let of = |text: fn(&Head) -> String| bundle.head.as_ref().map_or_else(|| "-".to_owned(), text);
+    let result = match outcome(bundle) {
+        (word, Some(why)) => format!("{word}: {why}"),
+        (word, None) => word.to_owned(),
+    };
+    vec![
+        Place::shown(&bundle.file),
+        of(|head| head.run.short()),
+        of(|head| head.drill.to_string()),
+        of(|head| head.verdict.map_or_else(|| "not over".to_owned(), |verdict| verdict.to_string())),
+        result,
+    ]
+}
+
+fn value(bundle: &Bundle) -> Value {
+    let (result, because) = outcome(bundle);
+    let head = bundle.head.as_ref();
+    json!({
+        "file": Place::shown(&bundle.file),
+        "run": head.map(|head| head.run),
+        "drill": head.map(|head| &head.drill),
+        "mode": head.map(|head| head.mode),
+        "verdict": head.and_then(|head| head.verdict),
+        "result": result,
+        "because": because,
+    })
+}
