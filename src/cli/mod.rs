@@ -143,7 +143,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::List(args) => list::list(&args, place, ui),
         Verb::Status(args) => status::status(&args, place, ui).await,
         Verb::Logs(args) => logs::logs(&args, place, ui),
-        Verb::Report(args) => report::report(&args, place, ui),
+        Verb::Report(args) => report::report(&args, place, ui).await,
         Verb::Sweep(args) => sweep::sweep(&args, place, ui).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,
         Verb::Completions { shell } => {
