@@ -90,7 +90,10 @@ fn created() -> Value {
 }
 
 fn gate() -> Value {
-    object(&[("approved", boolean()), ("by", text()), ("at", text()), ("note", text())])
+    let mut schema = object(&[("approved", boolean()), ("by", text()), ("at", text())]);
+    // Only where there is one.
+    schema["properties"]["note"] = text();
+    schema
 }
 
 fn action() -> Value {

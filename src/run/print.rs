@@ -35,6 +35,9 @@ pub enum PrintError {
     /// There is none.
     #[error("no Chromium or Chrome was found in PATH; install one, or name its program in DRILL_BROWSER")]
     NoBrowser,
+    /// The one that is named is none.
+    #[error("DRILL_BROWSER names `{browser}`, which is no program")]
+    NoProgram { browser: String },
     /// It took too long.
     #[error("`{browser}` did not print it within 90 s")]
     Late { browser: String },
@@ -51,7 +54,7 @@ pub enum PrintError {
 /// # Errors
 /// When there is no browser, or it fails, prints nothing, or takes too long.
 pub async fn pdf(page: &str, environment: fn(&str) -> Option<String>) -> Result<Vec<u8>, PrintError> {
-    let browser = browser(environment).ok_or(PrintError::NoBrowser)?;
+    let browser = browser(environment)?;
     let home = tempfile::Builder::new().prefix("drill-print-").tempdir().map_err(PrintError::Folder)?;
     let (from, to) = (home.path().join("report.html"), home.path().join("report.pdf"));
     std::fs::write(&from, page).map_err(PrintError::Folder)?;
@@ -112,15 +115,20 @@ fn arguments(home: &Path, from: &Path, to: &Path) -> Vec<String> {
 }
 
 /// The browser that is named, else the first that is found.
-fn browser(environment: fn(&str) -> Option<String>) -> Option<PathBuf> {
+fn browser(environment: fn(&str) -> Option<String>) -> Result<PathBuf, PrintError> {
+    let path = environment("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     if let Some(named) = environment(BROWSER).filter(|named| !named.is_empty()) {
         // A name without a folder is looked for in PATH; a place is meant from here.
-        return if named.contains('/') { std::path::absolute(named).ok() } else { Some(PathBuf::from(named)) };
+        let found = if named.contains('/') {
+            std::path::absolute(&named).ok().filter(|path| is_program(path))
+        } else {
+            folders.iter().map(|folder| folder.join(&named)).find(|path| is_program(path))
+        };
+        return found.ok_or(PrintError::NoProgram { browser: named });
     }
-    let path = environment("PATH")?;
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     let in_path = NAMES.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    in_path.chain(PLACES.iter().map(PathBuf::from)).find(|path| is_program(path))
+    in_path.chain(PLACES.iter().map(PathBuf::from)).find(|path| is_program(path)).ok_or(PrintError::NoBrowser)
 }
 
 fn is_program(path: &Path) -> bool {

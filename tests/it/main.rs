@@ -20,6 +20,7 @@ mod fuzz_corpus;
 mod guard;
 mod harness;
 mod hostile;
+mod html;
 mod kill;
 mod kills;
 mod lag;
