@@ -3,8 +3,8 @@
 #
 #   scripts/setup.sh                      what `scripts/try` needs: a PostgreSQL server for the sandbox to start
 #   DRILL_SETUP=mariadb scripts/setup.sh  and what drills of MySQL and MariaDB need: a MariaDB server, likewise
-#   DRILL_SETUP=tests scripts/setup.sh    and what `scripts/test` needs: that, and boto3 and the AWS command line, in
-#                                         target/clients
+#   DRILL_SETUP=tests scripts/setup.sh    and what `scripts/test` needs: that, boto3 and the AWS command line, in
+#                                         target/clients, and a Chromium that looks at reports
 #
 # Installs with apt-get, dnf or brew, as root or through sudo. It never starts a server and never touches one.
 set -eu
@@ -123,6 +123,18 @@ setup_mariadb() {
     has_mariadb || fail "installed, but mariadbd and mariadb-install-db are in none of the usual folders; put them on the PATH"
 }
 
+has_browser() {
+    [ -n "${DRILL_BROWSER:-}" ] || has chromium || has chromium-browser || has google-chrome ||
+        has google-chrome-stable || has chrome
+}
+
+# Without one, the tests that look at reports and print them are skipped.
+setup_browser() {
+    has_browser && return 0
+    say "installing a Chromium: the tests look at reports with it"
+    install chromium chromium '' || say "no Chromium could be installed: the tests that need one are skipped"
+}
+
 setup_python() {
     wanted=tests/clients/requirements.txt
     [ -f "$wanted" ] || fail "$wanted is missing: run this in a complete checkout"
@@ -149,6 +161,7 @@ mariadb) setup_mariadb ;;
 tests)
     setup_mariadb
     setup_python
+    setup_browser
     ;;
 *) fail "DRILL_SETUP is '$DRILL_SETUP'; it may be 'mariadb' or 'tests', or not be set" ;;
 esac

@@ -155,7 +155,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::History(args) => history::history(&args, place, ui),
         Verb::Compare(args) => compare::compare(&args, place, ui),
         Verb::Coverage(args) => coverage::coverage(&args, place, ui),
-        Verb::Report(args) => report::report(&args, place, ui),
+        Verb::Report(args) => report::report(&args, place, ui).await,
         Verb::Import(args) => import::import(&args, place, ui),
         Verb::Sweep(args) => sweep::sweep(&args, place, ui).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,

@@ -3,16 +3,17 @@
 use serde_json::json;
 
 use crate::aws::resource::facts;
+use crate::cli::connect::environment;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
-use crate::cli::ui::Ui;
+use crate::cli::ui::{Ui, clean};
 use crate::report::write;
-use crate::run::step::report::rendered;
+use crate::run::step::report::{printed, rendered, to_print};
 
 /// Writes a run's report again, from its journal alone.
 ///
-/// The bytes are the same every time.
+/// The bytes are the same every time, but for those of a `report.pdf`, which a browser of this machine prints.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits
@@ -27,7 +28,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When there is no such run, or the report cannot be rendered or written.
-pub fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+pub async fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let found = place.run(&args.run)?;
     let records = found.store.load(&found.row.run)?;
     let rendered = rendered(&records, facts).map_err(CliError::Render)?;
@@ -39,7 +40,13 @@ pub fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         return Ok(Exit::Passed);
     }
     let folder = place.evidence(found.row.mode, &found.row.drill, &found.row.run);
-    let written = write::write(&folder, &files)?;
+    let mut written = write::write(&folder, &files)?;
+    if let Some(page) = to_print(&records, facts).map_err(CliError::Render)? {
+        match printed(&page, &folder, environment).await {
+            Ok(file) => written.push(file),
+            Err(text) => ui.say(&format!("warning: {}", clean(&text))),
+        }
+    }
     if ui.is_json() {
         ui.json(&json!({"version": 1, "run": found.row.run, "evidence": Place::shown(&folder), "files": written}));
     } else {

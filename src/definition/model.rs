@@ -11,7 +11,7 @@ use crate::cloud::resource::Settings;
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, DrillName, Name, Region, VaultName};
-use crate::words::kind::{ProbeKind, ResourceKind};
+use crate::words::kind::{ProbeKind, ReportFormat, ResourceKind};
 
 /// A checked definition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -664,4 +664,13 @@ pub enum TeardownWhen {
 pub struct ReportSettings {
     /// The template's name: `runbooks/NAME.md.hbs`, or the one that is built in.
     pub runbook: Name,
+    /// In which forms it is written. Markdown and JSON are written whether they are named or not.
+    #[serde(default = "usual_formats")]
+    pub formats: Vec<ReportFormat>,
+}
+
+/// The forms of a report whose definition says nothing of them.
+#[must_use]
+pub fn usual_formats() -> Vec<ReportFormat> {
+    vec![ReportFormat::Markdown, ReportFormat::Html, ReportFormat::Json]
 }

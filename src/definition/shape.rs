@@ -13,7 +13,7 @@ use crate::definition::model::Share;
 use crate::probe;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, DrillName, Name, Region, VaultName};
-use crate::words::kind::{ProbeKind, ResourceKind};
+use crate::words::kind::{ProbeKind, ReportFormat, ResourceKind};
 use crate::words::reference::{is_value_name, is_variable_name};
 use crate::yaml::schema::document;
 use crate::yaml::shape::{Field, Shape};
@@ -518,23 +518,28 @@ fn teardown() -> Vec<Field> {
 }
 
 fn report() -> Vec<Field> {
-    let format = Shape::Parsed { what: "a format", format: Some("^(markdown|json)$"), parse: check_format };
+    let format =
+        Shape::Parsed { what: "a format", format: Some("^(markdown|html|json|junit|pdf)$"), parse: check_format };
     vec![
         Field::optional(
             "runbook",
             name::<Name>("a runbook's name"),
             "The template `runbooks/NAME.md.hbs`. Default: `default`.",
         ),
-        Field::optional("formats", list(format, 1), "`markdown` and `json`; both by default."),
+        Field::optional(
+            "formats",
+            list(format, 1),
+            "`markdown` and `json`, which are always written, `html`, `junit`, and `pdf`, which a Chromium or Chrome of \
+             this machine prints. Default: `markdown`, `html` and `json`.",
+        ),
         Field::not_yet("notify", Shape::Scalar, "send the report on from where drill is started"),
         Field::not_yet("archive", Shape::Scalar, "copy the folder of reports with your own tools"),
     ]
 }
 
 fn check_format(text: &str) -> Result<(), String> {
-    match text {
-        "markdown" | "json" => Ok(()),
-        "html" | "pdf" | "junit" => Err(format!("the format `{text}` is not supported yet: `markdown` and `json` are")),
-        _ => Err(format!("`{}` is not a format; write `markdown` or `json`", shown(text))),
+    match ReportFormat::from_word(text) {
+        Some(_) => Ok(()),
+        None => Err(format!("`{}` is not a format; write one of {}", shown(text), ReportFormat::WORDS.join(", "))),
     }
 }

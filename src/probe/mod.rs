@@ -24,7 +24,7 @@ pub mod manual;
 mod mounted;
 mod output;
 pub mod outside;
-mod process;
+pub(crate) mod process;
 pub mod protocol;
 pub mod reach;
 mod reading;

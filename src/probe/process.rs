@@ -1,7 +1,7 @@
 //! One program on this machine, from start to end: no shell, a process group of its own, bounded output.
 //!
 //! The program gets PATH, HOME, LANG and TZ and what it is given; nothing else of drill's environment, so no AWS
-//! credentials. Dropping the future ends the program and everything in its group. Used by `command` and `custom`.
+//! credentials. Dropping the future ends the program and everything in its group. Used by `command`, by `custom`, and to print a report.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;

@@ -3,7 +3,10 @@
 //! `facts` turns a run's state into the context of a template; `runbook` renders it; `json` is the same for programs.
 
 pub mod facts;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod runbook;
+pub mod schema;
 pub mod write;

@@ -27,20 +27,22 @@ pub struct WriteError {
 /// # Errors
 /// The first file or folder that could not be written.
 pub fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<ReportFile>, WriteError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| WriteError { path, source }
-    };
     for own in own_folders(folder) {
-        private::folder(own).map_err(failed(own))?;
+        private::folder(own).map_err(|source| WriteError { path: own.to_owned(), source })?;
     }
-    let mut written = Vec::with_capacity(files.len());
-    for (name, content) in files {
-        let path = folder.join(name);
-        private::replace(&path, content.as_bytes()).map_err(failed(&path))?;
-        written.push(ReportFile { name: (*name).to_owned(), sha256: sha256_hex(content.as_bytes()) });
+    files.iter().map(|(name, content)| add(folder, name, content.as_bytes())).collect()
+}
+
+/// Writes one more file into a folder that [`write`] made, in the same way.
+///
+/// # Errors
+/// When it could not be written.
+pub fn add(folder: &Path, name: &str, content: &[u8]) -> Result<ReportFile, WriteError> {
+    let path = folder.join(name);
+    match private::replace(&path, content) {
+        Ok(()) => Ok(ReportFile { name: name.to_owned(), sha256: sha256_hex(content) }),
+        Err(source) => Err(WriteError { path, source }),
     }
-    Ok(written)
 }
 
 /// The folders of a report, the outermost first: that of all reports, of rehearsals, the drill's, the run's.

@@ -7,6 +7,7 @@
 //! | `guard`: whether a thing may be deleted; `cost`: whether a run may go on | `stop`: whether somebody stopped everything |
 //! | `guard`: whether a thing may be deleted | |
 //! | `sweep`: what may be left of runs, and who may remove it | `sweep/remove`: one thing, after a person typed its ARN |
+//! | | `print`: a report's page on paper, by a browser of this machine |
 //!
 //! Nothing but the journal's state decides, so a resumed run goes on exactly where the killed one stood. What is only
 //! pace (when a job was last looked at) lives in memory and is lost without harm.
@@ -19,6 +20,7 @@ pub mod guard;
 pub mod guards;
 mod other;
 pub mod pace;
+pub mod print;
 pub mod prober;
 pub mod select;
 pub mod services;

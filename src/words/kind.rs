@@ -200,6 +200,22 @@ closed_set!(
 );
 
 closed_set!(
+    /// A form in which a report is written.
+    ReportFormat {
+        /// `report.md`: always written.
+        Markdown = "markdown",
+        /// `report.html`.
+        Html = "html",
+        /// `report.json`: always written.
+        Json = "json",
+        /// `junit.xml`, for build servers.
+        Junit = "junit",
+        /// `report.pdf`, printed by a browser of this machine.
+        Pdf = "pdf",
+    }
+);
+
+closed_set!(
     /// How a run ended. See the design, section 6. `Leaked` wins over `Failed` over `Inconclusive` over `Passed`.
     Verdict {
         /// Something was restored, every probe held, every objective was met, teardown is complete.

@@ -21,6 +21,7 @@ mod guard;
 mod harness;
 mod history;
 mod hostile;
+mod html;
 mod kill;
 mod kills;
 mod lag;

@@ -25,27 +25,27 @@ use restore_drill::words::id::{Name, RunId};
 use restore_drill::words::kind::{CheckId, Mode, Verdict};
 use serde_json::{Value, json as value};
 
-const TYPES: restore_drill::cloud::resource::Types = restore_drill::aws::resource::facts;
+pub(crate) const TYPES: restore_drill::cloud::resource::Types = restore_drill::aws::resource::facts;
 const POINT: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:awsbackup:copyjob-1";
 const OTHER_POINT: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:awsbackup:copyjob-0";
 const JOB: &str = "5A3D7C42-0000-4000-8000-000000000003";
 
 /// Everything that could mean something to Markdown, HTML, Mermaid, a shell or a terminal.
-const HOSTILE: &str = "x\n# INJECTED\n\n| a | b |\n|---|---|\n- INJECTED\n```\n````\n<script>alert(1)</script> \
+pub(crate) const HOSTILE: &str = "x\n# INJECTED\n\n| a | b |\n|---|---|\n- INJECTED\n```\n````\n<script>alert(1)</script> \
                        ![i](http://e) [l](javascript:1) `c` **b** $(rm -rf /) 'q' \"d\" \\ @team | end]; click a\
                        \u{1b}[31m\u{202e} https://e www.e";
 
 /// A journal under the pen.
-struct Journal {
-    run: RunId,
+pub(crate) struct Journal {
+    pub(crate) run: RunId,
     at: Timestamp,
-    records: Vec<Recorded>,
+    pub(crate) records: Vec<Recorded>,
     /// Stands wherever somebody else's text can stand.
     said: String,
 }
 
 impl Journal {
-    fn begin(mode: Mode, said: &str) -> Self {
+    pub(crate) fn begin(mode: Mode, said: &str) -> Self {
         let at: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
         let run = RunId::new(1_795_230_000_000, [7; 10]);
         let mut journal = Self { run, at, records: Vec::new(), said: said.to_owned() };
@@ -89,7 +89,7 @@ impl Journal {
         self.push(1, Event::StepEnded { step: step.parse().unwrap(), end });
     }
 
-    fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         State::replay(&self.records).unwrap()
     }
 
@@ -98,7 +98,7 @@ impl Journal {
         runbook::render(&BTreeMap::new(), &name("default"), &context).unwrap()
     }
 
-    fn picked(&mut self) {
+    pub(crate) fn picked(&mut self) {
         let said = self.said.clone();
         let check = Check::not_checked(CheckId::VaultPlace, &said, &said).mended_by(&said);
         let identity = Identity { account: "123456789012".parse().unwrap(), arn: said.clone() };
@@ -190,7 +190,7 @@ impl Journal {
     }
 }
 
-fn passed(mode: Mode, said: &str) -> Journal {
+pub(crate) fn passed(mode: Mode, said: &str) -> Journal {
     let mut journal = Journal::begin(mode, said);
     journal.picked();
     journal.restored();
@@ -200,7 +200,7 @@ fn passed(mode: Mode, said: &str) -> Journal {
     journal
 }
 
-fn failed(said: &str) -> Journal {
+pub(crate) fn failed(said: &str) -> Journal {
     let mut journal = Journal::begin(Mode::Aws, said);
     journal.picked();
     journal.restored();
@@ -211,7 +211,7 @@ fn failed(said: &str) -> Journal {
     journal
 }
 
-fn leaked(said: &str) -> Journal {
+pub(crate) fn leaked(said: &str) -> Journal {
     let mut journal = Journal::begin(Mode::Aws, said);
     journal.picked();
     journal.restored();

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::journal::state::{State, StepState};
 use crate::plan::show::mermaid::{edges, label, node};
-use crate::plan::step::{Step, Work};
-use crate::report::facts::steps::{icon, since, status, took};
-use crate::words::id::Name;
+use crate::plan::step::Step;
+use crate::report::facts::steps::{icon, status, took};
+use crate::report::facts::timeline::{Bar, Timeline};
 use crate::words::time::show_duration;
 
 /// Classes of the flowchart's nodes: status and look.
@@ -35,8 +35,8 @@ pub struct Diagram {
 
 /// Both diagrams.
 #[must_use]
-pub fn diagram(state: &State) -> Diagram {
-    Diagram { timeline: timeline(state), graph: graph(state) }
+pub fn diagram(state: &State, timeline: Option<&Timeline>) -> Diagram {
+    Diagram { timeline: timeline.map(gantt), graph: graph(state) }
 }
 
 fn graph(state: &State) -> String {
@@ -58,43 +58,31 @@ fn graph(state: &State) -> String {
     out
 }
 
-fn timeline(state: &State) -> Option<String> {
-    let plan = &state.started.plan;
-    let steps: Vec<&Step> = plan.steps.iter().filter(|step| since(now(state, step)).is_some()).collect();
-    if steps.is_empty() {
-        return None;
-    }
-    let end = state.concluded.as_ref().map_or(state.last_at, |(at, _)| *at);
-    let long = end.duration_since(state.started_at) > SignedDuration::from_hours(24);
+fn gantt(timeline: &Timeline) -> String {
+    let long = timeline.end.duration_since(timeline.start) > SignedDuration::from_hours(24);
     let axis = if long { "%m-%d %H:%M" } else { "%H:%M:%S" };
     let mut out = format!("gantt\n    dateFormat YYYY-MM-DD HH:mm:ss\n    axisFormat {axis}\n    todayMarker off\n");
-    let of_run: Vec<&Step> = steps.iter().copied().filter(|step| restore_of(state, step).is_none()).collect();
-    section("Run", &of_run, state, end, &mut out);
-    for restore in plan.definition.restore.keys() {
-        let own: Vec<&Step> = steps.iter().copied().filter(|step| restore_of(state, step) == Some(restore)).collect();
-        section(&format!("Restore {restore}"), &own, state, end, &mut out);
+    for lane in &timeline.lanes {
+        let _ = writeln!(out, "    section {}", lane.name);
+        for bar in &lane.bars {
+            // A bar needs a length to be seen.
+            let shortest = bar.from.checked_add(SignedDuration::from_secs(1)).unwrap_or(bar.from);
+            let (from, until) = (moment(bar.from), moment(bar.until.max(shortest)));
+            let _ = writeln!(out, "    {} :{}{from}, {until}", bar.step, tags(bar));
+        }
     }
-    Some(out)
+    out
 }
 
-fn section(name: &str, steps: &[&Step], state: &State, end: Timestamp, out: &mut String) {
-    if steps.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "    section {name}");
-    for step in steps {
-        let now = now(state, step);
-        let Some(began) = since(now) else { continue };
-        let ended = took(now).and_then(|took| began.checked_add(took).ok()).unwrap_or(end);
-        let tag = match status(now) {
-            "passed" => "done, ",
-            "failed" => "crit, ",
-            "running" => "active, ",
-            _ => "",
-        };
-        // A bar needs a length to be seen.
-        let shortest = began.checked_add(SignedDuration::from_secs(1)).unwrap_or(began);
-        let _ = writeln!(out, "    {} :{tag}{}, {}", step.id, moment(began), moment(ended.max(shortest)));
+/// Mermaid paints `crit` red, and gives `crit, done` and `crit, active` a red frame.
+fn tags(bar: &Bar) -> &'static str {
+    match (bar.status.as_str(), bar.critical) {
+        ("passed", false) => "done, ",
+        ("passed", true) => "crit, done, ",
+        ("failed", _) => "crit, ",
+        ("running", false) => "active, ",
+        ("running", true) => "crit, active, ",
+        _ => "",
     }
 }
 
@@ -104,17 +92,4 @@ fn moment(at: Timestamp) -> String {
 
 fn now<'a>(state: &'a State, step: &Step) -> &'a StepState {
     state.steps.get(&step.id).unwrap_or(&StepState::Waiting)
-}
-
-fn restore_of<'a>(state: &'a State, step: &'a Step) -> Option<&'a Name> {
-    match &step.work {
-        Work::Preflight | Work::Report | Work::Gate(_) => None,
-        Work::Pick(name) | Work::Restore(name) | Work::Ready(name) | Work::Finish(name) | Work::Teardown(name) => {
-            Some(name)
-        }
-        Work::Action(name) | Work::Undo(name) => {
-            state.started.plan.definition.actions.get(name).and_then(|action| action.on.as_ref())
-        }
-        Work::Probe(name) => state.started.plan.definition.probes.get(name).map(|probe| &probe.on),
-    }
 }

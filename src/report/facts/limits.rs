@@ -6,16 +6,19 @@ use crate::definition::model::Severity;
 use crate::journal::event::{GoneProof, StepEnd};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
-use crate::words::kind::Mode;
+use crate::words::kind::{Mode, ProbeKind};
 use crate::words::time::show_instant;
 
+/// Unless a probe of that kind held.
+const ISOLATION: &str =
+    "Isolation: whether the restored resource can reach, or be reached from, production was not probed.";
+
 /// Kept general on purpose: true of every drill of this version.
-const NEVER_TESTED: [&str; 7] = [
+const NEVER_TESTED: [&str; 6] = [
     "Applications: none was started on the restored data, and no client was pointed at it.",
     "Fail-over: DNS, load balancers, connection settings and message queues were not switched.",
     "Performance: the restored resource was not put under load, and its size may differ from production.",
     "Data outside the probes: only what the probes below ask was looked at. Everything else was restored unseen.",
-    "Isolation: whether the restored resource can reach, or be reached from, production was not probed.",
     "Keys and passwords: whether they can be rotated, or would survive the loss of the source region, was not tried.",
     "Other resources of the workload: queues, files, functions, certificates and the like are not part of this drill.",
 ];
@@ -63,8 +66,16 @@ pub fn not_tested(state: &State) -> Vec<String> {
     probes(state, &mut out);
     points(state, &mut out);
     measures(state, &mut out);
+    if !isolation_held(state) {
+        out.push(ISOLATION.to_owned());
+    }
     out.extend(NEVER_TESTED.iter().map(|text| (*text).to_owned()));
     out
+}
+
+fn isolation_held(state: &State) -> bool {
+    let mut probes = state.started.plan.definition.probes.iter();
+    probes.any(|(name, probe)| probe.kind == ProbeKind::Isolation && passed(state, &Work::Probe(name.clone())))
 }
 
 fn passed(state: &State, work: &Work) -> bool {

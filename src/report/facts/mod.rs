@@ -14,6 +14,7 @@ pub mod restore;
 pub mod scope;
 pub mod steps;
 pub mod teardown;
+pub mod timeline;
 pub mod trend;
 
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +33,7 @@ use crate::report::facts::restore::RestoreFacts;
 use crate::report::facts::scope::Scope;
 use crate::report::facts::steps::StepFacts;
 use crate::report::facts::teardown::TeardownFacts;
+use crate::report::facts::timeline::Timeline;
 use crate::report::facts::trend::TrendFacts;
 use crate::words::kind::{Mode, Verdict};
 use crate::words::time::{show_duration, show_instant};
@@ -70,6 +72,8 @@ pub struct Context {
     pub restores: Vec<RestoreFacts>,
     /// Each step, in the plan's order.
     pub steps: Vec<StepFacts>,
+    /// When each step was under way; null if none began.
+    pub timeline: Option<Timeline>,
     /// Mermaid diagrams.
     pub diagram: Diagram,
     /// Each probe.
@@ -189,6 +193,7 @@ pub struct Seal {
 #[must_use]
 pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
     let (state, events) = (&at_verdict(state, events), until_verdict(events));
+    let timeline = timeline::timeline(state);
     Context {
         version: VERSION,
         banner: banner(state),
@@ -202,7 +207,8 @@ pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
         checks: checks(state),
         restores: restore::restores(state, events, types),
         steps: steps::steps(state),
-        diagram: diagram::diagram(state),
+        diagram: diagram::diagram(state, timeline.as_ref()),
+        timeline,
         probes: probe::probes(state),
         actions: action::actions(state),
         gates: action::gates(state),

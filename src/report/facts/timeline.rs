@@ -1,0 +1,156 @@
+//! When each step of a run was under way, in lanes, and which of them the recovery had to wait for.
+//!
+//! Plain data for pictures: the SVG of `report.html`, the Mermaid of `report.md`. In `report.json` as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::definition::model::Severity;
+use crate::journal::event::{StepEnd, Tried};
+use crate::journal::state::{State, StepState};
+use crate::plan::step::{Step, Work};
+use crate::report::facts::steps::status;
+use crate::words::id::{Name, StepId};
+
+/// Every step that began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Timeline {
+    /// The run's start.
+    pub start: Timestamp,
+    /// The verdict, or the last record while there is none.
+    pub end: Timestamp,
+    /// The run itself, people, then each restore. None is empty.
+    pub lanes: Vec<Lane>,
+}
+
+/// Steps that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lane {
+    /// `Run`, `People`, or `Restore NAME`.
+    pub name: String,
+    /// In the order of the plan.
+    pub bars: Vec<Bar>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bar {
+    /// The step's id.
+    pub step: String,
+    /// As for a step: `passed`, `failed`, `skipped`, `not_needed`, `not_measured` or `running`.
+    pub status: String,
+    /// When it began.
+    pub from: Timestamp,
+    /// When it ended; of a step that has not ended, the end of the timeline.
+    pub until: Timestamp,
+    /// Whether it is on the critical path: without it the last required probe would have been green earlier.
+    pub critical: bool,
+    /// Whether it waited for a person.
+    pub waits: bool,
+}
+
+/// The timeline of a run; nothing if no step began.
+#[must_use]
+pub fn timeline(state: &State) -> Option<Timeline> {
+    let critical = critical_path(state);
+    let concluded = state.concluded.as_ref().map_or(state.last_at, |(at, _)| *at);
+    let (mut of_run, mut people) = (Vec::new(), Vec::new());
+    let mut restores: BTreeMap<&Name, Vec<Bar>> = BTreeMap::new();
+    let mut end = concluded;
+    for (step, now) in state.in_order() {
+        let Some(from) = now.since() else { continue };
+        let until = now.ended_at().unwrap_or(concluded).max(from);
+        end = end.max(until);
+        let waits = is_question(state, &step.work);
+        let bar = Bar {
+            step: step.id.to_string(),
+            status: status(now).to_owned(),
+            from,
+            until,
+            critical: critical.contains(&step.id),
+            waits,
+        };
+        match restore_of(state, step) {
+            _ if waits => people.push(bar),
+            None => of_run.push(bar),
+            Some(name) => restores.entry(name).or_default().push(bar),
+        }
+    }
+    let fixed = [("Run".to_owned(), of_run), ("People".to_owned(), people)];
+    let restores = restores.into_iter().map(|(name, bars)| (format!("Restore {name}"), bars));
+    let all = fixed.into_iter().chain(restores).filter(|(_, bars)| !bars.is_empty());
+    let lanes: Vec<Lane> = all.map(|(name, bars)| Lane { name, bars }).collect();
+    (!lanes.is_empty()).then_some(Timeline { start: state.started_at, end, lanes })
+}
+
+/// From the step that the recovery ended with, back over what each step waited for longest.
+fn critical_path(state: &State) -> BTreeSet<&StepId> {
+    let steps: BTreeMap<&StepId, &Step> = state.started.plan.steps.iter().map(|step| (&step.id, step)).collect();
+    let mut path = BTreeSet::new();
+    let mut at = last(state);
+    while let Some(step) = at {
+        if !path.insert(&step.id) {
+            break;
+        }
+        let waited_for = step.needs.iter().filter_map(|need| {
+            let before = state.steps.get(&need.step)?;
+            before.since()?;
+            Some((before.ended_at()?, &need.step))
+        });
+        at = waited_for.max().and_then(|(_, id)| steps.get(id).copied());
+    }
+    path
+}
+
+/// The step whose end the recovery time is counted to. Where that could not be measured, the last that ended before the
+/// teardown.
+fn last(state: &State) -> Option<&Step> {
+    let conclusion = state.concluded.as_ref().map(|(_, conclusion)| conclusion);
+    if conclusion.is_some_and(|conclusion| conclusion.measures.rto.value.is_some()) {
+        let greens = state.in_order().filter_map(|(step, now)| Some((green(state, step, now)?, step)));
+        if let Some((_, step)) = greens.max_by_key(|(at, _)| *at) {
+            return Some(step);
+        }
+    }
+    let forward = state.in_order().filter_map(|(step, now)| {
+        let is_forward = !matches!(step.work, Work::Teardown(_) | Work::Undo(_) | Work::Report);
+        now.since().filter(|_| is_forward)?;
+        Some((now.ended_at()?, step))
+    });
+    forward.max_by_key(|(at, _)| *at).map(|(_, step)| step)
+}
+
+/// When a required probe that passed first held.
+fn green(state: &State, step: &Step, now: &StepState) -> Option<Timestamp> {
+    let Work::Probe(name) = &step.work else { return None };
+    let probe = state.started.plan.definition.probes.get(name)?;
+    if probe.severity != Severity::Required || now.end() != Some(&StepEnd::Passed) {
+        return None;
+    }
+    let tried = &state.probes.get(name)?.tried;
+    tried.iter().find(|(_, _, tried)| matches!(tried, Tried::Held { .. })).map(|(_, at, _)| *at)
+}
+
+/// Whether a step asks a person.
+fn is_question(state: &State, work: &Work) -> bool {
+    match work {
+        Work::Gate(_) => true,
+        Work::Probe(name) => state.asks(name).as_ref() == Some(work),
+        _ => false,
+    }
+}
+
+fn restore_of<'a>(state: &'a State, step: &'a Step) -> Option<&'a Name> {
+    match &step.work {
+        Work::Preflight | Work::Report | Work::Gate(_) => None,
+        Work::Pick(name) | Work::Restore(name) | Work::Ready(name) | Work::Finish(name) | Work::Teardown(name) => {
+            Some(name)
+        }
+        Work::Action(name) | Work::Undo(name) => {
+            state.started.plan.definition.actions.get(name).and_then(|action| action.on.as_ref())
+        }
+        Work::Probe(name) => state.started.plan.definition.probes.get(name).map(|probe| &probe.on),
+    }
+}
