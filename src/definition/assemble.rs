@@ -35,7 +35,9 @@ pub fn definition(checked: &Json) -> Result<Definition, serde_json::Error> {
     let mut teardown = copied(&checked["teardown"], &["when", "keep_for"]);
     teardown.insert("timeout".to_owned(), or(&checked["teardown"]["timeout"], "PT2H"));
     whole.insert("teardown".to_owned(), Json::Object(teardown));
-    whole.insert("report".to_owned(), json!({ "runbook": or(&checked["report"]["runbook"], "default") }));
+    let mut report = copied(&checked["report"], &["redact"]);
+    report.insert("runbook".to_owned(), or(&checked["report"]["runbook"], "default"));
+    whole.insert("report".to_owned(), Json::Object(report));
     let definition: Definition = serde_json::from_value(Json::Object(whole))?;
     // What is open until the vault was asked is expanded then.
     if definition.selections.is_empty() { Ok(expand(definition, &BTreeMap::new())) } else { Ok(definition) }

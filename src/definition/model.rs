@@ -645,4 +645,25 @@ pub enum TeardownWhen {
 pub struct ReportSettings {
     /// The template's name: `runbooks/NAME.md.hbs`, or the one that is built in.
     pub runbook: Name,
+    /// What the report's files do not show. The journal keeps it: the run and its resume need it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<Redaction>,
+}
+
+impl ReportSettings {
+    /// Whether the report's files leave this out.
+    #[must_use]
+    pub fn hides(&self, what: Redaction) -> bool {
+        self.redact.contains(&what)
+    }
+}
+
+/// Something that the report's files do not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Redaction {
+    /// Ids of AWS accounts: the beginning of a hash stands for each.
+    AccountIds,
+    /// Values of the restore metadata, but for those of a list of harmless keys.
+    RestoreMetadata,
 }

@@ -520,6 +520,11 @@ fn report() -> Vec<Field> {
             "The template `runbooks/NAME.md.hbs`. Default: `default`.",
         ),
         Field::optional("formats", list(format, 1), "`markdown` and `json`; both by default."),
+        Field::optional(
+            "redact",
+            list(Shape::Choice(&["account_ids", "restore_metadata"]), 1),
+            "What the report's files do not show: `account_ids`, `restore_metadata`. The journal keeps it.",
+        ),
         Field::not_yet("notify", Shape::Scalar, "send the report on from where drill is started"),
         Field::not_yet("archive", Shape::Scalar, "copy the folder of reports with your own tools"),
     ]

@@ -2,8 +2,12 @@
 //!
 //! `facts` turns a run's state into the context of a template; `runbook` renders it; `json` is the same for programs.
 
+pub mod controls;
 pub mod facts;
 pub mod json;
 pub mod markdown;
+pub mod oscal;
+pub mod redact;
 pub mod runbook;
+pub mod sample;
 pub mod write;

@@ -6,16 +6,15 @@ use crate::definition::model::Severity;
 use crate::journal::event::{GoneProof, StepEnd};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
-use crate::words::kind::Mode;
+use crate::report::facts::isolation::was_probed;
+use crate::words::kind::{Mode, ResourceKind};
 use crate::words::time::show_instant;
 
 /// Kept general on purpose: true of every drill of this version.
-const NEVER_TESTED: [&str; 7] = [
-    "Applications: none was started on the restored data, and no client was pointed at it.",
+const NEVER_TESTED: [&str; 5] = [
     "Fail-over: DNS, load balancers, connection settings and message queues were not switched.",
     "Performance: the restored resource was not put under load, and its size may differ from production.",
     "Data outside the probes: only what the probes below ask was looked at. Everything else was restored unseen.",
-    "Isolation: whether the restored resource can reach, or be reached from, production was not probed.",
     "Keys and passwords: whether they can be rotated, or would survive the loss of the source region, was not tried.",
     "Other resources of the workload: queues, files, functions, certificates and the like are not part of this drill.",
 ];
@@ -63,8 +62,30 @@ pub fn not_tested(state: &State) -> Vec<String> {
     probes(state, &mut out);
     points(state, &mut out);
     measures(state, &mut out);
+    out.push(applications(state).to_owned());
+    out.push(isolation(state).to_owned());
     out.extend(NEVER_TESTED.iter().map(|text| (*text).to_owned()));
     out
+}
+
+/// A restored server runs what it ran before, and an action may start something.
+fn applications(state: &State) -> &'static str {
+    let definition = &state.started.plan.definition;
+    let serves = definition.restore.values().any(|restore| restore.kind == ResourceKind::Ec2);
+    if serves || !definition.actions.is_empty() {
+        "Applications: of what runs on the restored servers or was started by an action, only what the probes ask was \
+         looked at, and no user's client was pointed at it."
+    } else {
+        "Applications: none was started on the restored data, and no client was pointed at it."
+    }
+}
+
+fn isolation(state: &State) -> &'static str {
+    if was_probed(state) {
+        "Isolation beyond the places and names that the isolation probe tried."
+    } else {
+        "Isolation: whether the restored resource can reach, or be reached from, production was not probed."
+    }
 }
 
 fn passed(state: &State, work: &Work) -> bool {

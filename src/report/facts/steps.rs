@@ -1,7 +1,7 @@
 //! Each step of a run, as people and programs see it.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::journal::event::StepEnd;
 use crate::journal::state::{State, StepState};
@@ -10,7 +10,7 @@ use crate::report::facts::shown;
 use crate::words::time::show_instant;
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepFacts {
     /// Its id.
     pub id: String,
