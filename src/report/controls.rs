@@ -282,7 +282,7 @@ fn restored(state: &State) -> Result<String, String> {
 /// The required probes that were asked.
 fn required(state: &State) -> impl Iterator<Item = (&Name, &Probe, bool)> {
     let probes = state.started.plan.definition.probes.iter();
-    let asked = probes.filter_map(|(name, probe)| {
+    let asked = probes.filter_map(move |(name, probe)| {
         let end = state.step(&Work::Probe(name.clone())).end();
         let left_out = matches!(end, Some(StepEnd::Unneeded { .. }));
         (!left_out).then(|| (name, probe, end == Some(&StepEnd::Passed)))

@@ -57,7 +57,7 @@ fn passed_at(state: &State, work: &Work) -> Option<Timestamp> {
 /// When each probe of a restore first held, if it did.
 fn greens(state: &State, restore: &Name) -> impl Iterator<Item = Timestamp> {
     let probes = state.started.plan.definition.probes.iter();
-    probes.filter(move |(_, probe)| &probe.on == restore).filter_map(|(name, _)| first_green(state, name))
+    probes.filter(move |(_, probe)| &probe.on == restore).filter_map(move |(name, _)| first_green(state, name))
 }
 
 fn first_green(state: &State, probe: &Name) -> Option<Timestamp> {
