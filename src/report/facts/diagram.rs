@@ -2,6 +2,7 @@
 //!
 //! Only step ids, statuses and times stand in them, none of which can hold a character that Mermaid reads as syntax.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::journal::state::{State, StepState};
 use crate::plan::show::mermaid::{edges, label, node};
 use crate::plan::step::{Step, Work};
-use crate::report::facts::steps::{icon, since, status, took};
-use crate::words::id::Name;
+use crate::report::facts::steps::{critical, icon, since, status, took};
+use crate::words::id::{Name, StepId};
 use crate::words::time::show_duration;
 
 /// Classes of the flowchart's nodes: status and look.
@@ -69,15 +70,22 @@ fn timeline(state: &State) -> Option<String> {
     let axis = if long { "%m-%d %H:%M" } else { "%H:%M:%S" };
     let mut out = format!("gantt\n    dateFormat YYYY-MM-DD HH:mm:ss\n    axisFormat {axis}\n    todayMarker off\n");
     let of_run: Vec<&Step> = steps.iter().copied().filter(|step| restore_of(state, step).is_none()).collect();
-    section("Run", &of_run, state, end, &mut out);
+    let path = critical(state);
+    section("Run", &of_run, (state, &path), end, &mut out);
     for restore in plan.definition.restore.keys() {
         let own: Vec<&Step> = steps.iter().copied().filter(|step| restore_of(state, step) == Some(restore)).collect();
-        section(&format!("Restore {restore}"), &own, state, end, &mut out);
+        section(&format!("Restore {restore}"), &own, (state, &path), end, &mut out);
     }
     Some(out)
 }
 
-fn section(name: &str, steps: &[&Step], state: &State, end: Timestamp, out: &mut String) {
+fn section(
+    name: &str,
+    steps: &[&Step],
+    (state, critical): (&State, &BTreeSet<StepId>),
+    end: Timestamp,
+    out: &mut String,
+) {
     if steps.is_empty() {
         return;
     }
@@ -94,7 +102,8 @@ fn section(name: &str, steps: &[&Step], state: &State, end: Timestamp, out: &mut
         };
         // A bar needs a length to be seen.
         let shortest = began.checked_add(SignedDuration::from_secs(1)).unwrap_or(began);
-        let _ = writeln!(out, "    {} :{tag}{}, {}", step.id, moment(began), moment(ended.max(shortest)));
+        let star = if critical.contains(&step.id) { " ★" } else { "" };
+        let _ = writeln!(out, "    {}{star} :{tag}{}, {}", step.id, moment(began), moment(ended.max(shortest)));
     }
 }
 

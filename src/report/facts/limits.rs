@@ -1,7 +1,7 @@
 //! What a run showed and, as important, what it did not look at. Derived from the plan and the state alone.
 
 use crate::cloud::check::CheckResult;
-use crate::cloud::vault::CopyEvidence;
+use crate::cloud::vault::{CopyEvidence, Picked};
 use crate::definition::model::Severity;
 use crate::journal::event::{GoneProof, StepEnd};
 use crate::journal::state::{State, StepState};
@@ -152,22 +152,31 @@ fn probes(state: &State, out: &mut Vec<String>) {
         if probe.severity == Severity::Advisory {
             out.push(format!("The probe {name} is advisory: the verdict does not depend on it."));
         }
-        if probe.negative_control.is_none() {
-            out.push(format!("The probe {name} has no negative control: it was not shown that it can fail."));
-        }
+    }
+    let uncontrolled = definition.probes.iter().filter(|(_, probe)| probe.negative_control.is_none());
+    let uncontrolled: Vec<&str> = uncontrolled.map(|(name, _)| name.as_str()).collect();
+    if !uncontrolled.is_empty() {
+        out.push(format!(
+            "Whether these probes can fail, as they have no negative control: {}.",
+            uncontrolled.join(", ")
+        ));
     }
 }
 
 fn points(state: &State, out: &mut Vec<String>) {
-    for (name, picked) in &state.picked {
-        if picked.chosen.is_some() {
-            out.push(format!("Other recovery points of {name}: only the chosen one was restored."));
-        }
-        if matches!(picked.copy, CopyEvidence::Seen { .. }) {
-            out.push(format!(
-                "The loss of the source region: it was up, and the arrival of the copy for {name} was read there."
-            ));
-        }
+    let named = |which: fn(&Picked) -> bool| -> String {
+        let names = state.picked.iter().filter(|(_, picked)| which(picked)).map(|(name, _)| name.as_str());
+        names.collect::<Vec<&str>>().join(", ")
+    };
+    let chosen = named(|picked| picked.chosen.is_some());
+    if !chosen.is_empty() {
+        out.push(format!("Other recovery points than the one chosen of each: {chosen}."));
+    }
+    let read_there = named(|picked| matches!(picked.copy, CopyEvidence::Seen { .. }));
+    if !read_there.is_empty() {
+        out.push(format!(
+            "The loss of the source region: it was up, and the arrival of the copies was read there: {read_there}."
+        ));
     }
 }
 
