@@ -3,7 +3,7 @@
 use crate::cloud::check::CheckResult;
 use crate::cloud::resource::Found;
 use crate::journal::event::{Event, GoneProof, Recorded, StepEnd, Tried, Witness};
-use crate::report::facts::lease_end;
+use crate::report::facts::deviation::lease_end;
 use crate::run::decide::why_ended;
 use crate::words::time::{show_duration, show_instant};
 

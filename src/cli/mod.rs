@@ -37,6 +37,7 @@ pub mod signals;
 pub mod status;
 pub mod stop;
 pub mod sweep;
+pub mod templates;
 pub mod ui;
 pub mod validate;
 

@@ -1,7 +1,6 @@
 //! `drill run`.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::cli::progress::observer;
 use crate::cli::resume::finish_owed;
 use crate::cli::signals::Signals;
 use crate::cli::stop::{StopFile, refuse_while_stopped};
+use crate::cli::templates::templates;
 use crate::cli::ui::{Ui, clean};
 use crate::cli::validate::load_or_explain;
 use crate::definition::expand::expand;
@@ -35,7 +35,7 @@ use crate::journal::state::State;
 use crate::journal::store::{RunJournal, RunRow, Store};
 use crate::plan::compile::compile;
 use crate::plan::step::Plan;
-use crate::report::{json, runbook, write};
+use crate::report::{json, write};
 use crate::run::drive::{Ended, drive};
 use crate::run::guards::Guards;
 use crate::run::prober::Asks;
@@ -49,9 +49,6 @@ use crate::words::time::{Clock as _, show_duration, show_instant};
 
 /// Real time between two looks for `drill cancel` and for answers at gates.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
-
-/// The largest template that is read.
-const LARGEST_TEMPLATE_BYTES: u64 = 1024 * 1024;
 
 /// Runs a drill: restores, probes, tears down, reports.
 ///
@@ -211,65 +208,6 @@ fn try_report(run: RunId, at: Timestamp, first: &Event, evidence: &Path) -> Resu
 fn banner(state: &State, connection: &Connection) -> String {
     let seed = connection.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
     format!("{}  run {}  ({}{seed})", state.started.drill, state.run, connection.mode)
-}
-
-/// The templates of a run, as read now: the built-in ones, and the user's, which win.
-///
-/// # Errors
-/// When they cannot be read, or the definition's runbook is not among them.
-pub(crate) fn templates(place: &Place, definition: &Definition) -> Result<BTreeMap<String, String>, CliError> {
-    let mut templates = runbook::built_in();
-    let root = place.runbooks();
-    read_templates(&root, &root, "", &mut templates)?;
-    read_templates(&root, &root.join("partials"), "partials/", &mut templates)?;
-    let wanted = &definition.report.runbook;
-    if templates.contains_key(wanted.as_str()) {
-        return Ok(templates);
-    }
-    let known: Vec<&str> = templates.keys().map(String::as_str).filter(|name| !name.contains('/')).collect();
-    Err(CliError::usage(format!(
-        "there is no runbook `{wanted}`: `{}` does not exist; known: {}",
-        Place::shown(&place.runbooks().join(format!("{wanted}.md.hbs"))),
-        known.join(", ")
-    )))
-}
-
-fn read_templates(
-    root: &Path,
-    folder: &Path,
-    prefix: &str,
-    into: &mut BTreeMap<String, String>,
-) -> Result<(), CliError> {
-    let failed = |source| CliError::Read { path: folder.to_owned(), source };
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".md.hbs"));
-        if let Some(name) = name {
-            let text = template(root, &path).map_err(|source| CliError::Read { path: path.clone(), source })?;
-            into.insert(format!("{prefix}{name}"), text);
-        }
-    }
-    Ok(())
-}
-
-/// The text of a template, which lies below the folder of runbooks: what it says goes into journal and report.
-fn template(root: &Path, path: &Path) -> std::io::Result<String> {
-    let real = std::fs::canonicalize(path)?;
-    if !real.starts_with(std::fs::canonicalize(root)?) {
-        return Err(std::io::Error::other("it is a link that leaves the folder of runbooks; copy the file into it"));
-    }
-    if !real.is_file() {
-        return Err(std::io::Error::other("it is not a file"));
-    }
-    let mut text = String::new();
-    std::fs::File::open(real)?.take(LARGEST_TEMPLATE_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST_TEMPLATE_BYTES {
-        return Err(std::io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(text)
 }
 
 fn started(

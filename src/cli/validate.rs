@@ -8,13 +8,15 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
 use crate::cli::run::VarArgs;
+use crate::cli::templates;
 use crate::cli::ui::Ui;
 use crate::definition::load::{Loaded, Problems, load, names};
-use crate::yaml::diagnostic::{Diagnostic, Severity, to_json};
+use crate::report::runbook;
+use crate::yaml::diagnostic::{Code, Diagnostic, Severity, to_json};
 use crate::yaml::node::Sources;
 use crate::yaml::snippet::render;
 
-/// Checks definitions: every problem at once, with file, line and column.
+/// Checks definitions and the templates of reports: every problem at once, with file, line and column.
 ///
 /// Exit code 2 when there is one.
 #[derive(Debug, clap::Args)]
@@ -37,22 +39,29 @@ pub struct Args {
 pub fn validate(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let vars = args.vars.map()?;
     let paths = paths(args, place)?;
+    let own = templates::own(place)?;
+    let mut known = runbook::built_in();
+    known.extend(own.clone());
     let mut checked: Vec<(String, Sources, Vec<Diagnostic>)> = Vec::new();
     for path in &paths {
         let (diagnostics, sources) = match load(path, &vars, facts) {
             Ok(loaded) => {
+                let runbook = runbook_problem(&loaded, place, &known);
                 let strict = loaded.strict.into_iter().filter(|_| args.strict).map(Diagnostic::into_error);
-                (loaded.warnings.into_iter().chain(strict).collect(), loaded.sources)
+                (loaded.warnings.into_iter().chain(strict).chain(runbook).collect(), loaded.sources)
             }
             Err(problems) => (problems.diagnostics, problems.sources),
         };
-        if !ui.is_json() {
-            show(&diagnostics, &sources, ui);
-            if errors(&diagnostics) == 0 && !ui.quiet {
-                ui.print(&format!("{}: valid", Place::shown(path)));
+        checked.push((Place::shown(path), sources, diagnostics));
+    }
+    checked.extend(templates::checked(place, &own));
+    if !ui.is_json() {
+        for (file, sources, diagnostics) in &checked {
+            show(diagnostics, sources, ui);
+            if errors(diagnostics) == 0 && !ui.quiet {
+                ui.print(&format!("{file}: valid"));
             }
         }
-        checked.push((Place::shown(path), sources, diagnostics));
     }
     if ui.is_json() {
         let files: Vec<(String, &Sources, &[Diagnostic])> = checked
@@ -68,6 +77,19 @@ pub fn validate(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         (0, _) => Ok(Exit::Passed),
         (problems, files) => Err(CliError::Definition { problems, files }),
     }
+}
+
+/// A definition whose runbook nobody wrote.
+fn runbook_problem(loaded: &Loaded, place: &Place, known: &BTreeMap<String, String>) -> Option<Diagnostic> {
+    let wanted = &loaded.definition.report.runbook;
+    if known.contains_key(wanted.as_str()) {
+        return None;
+    }
+    let diagnostic = Diagnostic::error(Code::UnknownName, templates::missing(place, wanted, known));
+    Some(match loaded.runbook {
+        Some(span) => diagnostic.at(span),
+        None => diagnostic,
+    })
 }
 
 fn paths(args: &Args, place: &Place) -> Result<Vec<PathBuf>, CliError> {

@@ -14,7 +14,7 @@ use crate::definition::vars::Variables;
 use crate::words::id::DrillName;
 use crate::words::text::tame;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, Severity, did_you_mean};
-use crate::yaml::node::{MAX_BYTES, Node, Sources, Value, read, too_large};
+use crate::yaml::node::{MAX_BYTES, Node, Sources, Span, Value, read, too_large};
 
 /// A definition and what it came from.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Loaded {
     pub strict: Vec<Diagnostic>,
     /// The texts that warnings point into.
     pub sources: Sources,
+    /// Where the runbook is named, if it is.
+    pub runbook: Option<Span>,
 }
 
 /// Why there is no definition. There is at least one diagnostic, warnings included.
@@ -125,10 +127,11 @@ pub fn check_text(
         };
         let variables = Variables::read(&root, overrides, &sources, &mut problems);
         let root = variables.substitute(root, &sources, &mut problems);
-        (super::check::check(&root, stem(file_name), types, &sources, &mut problems), variables)
+        let runbook = root.follow(&["report", "runbook"]).map(|node| node.span);
+        (super::check::check(&root, stem(file_name), types, &sources, &mut problems), variables, runbook)
     });
     match checked {
-        Some((Some(definition), variables)) => {
+        Some((Some(definition), variables, runbook)) => {
             let (strict, warnings) = problems.into_vec().into_iter().partition(|one| one.severity == Severity::Strict);
             Ok(Loaded {
                 definition,
@@ -137,6 +140,7 @@ pub fn check_text(
                 warnings,
                 strict,
                 sources,
+                runbook,
             })
         }
         _ => {

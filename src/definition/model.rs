@@ -667,10 +667,31 @@ pub struct ReportSettings {
     /// In which forms it is written. Markdown and JSON are written whether they are named or not.
     #[serde(default = "usual_formats")]
     pub formats: Vec<ReportFormat>,
+    /// What the report's files do not show. The journal keeps it: the run and its resume need it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<Redaction>,
 }
 
 /// The forms of a report whose definition says nothing of them.
 #[must_use]
 pub fn usual_formats() -> Vec<ReportFormat> {
     vec![ReportFormat::Markdown, ReportFormat::Html, ReportFormat::Json]
+}
+
+impl ReportSettings {
+    /// Whether the report's files leave this out.
+    #[must_use]
+    pub fn hides(&self, what: Redaction) -> bool {
+        self.redact.contains(&what)
+    }
+}
+
+/// Something that the report's files do not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Redaction {
+    /// Ids of AWS accounts: the beginning of a hash stands for each.
+    AccountIds,
+    /// Values of the restore metadata, but for those of a list of harmless keys.
+    RestoreMetadata,
 }

@@ -7,8 +7,9 @@ use crate::cloud::vault::Metadata;
 use crate::definition::check::Subject;
 use crate::words::arn::Arn;
 use crate::words::id::{Name, RunId};
-use crate::words::kind::ResourceKind;
-use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::words::kind::{Control, ResourceKind};
+use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
+use crate::yaml::node::Value;
 
 /// Checks names, regions, ARNs, roles and raw metadata.
 pub fn check(subject: &Subject<'_>, stem: &str, problems: &mut Diagnostics) {
@@ -22,6 +23,7 @@ pub fn check(subject: &Subject<'_>, stem: &str, problems: &mut Diagnostics) {
         metadata(subject, restore, problems);
         rehearsed_metadata(subject, restore, problems);
     }
+    controls(subject, problems);
     formats(subject, problems);
 }
 
@@ -191,6 +193,17 @@ fn metadata(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
             let place = subject.key_span(&["restore", restore, "metadata", key]);
             problems.push(Diagnostic::error(Code::ForbiddenMetadata, message).at(place));
         }
+    }
+}
+
+/// A control that nobody knows is no error: frameworks are many. The report only names it.
+fn controls(subject: &Subject<'_>, problems: &mut Diagnostics) {
+    let Some(Value::List(items)) = subject.root.follow(&["controls"]).map(|node| &node.value) else { return };
+    for item in items {
+        let Some(text) = item.text().filter(|text| Control::from_word(text).is_none()) else { continue };
+        let message = format!("drill does not know the control `{text}`: the report only names it");
+        let diagnostic = Diagnostic::warning(Code::UnknownName, message).at(item.span);
+        problems.push(diagnostic.maybe_help(suggestion(text, Control::WORDS)));
     }
 }
 

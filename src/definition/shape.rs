@@ -532,6 +532,11 @@ fn report() -> Vec<Field> {
             "`markdown` and `json`, which are always written, `html`, `junit`, and `pdf`, which a Chromium or Chrome of \
              this machine prints. Default: `markdown`, `html` and `json`.",
         ),
+        Field::optional(
+            "redact",
+            list(Shape::Choice(&["account_ids", "restore_metadata"]), 1),
+            "What the report's files do not show: `account_ids`, `restore_metadata`. The journal keeps it.",
+        ),
         Field::not_yet("notify", Shape::Scalar, "send the report on from where drill is started"),
         Field::not_yet("archive", Shape::Scalar, "copy the folder of reports with your own tools"),
     ]

@@ -15,6 +15,7 @@ use crate::report::facts::restore::made_arn;
 use crate::report::facts::steps::{attempts, status, took};
 use crate::report::facts::teardown::existence_word;
 use crate::report::facts::{at_verdict, context};
+use crate::report::redact;
 use crate::words::id::{Name, StepId};
 use crate::words::kind::Verdict;
 
@@ -75,7 +76,7 @@ pub fn summary(state: &State, evidence: Option<&str>) -> Value {
 /// it is a function of the journal alone, so `evidence` is null.
 #[must_use]
 pub fn report(state: &State, events: &[Recorded], types: Types) -> Value {
-    let mut value = summary(&at_verdict(state, events), None);
+    let mut value = redact::accounts(state, summary(&at_verdict(state, events), None));
     if let Value::Object(fields) = &mut value {
         fields.insert("report".to_owned(), json!(context(state, events, types)));
     }

@@ -2,11 +2,15 @@
 //!
 //! `facts` turns a run's state into the context of a template; `runbook` renders it; `json` is the same for programs.
 
+pub mod controls;
 pub mod facts;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod oscal;
+pub mod redact;
 pub mod runbook;
+pub mod sample;
 pub mod schema;
 pub mod write;

@@ -11,6 +11,8 @@
 //! | `{{code x}}` | inline code, in a table too |
 //! | `{{block "sh" x}}` | a fenced block |
 //! | `{{mermaid x}}` | the inside of a quoted label of Mermaid |
+//!
+//! docs/report.md says which fields there are, and `sample` where that list comes from.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,17 +25,26 @@ use handlebars::{
 use crate::plan::show::mermaid::label;
 use crate::report::facts::Context;
 use crate::report::markdown;
+use crate::report::sample::{DEEPEST, sample};
 use crate::words::id::Name;
 
 /// The templates that are built in: the same files that a user can copy and change.
-const BUILT_IN: [(&str, &str); 11] = [
+const BUILT_IN: [(&str, &str); 19] = [
+    ("audit", include_str!("../../runbooks/audit.md.hbs")),
     ("default", include_str!("../../runbooks/default.md.hbs")),
+    ("executive", include_str!("../../runbooks/executive.md.hbs")),
     ("partials/actions", include_str!("../../runbooks/partials/actions.md.hbs")),
     ("partials/by-hand", include_str!("../../runbooks/partials/by-hand.md.hbs")),
+    ("partials/controls", include_str!("../../runbooks/partials/controls.md.hbs")),
+    ("partials/findings", include_str!("../../runbooks/partials/findings.md.hbs")),
+    ("partials/isolation", include_str!("../../runbooks/partials/isolation.md.hbs")),
     ("partials/limits", include_str!("../../runbooks/partials/limits.md.hbs")),
+    ("partials/objectives", include_str!("../../runbooks/partials/objectives.md.hbs")),
+    ("partials/people", include_str!("../../runbooks/partials/people.md.hbs")),
     ("partials/probes", include_str!("../../runbooks/partials/probes.md.hbs")),
     ("partials/restores", include_str!("../../runbooks/partials/restores.md.hbs")),
     ("partials/scope", include_str!("../../runbooks/partials/scope.md.hbs")),
+    ("partials/seal", include_str!("../../runbooks/partials/seal.md.hbs")),
     ("partials/steps", include_str!("../../runbooks/partials/steps.md.hbs")),
     ("partials/teardown", include_str!("../../runbooks/partials/teardown.md.hbs")),
     ("partials/trend", include_str!("../../runbooks/partials/trend.md.hbs")),
@@ -59,6 +70,27 @@ impl fmt::Display for Place {
     }
 }
 
+impl RunbookError {
+    /// Where it is; nothing where there is no such template.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Unknown { .. } => None,
+            Self::Syntax { place, .. } | Self::Missing { place, .. } | Self::Render { place, .. } => Some(place),
+        }
+    }
+
+    /// What it is, without its place.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Unknown { .. } => self.to_string(),
+            Self::Syntax { reason, .. } | Self::Render { reason, .. } => reason.clone(),
+            Self::Missing { field, .. } => format!("there is no `{field}` in a report"),
+        }
+    }
+}
+
 /// A report that could not be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunbookError {
@@ -69,14 +101,14 @@ pub enum RunbookError {
     #[error("{place}: {reason}")]
     Syntax { place: Place, reason: String },
     /// A template that uses a field that does not exist.
-    #[error("{place}: there is no `{field}` here; the built-in templates show which fields there are")]
+    #[error("{place}: there is no `{field}` here; docs/report.md lists the fields of a report")]
     Missing { place: Place, field: String },
     /// Anything else.
     #[error("{place}: {reason}")]
     Render { place: Place, reason: String },
 }
 
-/// The templates that are built in, by name: `default`, and `partials/…`.
+/// The templates that are built in, by name: `default`, `executive`, `audit`, and `partials/…`.
 #[must_use]
 pub fn built_in() -> BTreeMap<String, String> {
     BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
@@ -87,18 +119,77 @@ pub fn built_in() -> BTreeMap<String, String> {
 /// # Errors
 /// When there is no such runbook, a template is no Handlebars, or it uses what does not exist.
 pub fn render(templates: &BTreeMap<String, String>, runbook: &Name, context: &Context) -> Result<String, RunbookError> {
-    let mut all = built_in();
-    all.extend(templates.iter().map(|(name, text)| (name.clone(), text.clone())));
-    if !all.contains_key(runbook.as_str()) {
-        let known: Vec<String> =
-            all.keys().filter(|name| !name.contains('/')).map(|name| format!("`{name}`")).collect();
-        return Err(RunbookError::Unknown { name: runbook.to_string(), known: known.join(", ") });
-    }
-    let mut registry = registry();
+    let rendered = compiled(templates, runbook, Branches::Chosen)?.render(runbook.as_str(), context);
+    rendered.map(|text| tidy(&text)).map_err(|error| failed(runbook.as_str(), &error))
+}
+
+/// Checks one runbook as [`problems`] does all of a user.
+///
+/// # Errors
+/// The first problem.
+pub fn check(templates: &BTreeMap<String, String>, runbook: &Name) -> Result<(), RunbookError> {
+    try_all(&compiled(templates, runbook, Branches::All)?, runbook.as_str())
+}
+
+/// All templates, the runbook among them.
+fn compiled(
+    templates: &BTreeMap<String, String>,
+    runbook: &Name,
+    branches: Branches,
+) -> Result<Handlebars<'static>, RunbookError> {
+    let all = laid_over(templates);
+    known(&all, runbook.as_str())?;
+    let mut registry = registry(branches);
     for (name, text) in &all {
         registry.register_template_string(name, text).map_err(|error| syntax(name, &error))?;
     }
-    registry.render(runbook.as_str(), context).map(|text| tidy(&text)).map_err(|error| failed(runbook, &error))
+    Ok(registry)
+}
+
+/// Everything that is wrong with a user's templates, laid over the built-in ones: each that is no Handlebars, and of
+/// each runbook the first use of what a report does not have. Every branch is tried, over a context in which everything
+/// has a value: a mistake is found even if it would show only in a run that leaks.
+#[must_use]
+pub fn problems(templates: &BTreeMap<String, String>) -> Vec<RunbookError> {
+    let mut registry = registry(Branches::All);
+    let mut found = Vec::new();
+    let all = laid_over(templates);
+    for (name, text) in &all {
+        found.extend(registry.register_template_string(name, text).err().map(|error| syntax(name, &error)));
+    }
+    if !found.is_empty() {
+        return found;
+    }
+    for runbook in all.keys().filter(|name| !name.contains('/')) {
+        if let Err(problem) = try_all(&registry, runbook)
+            && !found.contains(&problem)
+        {
+            found.push(problem);
+        }
+    }
+    found
+}
+
+/// Renders over samples whose lists are full, and empty at each depth: `{{else}}` of a list is a branch, too.
+fn try_all(registry: &Handlebars<'_>, runbook: &str) -> Result<(), RunbookError> {
+    for depth in (0..=DEEPEST).rev() {
+        registry.render(runbook, &sample(depth)).map_err(|error| failed(runbook, &error))?;
+    }
+    Ok(())
+}
+
+fn laid_over(templates: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut all = built_in();
+    all.extend(templates.iter().map(|(name, text)| (name.clone(), text.clone())));
+    all
+}
+
+fn known(all: &BTreeMap<String, String>, runbook: &str) -> Result<(), RunbookError> {
+    if all.contains_key(runbook) {
+        return Ok(());
+    }
+    let known: Vec<String> = all.keys().filter(|name| !name.contains('/')).map(|name| format!("`{name}`")).collect();
+    Err(RunbookError::Unknown { name: runbook.to_owned(), known: known.join(", ") })
 }
 
 /// Parts that are left out leave empty lines behind: outside code blocks one is enough.
@@ -123,12 +214,21 @@ fn tidy(markdown: &str) -> String {
     out
 }
 
-fn registry() -> Handlebars<'static> {
+/// Which branches of a condition are rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Branches {
+    /// The one that it chooses.
+    Chosen,
+    /// Both, where the value is there: to see that neither uses what does not exist.
+    All,
+}
+
+fn registry(branches: Branches) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(markdown::inline);
-    registry.register_helper("if", Box::new(If { when: true }));
-    registry.register_helper("unless", Box::new(If { when: false }));
+    registry.register_helper("if", Box::new(If { when: true, branches }));
+    registry.register_helper("unless", Box::new(If { when: false, branches }));
     registry.register_helper("md", Box::new(Escape { name: "md", escape: markdown::inline }));
     registry.register_helper("cell", Box::new(Escape { name: "cell", escape: markdown::cell }));
     registry.register_helper("code", Box::new(Escape { name: "code", escape: markdown::code }));
@@ -142,14 +242,14 @@ fn syntax(name: &str, error: &TemplateError) -> RunbookError {
     RunbookError::Syntax { place: Place { template, at: error.pos() }, reason: error.reason().to_string() }
 }
 
-fn failed(runbook: &Name, error: &RenderError) -> RunbookError {
-    let template = error.template_name.clone().unwrap_or_else(|| runbook.to_string());
+fn failed(runbook: &str, error: &RenderError) -> RunbookError {
+    let template = error.template_name.clone().unwrap_or_else(|| runbook.to_owned());
     let place = Place { template, at: error.line_no.zip(error.column_no) };
     match error.reason() {
         RenderErrorReason::MissingVariable(field) => {
             RunbookError::Missing { place, field: field.clone().unwrap_or_else(|| "that field".to_owned()) }
         }
-        RenderErrorReason::TemplateError(error) => syntax(runbook.as_str(), error),
+        RenderErrorReason::TemplateError(error) => syntax(runbook, error),
         other => RunbookError::Render { place, reason: other.to_string() },
     }
 }
@@ -205,6 +305,7 @@ impl HelperDef for Block {
 /// `{{#if}}` and `{{#unless}}` that refuse a field that does not exist; the ones of the crate take it for false.
 struct If {
     when: bool,
+    branches: Branches,
 }
 
 impl HelperDef for If {
@@ -220,7 +321,18 @@ impl HelperDef for If {
         if value.is_value_missing() {
             return Err(RenderError::strict_error(value.relative_path()));
         }
-        let chosen = if value.value().is_truthy(false) == self.when { helper.template() } else { helper.inverse() };
-        chosen.map_or(Ok(()), |template| template.render(registry, data, context, out))
+        let is_truthy = value.value().is_truthy(false);
+        let (mut chosen, mut other) = (helper.template(), helper.inverse());
+        if is_truthy != self.when {
+            std::mem::swap(&mut chosen, &mut other);
+        }
+        if let Some(template) = chosen {
+            template.render(registry, data, context, out)?;
+        }
+        // What is not there has no fields: its branch is tried where it is.
+        match other.filter(|_| self.branches == Branches::All && is_truthy) {
+            Some(template) => template.render(registry, data, context, out),
+            None => Ok(()),
+        }
     }
 }

@@ -18,6 +18,7 @@ pub mod decide;
 pub mod drive;
 pub mod guard;
 pub mod guards;
+pub mod needed;
 mod other;
 pub mod pace;
 pub mod print;

@@ -229,6 +229,45 @@ closed_set!(
     }
 );
 
+closed_set!(
+    /// A control of a framework that a drill can say something about; the facts, section 6. The words are ours, the
+    /// numbers the framework's.
+    Control {
+        /// SOC 2 (Trust Services Criteria 2017, revised 2022): recovery from incidents.
+        Soc2Recovery = "soc2:CC7.5",
+        /// SOC 2: backups and recovery infrastructure.
+        Soc2Backups = "soc2:A1.2",
+        /// SOC 2: tests of the recovery.
+        Soc2Tests = "soc2:A1.3",
+        /// ISO/IEC 27001:2013, annex A: continuity and redundancy.
+        Iso2013Continuity = "iso27001:A.17",
+        /// ISO/IEC 27001:2022, annex A: security during disruption.
+        IsoDisruption = "iso27001:A.5.29",
+        /// ISO/IEC 27001:2022, annex A: readiness for continuity.
+        IsoReadiness = "iso27001:A.5.30",
+        /// ISO/IEC 27001:2022, annex A: backups.
+        IsoBackups = "iso27001:A.8.13",
+        /// ISO/IEC 27001:2022, annex A: redundancy.
+        IsoRedundancy = "iso27001:A.8.14",
+        /// PCI DSS 4: the incident response plan.
+        PciPlan = "pci-dss:12.10.1",
+        /// PCI DSS 4: its yearly test.
+        PciTest = "pci-dss:12.10.2",
+        /// NIST SP 800-53: tests of the contingency plan.
+        NistTest = "nist-800-53:CP-4",
+        /// NIST SP 800-53: backups, and tests of them.
+        NistBackup = "nist-800-53:CP-9",
+        /// NIST SP 800-53: recovery and reconstitution.
+        NistRecovery = "nist-800-53:CP-10",
+        /// HIPAA: the contingency plan.
+        HipaaContingency = "hipaa:164.308(a)(7)",
+        /// DORA (EU 2022/2554), article 11: response and recovery.
+        DoraRecovery = "dora:11",
+        /// DORA, article 12: backups, restoration and recovery.
+        DoraBackup = "dora:12",
+    }
+);
+
 impl Verdict {
     /// The exit code of `drill run` and `drill resume`.
     #[must_use]

@@ -110,6 +110,8 @@ codes! {
     NoControl = "no-control",
     /// A setting without effect (warning).
     NoEffect = "no-effect",
+    /// A runbook's template that is no Handlebars, or that uses what a report does not have.
+    Template = "template",
     /// More problems than are shown.
     More = "more",
     /// A defect of drill itself.

@@ -1,6 +1,6 @@
 //! What a run did to the restored world, and what people said at its gates.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::definition::model::Action;
 use crate::journal::event::Tried;
@@ -12,7 +12,7 @@ use crate::words::id::Name;
 use crate::words::time::{show_duration, show_instant};
 
 /// One action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionFacts {
     /// Its name in the definition.
     pub name: String,
@@ -33,7 +33,7 @@ pub struct ActionFacts {
 }
 
 /// One gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateFacts {
     /// Its name in the definition.
     pub name: String,

@@ -2,12 +2,12 @@
 //!
 //! Invariant: every value is one shell word, whatever it holds; no hidden metadata value appears.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cloud::resource::{ResourceFacts, UNKNOWN_ID};
 use crate::cloud::vault::Metadata;
-use crate::definition::model::Restore;
+use crate::definition::model::{Redaction, Restore};
 use crate::journal::state::State;
 use crate::report::facts::restore::expected;
 use crate::words::id::Name;
@@ -17,7 +17,7 @@ const POINT: &str = "RECOVERY_POINT_ARN";
 const JOB: &str = "RESTORE_JOB_ID";
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// What it does.
     pub what: String,
@@ -103,6 +103,9 @@ fn fill_in(
     }
     let sent = state.ledger.get(name).map_or(&restore.metadata, |entry| &entry.intended.metadata);
     let hidden: Vec<&str> = sent.keys().filter(|key| !open.contains_key(*key)).map(String::as_str).collect();
+    if state.started.plan.definition.report.hides(Redaction::AccountIds) {
+        out.push("account-…: each stands for an account's id, which this report does not show.".to_owned());
+    }
     if !hidden.is_empty() {
         out.push(format!(
             "The metadata also had values that this report does not show. Take them from the definition or from the \

@@ -1,15 +1,17 @@
 //! What a run cost, at the rates that its definition gives.
 
-use serde::Serialize;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use crate::cloud::resource::Types;
 use crate::journal::spent::{held, size};
 use crate::journal::state::State;
 use crate::plan::estimate::{self, usd};
 use crate::report::facts::Row;
+use crate::words::id::Name;
 
 /// The cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CostFacts {
     /// What the run was estimated to cost, in US dollars.
     pub estimated: String,
@@ -45,6 +47,22 @@ pub fn cost(state: &State, types: Types) -> Option<CostFacts> {
 pub fn spent_usd(state: &State) -> f64 {
     let end = state.concluded.as_ref().map_or(state.last_at, |(at, _)| *at);
     held(state, end).map(|one| usd(&one.rates, one.held, one.size)).sum()
+}
+
+/// What it cost until then, where any restore has rates.
+#[must_use]
+pub fn cost_until_verdict(state: &State) -> Option<String> {
+    let definition = &state.started.plan.definition;
+    let known = definition.restore.values().any(|restore| !definition.rates_of(restore).is_empty());
+    known.then(|| format!("{:.2} USD", spent_usd(state)))
+}
+
+/// What one restored thing cost that was held for so long, where it has rates.
+#[must_use]
+pub fn cost_of(state: &State, name: &Name, held: SignedDuration) -> Option<String> {
+    let definition = &state.started.plan.definition;
+    let rates = definition.rates_of(definition.restore.get(name)?);
+    (!rates.is_empty()).then(|| format!("{:.2} USD", usd(&rates, held, size(state, name))))
 }
 
 /// To whole cents: more would be made up.

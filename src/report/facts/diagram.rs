@@ -2,10 +2,11 @@
 //!
 //! Only step ids, statuses and times stand in them, none of which can hold a character that Mermaid reads as syntax.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::journal::state::{State, StepState};
 use crate::plan::show::mermaid::{edges, label, node};
@@ -25,7 +26,7 @@ const LOOKS: [(&str, &str); 6] = [
 ];
 
 /// Mermaid texts, without fences.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagram {
     /// What happened when; null if no step began.
     pub timeline: Option<String>,

@@ -1,12 +1,13 @@
 //! What a run showed and, as important, what it did not look at. Derived from the plan and the state alone.
 
 use crate::cloud::check::CheckResult;
-use crate::cloud::vault::CopyEvidence;
+use crate::cloud::vault::{CopyEvidence, Picked};
 use crate::definition::model::Severity;
 use crate::journal::event::{GoneProof, StepEnd};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
-use crate::words::kind::{Mode, ProbeKind};
+use crate::report::facts::isolation::was_probed;
+use crate::words::kind::{Mode, ResourceKind};
 use crate::words::time::show_instant;
 
 /// Unless a probe of that kind held.
@@ -14,8 +15,7 @@ const ISOLATION: &str =
     "Isolation: whether the restored resource can reach, or be reached from, production was not probed.";
 
 /// Kept general on purpose: true of every drill of this version.
-const NEVER_TESTED: [&str; 6] = [
-    "Applications: none was started on the restored data, and no client was pointed at it.",
+const NEVER_TESTED: [&str; 5] = [
     "Fail-over: DNS, load balancers, connection settings and message queues were not switched.",
     "Performance: the restored resource was not put under load, and its size may differ from production.",
     "Data outside the probes: only what the probes below ask was looked at. Everything else was restored unseen.",
@@ -66,16 +66,30 @@ pub fn not_tested(state: &State) -> Vec<String> {
     probes(state, &mut out);
     points(state, &mut out);
     measures(state, &mut out);
-    if !isolation_held(state) {
-        out.push(ISOLATION.to_owned());
-    }
+    out.push(applications(state).to_owned());
+    out.push(isolation(state).to_owned());
     out.extend(NEVER_TESTED.iter().map(|text| (*text).to_owned()));
     out
 }
 
-fn isolation_held(state: &State) -> bool {
-    let mut probes = state.started.plan.definition.probes.iter();
-    probes.any(|(name, probe)| probe.kind == ProbeKind::Isolation && passed(state, &Work::Probe(name.clone())))
+/// A restored server runs what it ran before, and an action may start something.
+fn applications(state: &State) -> &'static str {
+    let definition = &state.started.plan.definition;
+    let serves = definition.restore.values().any(|restore| restore.kind == ResourceKind::Ec2);
+    if serves || !definition.actions.is_empty() {
+        "Applications: of what runs on the restored servers or was started by an action, only what the probes ask was \
+         looked at, and no user's client was pointed at it."
+    } else {
+        "Applications: none was started on the restored data, and no client was pointed at it."
+    }
+}
+
+fn isolation(state: &State) -> &'static str {
+    if was_probed(state) {
+        "Isolation beyond the places and names that the isolation probe tried."
+    } else {
+        "Isolation: whether the restored resource can reach, or be reached from, production was not probed."
+    }
 }
 
 fn passed(state: &State, work: &Work) -> bool {
@@ -142,22 +156,31 @@ fn probes(state: &State, out: &mut Vec<String>) {
         if probe.severity == Severity::Advisory {
             out.push(format!("The probe {name} is advisory: the verdict does not depend on it."));
         }
-        if probe.negative_control.is_none() {
-            out.push(format!("The probe {name} has no negative control: it was not shown that it can fail."));
-        }
+    }
+    let uncontrolled = definition.probes.iter().filter(|(_, probe)| probe.negative_control.is_none());
+    let uncontrolled: Vec<&str> = uncontrolled.map(|(name, _)| name.as_str()).collect();
+    if !uncontrolled.is_empty() {
+        out.push(format!(
+            "Whether these probes can fail, as they have no negative control: {}.",
+            uncontrolled.join(", ")
+        ));
     }
 }
 
 fn points(state: &State, out: &mut Vec<String>) {
-    for (name, picked) in &state.picked {
-        if picked.chosen.is_some() {
-            out.push(format!("Other recovery points of {name}: only the chosen one was restored."));
-        }
-        if matches!(picked.copy, CopyEvidence::Seen { .. }) {
-            out.push(format!(
-                "The loss of the source region: it was up, and the arrival of the copy for {name} was read there."
-            ));
-        }
+    let named = |which: fn(&Picked) -> bool| -> String {
+        let names = state.picked.iter().filter(|(_, picked)| which(picked)).map(|(name, _)| name.as_str());
+        names.collect::<Vec<&str>>().join(", ")
+    };
+    let chosen = named(|picked| picked.chosen.is_some());
+    if !chosen.is_empty() {
+        out.push(format!("Other recovery points than the one chosen of each: {chosen}."));
+    }
+    let read_there = named(|picked| matches!(picked.copy, CopyEvidence::Seen { .. }));
+    if !read_there.is_empty() {
+        out.push(format!(
+            "The loss of the source region: it was up, and the arrival of the copies was read there: {read_there}."
+        ));
     }
 }
 

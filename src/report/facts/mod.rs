@@ -7,8 +7,14 @@
 pub mod action;
 pub mod by_hand;
 pub mod cost;
+pub mod deviation;
 pub mod diagram;
+pub mod finding;
+pub mod isolation;
 pub mod limits;
+pub mod milestones;
+pub mod numbers;
+pub mod people;
 pub mod probe;
 pub mod restore;
 pub mod scope;
@@ -18,16 +24,21 @@ pub mod timeline;
 pub mod trend;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cloud::resource::Types;
 use crate::definition::model::Objectives;
-use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded};
+use crate::journal::event::{Event, Recorded};
 use crate::journal::measure::Measure;
 use crate::journal::state::State;
+use crate::report::controls::{ControlMapping, controls};
 use crate::report::facts::action::{ActionFacts, GateFacts};
 use crate::report::facts::cost::CostFacts;
 use crate::report::facts::diagram::Diagram;
+use crate::report::facts::finding::FindingFacts;
+use crate::report::facts::isolation::IsolationFacts;
+use crate::report::facts::numbers::NumberFacts;
+use crate::report::facts::people::PeopleFacts;
 use crate::report::facts::probe::ProbeFacts;
 use crate::report::facts::restore::RestoreFacts;
 use crate::report::facts::scope::Scope;
@@ -35,6 +46,7 @@ use crate::report::facts::steps::StepFacts;
 use crate::report::facts::teardown::TeardownFacts;
 use crate::report::facts::timeline::Timeline;
 use crate::report::facts::trend::TrendFacts;
+use crate::report::redact;
 use crate::words::kind::{Mode, Verdict};
 use crate::words::time::{show_duration, show_instant};
 
@@ -46,7 +58,7 @@ use crate::words::time::{show_duration, show_instant};
 pub const VERSION: u32 = 1;
 
 /// Everything that a template can show. Every field is always there; what is unknown is null.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Context {
     /// [`VERSION`].
     pub version: u32,
@@ -60,6 +72,8 @@ pub struct Context {
     pub objectives: Vec<Objective>,
     /// What the recovery time is made of.
     pub rto_phases: Vec<Row>,
+    /// The three numbers that decide.
+    pub numbers: Vec<NumberFacts>,
     /// What the run showed.
     pub tested: Vec<String>,
     /// What it did not look at.
@@ -82,8 +96,12 @@ pub struct Context {
     pub actions: Vec<ActionFacts>,
     /// What people were asked.
     pub gates: Vec<GateFacts>,
+    /// Who had to do with the run, and who approved what.
+    pub people: PeopleFacts,
     /// How long everything waited for people; null if it did not.
     pub waited: Option<String>,
+    /// How what was restored stood apart from production.
+    pub isolation: IsolationFacts,
     /// What it cost, as far as the definition knows; null without rates.
     pub cost: Option<CostFacts>,
     /// What became of what the run made.
@@ -92,12 +110,18 @@ pub struct Context {
     pub warnings: Vec<WarningFacts>,
     /// Where the run left the usual way.
     pub deviations: Vec<String>,
+    /// What follows from the run.
+    pub findings: Vec<FindingFacts>,
+    /// What the run is evidence for, and what not, by the owner's own mapping.
+    pub controls: Vec<ControlMapping>,
+    /// What this report leaves out on purpose.
+    pub hidden: Vec<String>,
     /// What ties the report to its journal.
     pub seal: Seal,
 }
 
 /// A name and a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// The name.
     pub name: String,
@@ -106,7 +130,7 @@ pub struct Row {
 }
 
 /// The verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerdictFacts {
     /// `passed`, `failed`, `inconclusive`, `leaked` or `unfinished`.
     pub word: String,
@@ -123,7 +147,7 @@ pub struct VerdictFacts {
 }
 
 /// One reason of a verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonFacts {
     /// The verdict that it makes.
     pub makes: String,
@@ -136,7 +160,7 @@ pub struct ReasonFacts {
 }
 
 /// A target and what was measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objective {
     /// `rto`, `rpo`, `copy_lag`, `data_age`.
     pub id: String,
@@ -153,7 +177,7 @@ pub struct Objective {
 }
 
 /// One finding of the preflight.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckFacts {
     /// Which check, such as `role.trust`.
     pub id: String,
@@ -168,7 +192,7 @@ pub struct CheckFacts {
 }
 
 /// A warning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarningFacts {
     /// When.
     pub at: String,
@@ -179,7 +203,7 @@ pub struct WarningFacts {
 }
 
 /// What ties the report to its journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
     /// Hash of the last record that the report is made from.
     pub head: String,
@@ -194,13 +218,16 @@ pub struct Seal {
 pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
     let (state, events) = (&at_verdict(state, events), until_verdict(events));
     let timeline = timeline::timeline(state);
-    Context {
+    let (teardown, waited) = (teardown::teardown(state, types), action::waited(state));
+    let deviations = deviation::deviations(state, events).into_iter();
+    let whole = Context {
         version: VERSION,
         banner: banner(state),
         verdict: verdict(state),
         scope: scope::scope(state),
         objectives: objectives(state),
         rto_phases: rto_phases(state),
+        numbers: numbers::numbers(state, &teardown),
         tested: limits::tested(state),
         not_tested: limits::not_tested(state),
         trend: trend::trend(state),
@@ -212,13 +239,19 @@ pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
         probes: probe::probes(state),
         actions: action::actions(state),
         gates: action::gates(state),
-        waited: action::waited(state),
+        people: people::people(state, waited.clone()),
+        waited,
+        isolation: isolation::isolation(state),
         cost: cost::cost(state, types),
-        teardown: teardown::teardown(state, types),
+        teardown,
         warnings: warnings(state),
-        deviations: deviations(state, events),
+        deviations: deviations.map(|deviation| deviation.text).collect(),
+        findings: finding::findings(state, events),
+        controls: controls(state),
+        hidden: redact::hidden(state),
         seal: seal(state, events),
-    }
+    };
+    redact::accounts(state, whole)
 }
 
 /// The records that a report is made from: up to the last verdict, or all while there is none.
@@ -387,61 +420,6 @@ fn warnings(state: &State) -> Vec<WarningFacts> {
             text: warning.text.clone(),
         })
         .collect()
-}
-
-fn deviations(state: &State, events: &[Recorded]) -> Vec<String> {
-    let mut out = Vec::new();
-    // What ended after the run had shown what it could is no deviation of it.
-    if let Some((at, by)) = state.cancelled.as_ref().filter(|_| state.ended_early) {
-        let by = match by {
-            CancelBy::Signal => "a person or the machine interrupted it (Ctrl-C or SIGTERM)",
-            CancelBy::Command => "somebody cancelled it with drill cancel",
-            CancelBy::NewerRun => "its process had died and a newer run ended it",
-            CancelBy::Sweep => "its process had died and drill sweep tore it down",
-            CancelBy::MaxDuration => "the longest duration that the definition allows was over",
-            CancelBy::WorldLost => "the process that held the simulated AWS died",
-            CancelBy::JournalLost => "its journal could not be written any more",
-            CancelBy::Stopped => "everything was stopped (drill stop --all, or the parameter that stops)",
-            CancelBy::MaxCost => "what it had cost reached the most that the definition allows",
-        };
-        out.push(format!("The run was ended early at {}: {by}.", show_instant(*at)));
-    }
-    for record in events {
-        let at = show_instant(record.at);
-        match &record.event {
-            Event::RunResumed { by } => out.push(format!(
-                "At {at} another process went on with the run ({by}). \
-                 The recovery time still counts from the first start."
-            )),
-            Event::LeaseExtended { until, by } => {
-                out.push(format!("At {at} {by} said that what is kept stays until {}.", show_instant(*until)));
-            }
-            Event::LeaseEnded { by } => {
-                out.push(format!("At {at} the lease of what was kept ended: {}.", lease_end(*by)))
-            }
-            Event::TeardownReopened => out.push(format!("At {at} the teardown was opened once more.")),
-            Event::RestoreAccepted { restore, found: true, job } => out.push(format!(
-                "At {at} the restore job {job} of {restore} was found again: the answer to its start had been lost."
-            )),
-            Event::RestoreRefused { restore, error } => {
-                out.push(format!("At {at} AWS refused to start the restore of {restore}: {error}."));
-            }
-            _ => {}
-        }
-    }
-    out
-}
-
-/// Why a lease ended, in words.
-#[must_use]
-pub fn lease_end(by: LeaseEnd) -> &'static str {
-    match by {
-        LeaseEnd::Expired => "its time was over",
-        LeaseEnd::Resumed => "somebody resumed the run",
-        LeaseEnd::Command => "somebody ended it",
-        LeaseEnd::Sweep => "it was swept",
-        LeaseEnd::WorldLost => "the process that held the simulated AWS died",
-    }
 }
 
 fn seal(state: &State, events: &[Recorded]) -> Seal {

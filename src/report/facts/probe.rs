@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cloud::resource::Settings;
@@ -17,7 +17,7 @@ use crate::words::id::Name;
 use crate::words::time::{show_duration, show_instant};
 
 /// One probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeFacts {
     /// Its name in the definition.
     pub name: String,
@@ -58,7 +58,7 @@ pub struct ProbeFacts {
 }
 
 /// A negative control: a variant that must fail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlFacts {
     /// What it changes.
     pub changed: Vec<Row>,

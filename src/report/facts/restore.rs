@@ -2,24 +2,44 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use crate::cloud::resource::{Expected, Phase, ResourceFacts, Types};
 use crate::cloud::vault::{CopyEvidence, Picked, Rejected};
 use crate::cloud::vault::{Metadata, RecoveryPoint};
-use crate::definition::model::{Pick, PickRule, Restore};
+use crate::definition::model::{Pick, PickRule, Redaction, Restore};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::{Event, Recorded};
 use crate::journal::ledger::Entry;
 use crate::journal::state::State;
 use crate::plan::show::show_size;
 use crate::report::facts::by_hand::{self, Command};
+use crate::report::facts::milestones::{Milestone, milestones};
 use crate::report::facts::{Objective, Row, four, scope, shown_instant};
 use crate::words::id::Name;
 use crate::words::time::{show_duration, show_instant};
 
+/// Metadata that says what a thing is and not where it is or who may reach it.
+const HARMLESS: [&str; 14] = [
+    "AllocatedStorage",
+    "AutoMinorVersionUpgrade",
+    "DBInstanceClass",
+    "DBInstanceIdentifier",
+    "DBClusterIdentifier",
+    "DeletionProtection",
+    "Encrypted",
+    "Engine",
+    "EngineVersion",
+    "InstanceType",
+    "MultiAZ",
+    "PubliclyAccessible",
+    "StorageType",
+    "VolumeType",
+];
+
 /// One restore.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreFacts {
     /// Its name in the definition.
     pub name: String,
@@ -37,6 +57,8 @@ pub struct RestoreFacts {
     pub older: String,
     /// The restore job; null if none was accepted.
     pub job: Option<JobFacts>,
+    /// The moments from the decision to the proof, and to the end.
+    pub milestones: Vec<Milestone>,
     /// What was seen of the restored resource.
     pub looks: Vec<Look>,
     /// The metadata that AWS was sent.
@@ -60,7 +82,7 @@ pub struct RestoreFacts {
 }
 
 /// A recovery point.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointFacts {
     /// Its ARN.
     pub arn: String,
@@ -78,10 +100,12 @@ pub struct PointFacts {
     pub source_vault: Option<String>,
     /// When the copy arrived, or why that is not known.
     pub arrived: String,
+    /// How long the copy took: from the recovery point's creation to its arrival.
+    pub lag: Option<String>,
 }
 
 /// A recovery point that was not chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedFacts {
     /// Its ARN.
     pub arn: String,
@@ -94,7 +118,7 @@ pub struct RejectedFacts {
 }
 
 /// A restore job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFacts {
     /// Its id.
     pub id: String,
@@ -109,7 +133,7 @@ pub struct JobFacts {
 }
 
 /// A state that was seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
     /// When.
     pub at: String,
@@ -120,7 +144,7 @@ pub struct Look {
 }
 
 /// One entry of the metadata.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetadataRow {
     /// The key.
     pub key: String,
@@ -153,7 +177,7 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
     let picked = state.picked.get(name);
     let entry = state.ledger.get(name);
     let stamp = entry.and_then(|entry| entry.stamp.as_ref());
-    let open = open_metadata(restore, entry);
+    let open = open_metadata(state, restore, entry);
     let by_hand = by_hand::by_hand(state, kind, name, restore, &open);
     RestoreFacts {
         name: name.to_string(),
@@ -167,6 +191,7 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
             .map_or_else(String::new, |older| older.to_string()),
         rejected: picked.map(|picked| picked.rejected.iter().map(rejected).collect()).unwrap_or_default(),
         job: entry.and_then(|entry| job(entry, name, events)),
+        milestones: milestones(state, name),
         looks: looks(name, events),
         metadata: entry.map(|entry| metadata(&entry.intended.metadata, &open)).unwrap_or_default(),
         arn: entry.map(made_arn),
@@ -198,10 +223,13 @@ pub fn expected(state: &State, kind: &dyn ResourceFacts, name: &Name, restore: &
 }
 
 /// The metadata that may be shown: the type's own allow-list and the typed settings, which hold nothing private. Raw
-/// `metadata:` may hold anything.
-fn open_metadata(restore: &Restore, entry: Option<&Entry>) -> Metadata {
+/// `metadata:` may hold anything. Where the definition redacts metadata, only what is harmless everywhere is left.
+fn open_metadata(state: &State, restore: &Restore, entry: Option<&Entry>) -> Metadata {
     let mut open = entry.map(|entry| entry.intended.metadata.clone()).unwrap_or_default();
     open.retain(|key, _| !restore.metadata.contains_key(key));
+    if state.started.plan.definition.report.hides(Redaction::RestoreMetadata) {
+        open.retain(|key, _| HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(key)));
+    }
     open
 }
 
@@ -238,6 +266,10 @@ fn rule(rule: &PickRule) -> String {
 }
 
 fn point_facts(state: &State, picked: &Picked, point: &RecoveryPoint) -> PointFacts {
+    let lag = match (&picked.copy, point.created) {
+        (CopyEvidence::Seen { arrived }, Some(created)) => Some(arrived.duration_since(created)),
+        _ => None,
+    };
     PointFacts {
         arn: point.arn.to_string(),
         created: shown_instant(point.created),
@@ -250,6 +282,7 @@ fn point_facts(state: &State, picked: &Picked, point: &RecoveryPoint) -> PointFa
             CopyEvidence::Seen { arrived } => show_instant(*arrived),
             CopyEvidence::NotMeasured { because } => format!("not known: {because}"),
         },
+        lag: lag.map(|lag| show_duration(lag.max(SignedDuration::ZERO))),
     }
 }
 

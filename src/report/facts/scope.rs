@@ -1,6 +1,6 @@
 //! Who, what, where and when of a run.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::journal::state::State;
 use crate::report::facts::{Row, shown};
@@ -8,7 +8,7 @@ use crate::words::kind::Mode;
 use crate::words::time::show_instant;
 
 /// Who, what, where, when. Times are UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// The drill's name.
     pub drill: String,

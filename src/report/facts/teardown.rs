@@ -1,19 +1,20 @@
 //! What became of everything that a run may have made.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cloud::resource::{Types, UNKNOWN_ID};
 use crate::journal::event::{Class, GoneProof, StepEnd, Witness};
 use crate::journal::ledger::{Entry, Existence, Lease};
 use crate::journal::state::State;
 use crate::plan::step::Work;
+use crate::report::facts::cost;
 use crate::report::facts::restore::made_arn;
 use crate::words::id::Name;
 use crate::words::time::{show_duration, show_instant};
 
 /// The teardown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeardownFacts {
     /// One sentence.
     pub summary: String,
@@ -25,10 +26,14 @@ pub struct TeardownFacts {
     pub kept: Vec<KeptFacts>,
     /// How long everything was held, together.
     pub held: String,
+    /// The same in hours, which is what things are paid by.
+    pub hours: String,
+    /// What that cost at the definition's rates; null without any.
+    pub cost: Option<String>,
 }
 
 /// One thing that the run may have made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryFacts {
     /// The restore that it is of.
     pub restore: String,
@@ -54,10 +59,14 @@ pub struct EntryFacts {
     pub proof: String,
     /// How long it was held.
     pub held: String,
+    /// The same in hours; null if it was never there.
+    pub hours: Option<String>,
+    /// What that cost at the definition's rates; null where it has none.
+    pub cost: Option<String>,
 }
 
 /// Something that may still exist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftFacts {
     /// Its ARN.
     pub arn: String,
@@ -70,7 +79,7 @@ pub struct LeftFacts {
 }
 
 /// Something that stays on purpose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptFacts {
     /// Its ARN.
     pub arn: String,
@@ -103,6 +112,8 @@ pub fn teardown(state: &State, types: Types) -> TeardownFacts {
         left,
         kept,
         held: show_duration(held),
+        hours: hours(held),
+        cost: cost::cost_until_verdict(state),
     }
 }
 
@@ -159,6 +170,8 @@ fn facts(state: &State, name: &Name, entry: &Entry, end: Timestamp) -> EntryFact
         gone: entry.gone.as_ref().map(|(at, _)| show_instant(*at)),
         proof: proof(entry),
         held: held(entry, end).map_or_else(|| "not at all".to_owned(), show_duration),
+        hours: held(entry, end).map(hours),
+        cost: held(entry, end).and_then(|held| cost::cost_of(state, name, held)),
     }
 }
 
@@ -231,6 +244,10 @@ fn why_left(entry: &Entry) -> String {
         }
         (None, _) => format!("The start of the restore may have reached AWS. It may still make {name}."),
     }
+}
+
+fn hours(held: SignedDuration) -> String {
+    format!("{:.2} hours", held.as_secs_f64() / 3_600.0)
 }
 
 /// From the accepted start to the proof that it is gone, or to the end of the run.

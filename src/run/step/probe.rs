@@ -18,6 +18,7 @@ use crate::probe::manual::Asked;
 use crate::probe::{Miss, Observed};
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
+use crate::run::needed::{needed, without_the_rest};
 use crate::run::pace::VISIBLE_AFTER;
 use crate::run::prober::{Purpose, Question};
 use crate::run::services::Services;
@@ -310,9 +311,10 @@ pub fn attempt(step: &StepId, name: &Name, state: &State, services: Arc<Services
         last_pass: last_pass(state, name),
     };
     let number = next_number(state, name, control);
+    let needed = needed(definition, name);
     let name = name.clone();
     Box::pin(async move {
-        let result = services.prober.ask(question, &services.clock).await;
+        let result = without_the_rest(services.prober.ask(question, &services.clock).await, needed.as_ref());
         vec![if control {
             Event::ControlTried { probe: name, attempt: number, result }
         } else {
