@@ -18,7 +18,8 @@
 //! | `plan` | `words`, `cloud`, `probe`, `definition::model` |
 //! | `journal` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan::step` |
 //! | `report` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan`, `journal` |
-//! | `run` | `words`, `cloud`, `probe`, `definition::model`, `plan`, `journal`, `report` |
+//! | `evidence` | `words`, `cloud`, `journal`, `report` |
+//! | `run` | `words`, `cloud`, `probe`, `definition::model`, `plan`, `journal`, `report`, `evidence` |
 //! | `aws` | `words`, `yaml`, `cloud`; alone the SDK |
 //! | `sandbox` | `words`, `definition::model` |
 //! | `cli` | everything |
@@ -38,6 +39,8 @@ pub mod plan;
 pub mod journal;
 
 pub mod report;
+
+pub mod evidence;
 
 pub mod run;
 

@@ -93,5 +93,7 @@ fn started() -> RunStarted {
         unmeasurable: BTreeMap::new(),
         made_world: false,
         last_pass: None,
+        commit: None,
+        previous: None,
     }
 }

@@ -7,9 +7,11 @@ pub mod approve;
 pub mod ask;
 pub mod cancel;
 pub mod clock;
+pub mod commit;
 pub mod connect;
 pub mod error;
 pub mod exit;
+pub mod finding;
 pub mod keep;
 pub mod key;
 pub mod lease;
@@ -19,6 +21,7 @@ pub mod logs;
 pub mod place;
 pub mod plan;
 pub mod preflight;
+pub mod previous;
 pub mod probes;
 pub mod progress;
 pub mod rehearse;
@@ -29,11 +32,13 @@ pub mod sandbox;
 pub mod schema;
 pub mod secrecy;
 pub mod signals;
+pub mod signing;
 pub mod status;
 pub mod stop;
 pub mod sweep;
 pub mod ui;
 pub mod validate;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -84,6 +89,9 @@ enum Verb {
     Status(status::Args),
     Logs(logs::Args),
     Report(report::Args),
+    Verify(verify::Args),
+    Finding(finding::Args),
+    Key(signing::Args),
     Sweep(sweep::Args),
     Sandbox(sandbox::Args),
     /// Print completions for a shell
@@ -144,6 +152,9 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::Status(args) => status::status(&args, place, ui).await,
         Verb::Logs(args) => logs::logs(&args, place, ui),
         Verb::Report(args) => report::report(&args, place, ui),
+        Verb::Verify(args) => verify::verify(&args, place, ui),
+        Verb::Finding(args) => finding::finding(&args, place, ui),
+        Verb::Key(args) => signing::signing(&args, place, ui),
         Verb::Sweep(args) => sweep::sweep(&args, place, ui).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,
         Verb::Completions { shell } => {

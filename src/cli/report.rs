@@ -7,12 +7,11 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
 use crate::cli::ui::Ui;
-use crate::report::write;
-use crate::run::step::report::rendered;
+use crate::run::step::report::{bundle, rendered};
 
-/// Writes a run's report again, from its journal alone.
+/// Writes a run's report and its evidence bundle again, from its journal alone.
 ///
-/// The bytes are the same every time.
+/// The bytes are the same every time. The bundle is signed if there is a key (`drill key new`).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits
@@ -30,16 +29,15 @@ pub struct Args {
 pub fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let found = place.run(&args.run)?;
     let records = found.store.load(&found.row.run)?;
-    let rendered = rendered(&records, facts).map_err(CliError::Render)?;
-    let files: Vec<(&str, &str)> = rendered.iter().map(|(name, content)| (*name, content.as_str())).collect();
     if args.print {
-        if let Some((_, markdown)) = files.iter().find(|(name, _)| *name == "report.md") {
+        let rendered = rendered(&records, facts).map_err(CliError::Render)?;
+        if let Some((_, markdown)) = rendered.iter().find(|(name, _)| *name == "report.md") {
             ui.print(markdown);
         }
         return Ok(Exit::Passed);
     }
     let folder = place.evidence(found.row.mode, &found.row.drill, &found.row.run);
-    let written = write::write(&folder, &files)?;
+    let written = bundle(&records, facts, (&folder, &place.signing_key()))?;
     if ui.is_json() {
         ui.json(&json!({"version": 1, "run": found.row.run, "evidence": Place::shown(&folder), "files": written}));
     } else {

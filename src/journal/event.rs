@@ -29,7 +29,8 @@ use crate::words::kind::Mode;
 /// | 1 | 0.1.0 | first |
 ///
 /// Events and words that were added since stay format 1, because an older journal reads as before: leases (`kept`,
-/// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), and runs that are ended by `stopped` or `max_cost`.
+/// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), runs that are ended by `stopped` or `max_cost`, and
+/// `commit` and `previous` of the first record.
 pub const FORMAT: u32 = 1;
 
 /// One record of the journal.
@@ -204,6 +205,34 @@ pub struct RunStarted {
     /// What the drill's last passed run of the same mode recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_pass: Option<LastPass>,
+    /// The git commit of the definition's folder; none where there is no repository or no git.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
+    /// The evidence bundle of the drill's run before, of the same mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousBundle>,
+}
+
+/// A git commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// Its hash.
+    pub id: String,
+    /// Something in the definition's folder was changed and not committed.
+    pub dirty: bool,
+}
+
+/// An evidence bundle, as a later one names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousBundle {
+    /// Its run.
+    pub run: RunId,
+    /// SHA-256 of its `manifest.json`.
+    pub manifest_sha256: String,
+    /// Hash of the last record of its journal.
+    pub journal_head: Hash,
 }
 
 /// What an earlier run recorded, for comparison.

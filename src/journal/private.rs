@@ -78,6 +78,21 @@ pub fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// The bytes of a file of at most `largest` bytes.
+///
+/// # Errors
+/// When it is a symbolic link or no file, is larger, or cannot be read.
+pub fn bytes(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let file = regular(unfollowed().read(true).open(path).map_err(said)?)?;
+    let mut bytes = Vec::new();
+    file.take(largest.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= largest) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other(format!("it is larger than {largest} bytes")))
+    }
+}
+
 /// Writes a file as a whole: beside its place, then synced and renamed. A symbolic link in its place is replaced.
 ///
 /// # Errors

@@ -67,6 +67,8 @@ impl Journal {
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
+            commit: None,
+            previous: None,
         };
         journal.push(0, Event::RunStarted(Box::new(started)));
         journal

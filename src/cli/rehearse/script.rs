@@ -82,6 +82,8 @@ impl Script {
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
+            commit: None,
+            previous: None,
         }))
     }
 

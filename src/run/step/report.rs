@@ -1,15 +1,22 @@
 //! `report`: the verdict, then the report's files.
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cloud::resource::Types;
+use crate::evidence::bundle::{SIGNATURE, seal};
+use crate::evidence::key::SigningKey;
 use crate::journal::event::{Class, Event, Recorded, ReportFile};
+use crate::journal::private;
 use crate::journal::state::State;
 use crate::journal::store::StoreError;
 use crate::journal::verdict::conclude;
 use crate::plan::step::Step;
 use crate::report::facts::context;
 use crate::report::runbook::render;
+use crate::report::write::WriteError;
 use crate::report::{json, write};
 use crate::run::call::{Call, Outcome, failed, passed};
 use crate::run::decide::{Next, Situation};
@@ -51,9 +58,67 @@ pub fn write(history: Result<Vec<Recorded>, StoreError>, services: Arc<Services>
 
 fn files(history: Result<Vec<Recorded>, StoreError>, services: &Services) -> Result<Vec<ReportFile>, String> {
     let history = history.map_err(explain)?;
-    let rendered = rendered(&history, services.types)?;
-    let files: Vec<(&str, &str)> = rendered.iter().map(|(name, content)| (*name, content.as_str())).collect();
-    write::write(&services.evidence, &files).map_err(explain)
+    bundle(&history, services.types, (&services.evidence, &services.signing_key)).map_err(explain)
+}
+
+/// Why a bundle could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The report cannot be rendered.
+    #[error("{0}")]
+    Render(String),
+    /// The key that is there cannot be used.
+    #[error("the evidence cannot be signed with `{}`", path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Writes the report and, once the run has a verdict, what makes it an evidence bundle, into `folder`; signed if the
+/// file of the key is there.
+///
+/// # Errors
+/// When it cannot be rendered, signed or written.
+pub fn bundle(
+    history: &[Recorded],
+    types: Types,
+    (folder, key): (&Path, &Path),
+) -> Result<Vec<ReportFile>, BundleError> {
+    let rendered = rendered(history, types).map_err(BundleError::Render)?;
+    let failed = |source| BundleError::Key { path: key.to_owned(), source };
+    let signing = signing_key(key).map_err(failed)?;
+    let bytes: Vec<(&str, &[u8])> = rendered.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+    let sealed = seal(history, &bytes, signing.as_ref()).map_err(|error| failed(io::Error::other(error)))?;
+    let all = rendered.iter().chain(&sealed);
+    let files: Vec<(&str, &str)> = all.map(|(name, text)| (*name, text.as_str())).collect();
+    let written = write::write(folder, &files)?;
+    forget_signature(folder, &sealed);
+    Ok(written)
+}
+
+/// The key in a file, if there is one.
+///
+/// # Errors
+/// When it cannot be read, or is no key.
+pub fn signing_key(path: &Path) -> io::Result<Option<SigningKey>> {
+    match private::read(path) {
+        Ok(text) => SigningKey::from_pem(&text).map(Some).map_err(io::Error::other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A bundle that is written without a key has no signature; what an earlier one left would be that of another manifest.
+fn forget_signature(folder: &Path, sealed: &[(&str, String)]) {
+    if !sealed.is_empty() && sealed.iter().all(|(name, _)| *name != SIGNATURE) {
+        let _ = fs::remove_file(folder.join(SIGNATURE));
+    }
 }
 
 /// The report's files, name and content, as a function of the journal alone.

@@ -123,6 +123,7 @@ impl Bench {
             environment: |_| None,
             stop: Arc::new(Unstoppable),
             evidence: folder.path().join("report"),
+            signing_key: folder.path().join("signing.key"),
             prober: Arc::new(Asks),
             look_for_requests: Duration::from_millis(500),
             guards: Guards::all(),
@@ -322,6 +323,8 @@ fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
         unmeasurable: BTreeMap::new(),
         made_world: false,
         last_pass: None,
+        commit: None,
+        previous: None,
     }
 }
 

@@ -52,6 +52,8 @@ impl Paper {
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
+            commit: None,
+            previous: None,
         };
         let first = Event::RunStarted(Box::new(started));
         Self { state: State::begin(run, at, &first).expect("a first record"), at }
