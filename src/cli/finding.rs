@@ -31,11 +31,10 @@ pub(crate) const LARGEST_ADDENDUM: u64 = 256 * 1024;
 /// Adds to the evidence of a run what was found after it.
 ///
 /// The report stays as it is: a finding is an addendum, a file of its own beside the report, signed on its own.
-/// `drill verify` and `drill report` show it.
+/// `drill verify` and `drill report` show it. `add` takes --text, and --owner and --due where somebody sees to it.
 ///
 /// Exit code: 0 when it was added, 2 when there is no such run or it has no evidence bundle.
 #[derive(Debug, clap::Args)]
-#[command(subcommand_required = true)]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -131,7 +130,7 @@ fn earlier(folder: &Path) -> Result<(u32, Option<String>), CliError> {
     Err(CliError::usage(format!("there are {MOST} findings already, and no run has more")))
 }
 
-/// The signature first: without its addendum it is in nobody's way, and the next try replaces it.
+/// The signature first: if the process dies between the two, the next try replaces it.
 fn write(folder: &Path, addendum: &Addendum, signature: Option<&str>) -> io::Result<()> {
     let folder = folder.join(ADDENDA);
     private::folder(&folder)?;

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::aws::resource::facts;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::finding;
 use crate::cli::place::Place;
 use crate::cli::ui::Ui;
 use crate::run::step::report::{bundle, rendered};
@@ -42,6 +43,9 @@ pub fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         ui.json(&json!({"version": 1, "run": found.row.run, "evidence": Place::shown(&folder), "files": written}));
     } else {
         ui.print(&Place::shown(&folder.join("report.md")));
+        for line in finding::lines(&folder) {
+            ui.say(&line);
+        }
     }
     Ok(Exit::Passed)
 }

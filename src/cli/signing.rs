@@ -18,11 +18,11 @@ use crate::words::kind::Mode;
 
 /// Makes or shows the key that signs the evidence of runs: Ed25519, `signing.key` in the folder of journals.
 ///
-/// Whoever has that file can sign in its name. Commit the public key, `keys/NAME.pub`, so that others can verify.
+/// `new` makes one (--replace: although there is one), `show` prints the public key. Whoever has the file can sign in its
+/// name. Commit the public key, `keys/NAME.pub`, so that others can verify.
 ///
 /// Exit code: 0 when that was done, 2 when there is a key already or none.
 #[derive(Debug, clap::Args)]
-#[command(subcommand_required = true)]
 pub struct Args {
     #[command(subcommand)]
     what: What,

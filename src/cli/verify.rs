@@ -13,11 +13,11 @@ use crate::cli::finding::{LARGEST_ADDENDUM, line};
 use crate::cli::place::Place;
 use crate::cli::previous::LARGEST_MANIFEST;
 use crate::cli::ui::{Ui, clean};
-use crate::evidence::addendum::{MOST, SeenAddendum};
+use crate::evidence::addendum::SeenAddendum;
 use crate::evidence::bundle::{ADDENDA, Before, Bundle, JOURNAL, MANIFEST};
 use crate::evidence::key::PublicKey;
 use crate::evidence::manifest::Manifest;
-use crate::evidence::verify::{Signer, Standing, Tools, TrustedKey, Verification, verify as verified};
+use crate::evidence::verify::{Problem, Signer, Standing, Tools, TrustedKey, Verification, verify as verified};
 use crate::journal::private;
 use crate::report::json::measured;
 use crate::run::step::report::rendered;
@@ -28,6 +28,9 @@ const LARGEST_FILE: u64 = 256 * 1024 * 1024;
 
 /// The most files that a bundle has, those of its addenda apart.
 const MOST_FILES: usize = 100;
+
+/// The most files of addenda: each may have a signature beside it.
+const MOST_ADDENDA: usize = 2_000;
 
 /// The largest file with a public key, in bytes.
 const LARGEST_KEY: u64 = 64 * 1024;
@@ -103,7 +106,7 @@ fn read(folder: &Path) -> io::Result<Bundle> {
     let mut bundle = Bundle::default();
     for (name, path) in entries(folder, MOST_FILES)? {
         if name == ADDENDA && fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
-            for (name, path) in entries(&path, 2 * MOST as usize)? {
+            for (name, path) in entries(&path, MOST_ADDENDA)? {
                 match private::bytes(&path, LARGEST_ADDENDUM) {
                     Ok(bytes) => drop(bundle.addenda.insert(name, bytes)),
                     Err(error) => bundle.odd.push((format!("{ADDENDA}/{name}"), why(&error))),
@@ -188,15 +191,16 @@ fn signed(signer: &Signer) -> String {
 
 fn as_json(verification: &Verification, path: &Path, exit: Exit) -> Value {
     let manifest = verification.manifest.as_ref();
-    let problem = |problem: &crate::evidence::verify::Problem| json!({"file": problem.file, "what": problem.what});
+    let standing = match verification.standing() {
+        Standing::Genuine => "genuine",
+        Standing::Consistent => "consistent",
+        Standing::Broken => "broken",
+    };
+    let problem = |problem: &Problem| json!({"file": problem.file, "what": problem.what});
     json!({
         "version": 1,
         "bundle": Place::shown(path),
-        "standing": match verification.standing() {
-            Standing::Genuine => "genuine",
-            Standing::Consistent => "consistent",
-            Standing::Broken => "broken",
-        },
+        "standing": standing,
         "evidence": verification.is_evidence(),
         "rehearsal": is_rehearsal(verification),
         "run": manifest.map(|manifest| manifest.run),
