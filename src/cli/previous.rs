@@ -21,7 +21,7 @@ pub(crate) fn before(place: &Place, mode: Mode, (drill, run): (&DrillName, &RunI
     let entries = fs::read_dir(folder).ok()?;
     let mut earlier: Vec<RunId> = entries
         .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<RunId>().ok())
         .filter(|other| other < run)
         .collect();
     earlier.sort_unstable();

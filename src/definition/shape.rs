@@ -520,6 +520,7 @@ fn report() -> Vec<Field> {
             "The template `runbooks/NAME.md.hbs`. Default: `default`.",
         ),
         Field::optional("formats", list(format, 1), "`markdown` and `json`; both by default."),
+        Field::not_yet("sign", Shape::Scalar, "make a key of this machine with `drill key new`"),
         Field::not_yet("notify", Shape::Scalar, "send the report on from where drill is started"),
         Field::not_yet("archive", Shape::Scalar, "copy the folder of reports with your own tools"),
     ]

@@ -156,7 +156,7 @@ fn armoured(label: &str, der: &[u8]) -> String {
     let digits = base64::encode(der);
     let mut text = format!("-----BEGIN {label}-----\n");
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && at % 64 == 0 {
+        if at > 0 && at.is_multiple_of(64) {
             text.push('\n');
         }
         text.push(digit);

@@ -22,7 +22,7 @@ pub(crate) fn recompute(
     records: &[Recorded],
     manifest: &Manifest,
     bundle: &Bundle,
-    tools: &Tools,
+    tools: &Tools<'_>,
     found: &mut Found,
 ) -> Option<Measures> {
     let Some(Recorded { event: Event::RunStarted(started), .. }) = records.first() else {
@@ -139,7 +139,7 @@ fn numbers(measures: &Measures) -> Vec<Number> {
 }
 
 /// The report is the one that the journal renders.
-fn report(records: &[Recorded], (manifest, bundle): (&Manifest, &Bundle), tools: &Tools, found: &mut Found) {
+fn report(records: &[Recorded], (manifest, bundle): (&Manifest, &Bundle), tools: &Tools<'_>, found: &mut Found) {
     let rendered = match (tools.render)(records, tools.types) {
         Ok(rendered) => rendered,
         Err(why) => return found.problem(JOURNAL, format!("cannot be rendered: {why}")),

@@ -25,13 +25,13 @@ pub type Render = fn(&[Recorded], Types) -> Result<Vec<(&'static str, String)>, 
 
 /// What the verifier needs of the rest of drill.
 #[derive(Debug, Clone, Copy)]
-pub struct Tools {
+pub struct Tools<'a> {
     /// The resource types, for the verdict and the report.
     pub types: Types,
     /// Renders the report.
     pub render: Render,
     /// Version of this drill: a report is only rendered again by the version that rendered it.
-    pub version: &'static str,
+    pub version: &'a str,
 }
 
 /// A key that the reader trusts.
@@ -143,7 +143,7 @@ impl Found {
 
 /// Verifies a bundle.
 #[must_use]
-pub fn verify(bundle: &Bundle, trusted: &[TrustedKey], tools: &Tools) -> Verification {
+pub fn verify(bundle: &Bundle, trusted: &[TrustedKey], tools: &Tools<'_>) -> Verification {
     let mut found = Found::default();
     for (name, why) in &bundle.odd {
         found.problem(name, why);
@@ -166,7 +166,7 @@ pub fn verify(bundle: &Bundle, trusted: &[TrustedKey], tools: &Tools) -> Verific
     }
     let envelope = bundle.files.get(SIGNATURE).map(Vec::as_slice);
     let said = statement::of_bundle(&manifest);
-    let signer = signer(SIGNATURE, (manifest.signer.as_ref(), envelope, &said), trusted, &mut found);
+    let signer = signer(SIGNATURE, (manifest.signer.as_ref(), envelope, said.as_str()), trusted, &mut found);
     let addenda = addendum::check(bundle, &manifest, records.as_deref().unwrap_or_default(), trusted, &mut found);
     let Found { problems, notes } = found;
     Verification { manifest: Some(manifest), measures, signer, addenda, problems, notes }

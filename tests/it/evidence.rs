@@ -25,7 +25,7 @@ use crate::shell::{Ran, Repository, environment};
 const FILES: [&str; 6] =
     ["definition.yaml", "journal.jsonl", "manifest.json", "manifest.sig", "report.json", "report.md"];
 
-const TOOLS: Tools = Tools { types: facts, render: rendered, version: env!("CARGO_PKG_VERSION") };
+const TOOLS: Tools<'static> = Tools { types: facts, render: rendered, version: env!("CARGO_PKG_VERSION") };
 
 /// A repository with a key `ops` and a run: its id and the folder of its bundle.
 fn signed_run() -> (Repository, String, PathBuf) {
