@@ -14,7 +14,7 @@ use crate::cli::place::Place;
 use crate::cli::previous::LARGEST_MANIFEST;
 use crate::cli::ui::{Ui, clean};
 use crate::evidence::addendum::SeenAddendum;
-use crate::evidence::bundle::{ADDENDA, Before, Bundle, JOURNAL, MANIFEST};
+use crate::evidence::bundle::{ADDENDA, Before, Bundle, JOURNAL, MANIFEST, SIGNATURE};
 use crate::evidence::key::PublicKey;
 use crate::evidence::manifest::Manifest;
 use crate::evidence::verify::{Problem, Signer, Standing, Tools, TrustedKey, Verification, verify as verified};
@@ -25,6 +25,9 @@ use crate::words::kind::Mode;
 
 /// The largest file of a bundle that is read, in bytes. The journal is by far the largest.
 const LARGEST_FILE: u64 = 256 * 1024 * 1024;
+
+/// The most bytes that are read of all files together.
+const LARGEST_BUNDLE: u64 = 512 * 1024 * 1024;
 
 /// The most files that a bundle has, those of its addenda apart.
 const MOST_FILES: usize = 100;
@@ -104,6 +107,7 @@ fn trusted_key(path: &Path) -> Result<TrustedKey, CliError> {
 /// Everything that is in a bundle's folder, and the bundle before if it lies beside.
 fn read(folder: &Path) -> io::Result<Bundle> {
     let mut bundle = Bundle::default();
+    let mut left = LARGEST_BUNDLE;
     for (name, path) in entries(folder, MOST_FILES)? {
         if name == ADDENDA && fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
             for (name, path) in entries(&path, MOST_ADDENDA)? {
@@ -114,8 +118,12 @@ fn read(folder: &Path) -> io::Result<Bundle> {
             }
             continue;
         }
-        match private::bytes(&path, LARGEST_FILE) {
-            Ok(bytes) => drop(bundle.files.insert(name, bytes)),
+        let largest = if [MANIFEST, SIGNATURE].contains(&name.as_str()) { LARGEST_MANIFEST } else { LARGEST_FILE };
+        match private::bytes(&path, largest.min(left)) {
+            Ok(bytes) => {
+                left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                bundle.files.insert(name, bytes);
+            }
             Err(error) => bundle.odd.push((name, why(&error))),
         }
     }
