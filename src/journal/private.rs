@@ -139,7 +139,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
 
-    use super::{create, ensure, folder, open, read, replace};
+    use super::{bytes, create, ensure, folder, open, read, replace};
 
     fn mode(path: &Path) -> u32 {
         fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
@@ -159,6 +159,18 @@ mod tests {
         assert_eq!((mode(&file), mode(&inner.join("other"))), (0o600, 0o600));
         assert_eq!(read(&inner.join("other")).unwrap(), "text");
         assert!(create(&file).is_err() && folder(&file).is_err() && open(&inner).is_err());
+    }
+
+    #[test]
+    fn no_more_is_read_than_was_said() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        fs::write(&file, "four").unwrap();
+        assert_eq!(bytes(&file, 4).unwrap(), b"four");
+        assert!(bytes(&file, 3).unwrap_err().to_string().contains("larger than 3"));
+        assert!(bytes(root.path(), 4).is_err());
+        symlink(&file, root.path().join("link")).unwrap();
+        assert!(bytes(&root.path().join("link"), 4).unwrap_err().to_string().contains("symbolic link"));
     }
 
     #[test]
