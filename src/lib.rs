@@ -19,7 +19,8 @@
 //! | `journal` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan::step` |
 //! | `history` | `words`, `cloud`, `definition::model`, `plan`, `journal` |
 //! | `report` | `words`, `cloud`, `probe`'s data, `definition::model`, `plan`, `journal`, `history` |
-//! | `run` | `words`, `cloud`, `probe`, `definition::model`, `plan`, `journal`, `report` |
+//! | `evidence` | `words`, `cloud`, `journal`, `report` |
+//! | `run` | `words`, `cloud`, `probe`, `definition::model`, `plan`, `journal`, `report`, `evidence` |
 //! | `aws` | `words`, `yaml`, `cloud`; alone the SDK |
 //! | `sandbox` | `words`, `definition::model` |
 //! | `cli` | everything |
@@ -41,6 +42,8 @@ pub mod journal;
 pub mod history;
 
 pub mod report;
+
+pub mod evidence;
 
 pub mod run;
 

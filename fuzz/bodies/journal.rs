@@ -94,5 +94,7 @@ fn started() -> RunStarted {
         made_world: false,
         last_pass: None,
         history: Vec::new(),
+        commit: None,
+        previous: None,
     }
 }

@@ -10,4 +10,5 @@ pub(crate) mod lines;
 pub(crate) mod markdown;
 pub(crate) mod reference;
 pub(crate) mod settings;
+pub(crate) mod verify;
 pub(crate) mod world_file;

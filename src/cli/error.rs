@@ -8,6 +8,7 @@ use crate::journal::store::StoreError;
 use crate::report::write::WriteError;
 use crate::run::drive::DriveError;
 use crate::run::select::SelectError;
+use crate::run::step::report::BundleError;
 
 /// What a user reads after `error:`.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,14 @@ pub enum CliError {
     /// A report that could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The key that signs evidence cannot be used or made.
+    #[error("the signing key `{}` cannot be used", path.display())]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// What a rehearsal needs and cannot have: a folder, a process of its own, an answer of one.
     #[error("the rehearsal cannot go on: {0}")]
     Rehearsal(String),
@@ -98,6 +107,16 @@ pub enum CliError {
 
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
+}
+
+impl From<BundleError> for CliError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Render(why) => Self::Render(why),
+            BundleError::Key { path, source } => Self::Key { path, source },
+            BundleError::Write(error) => Self::Write(error),
+        }
+    }
 }
 
 impl CliError {
@@ -119,6 +138,7 @@ impl CliError {
             | Self::NoRun(_)
             | Self::SeveralRuns { .. }
             | Self::World(_)
+            | Self::Key { .. }
             | Self::Render(_) => Exit::Usage,
             // As a run would end that finds no recovery point.
             Self::Select(error) => match error.as_ref() {

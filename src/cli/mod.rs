@@ -7,11 +7,13 @@ pub mod approve;
 pub mod ask;
 pub mod cancel;
 pub mod clock;
+pub mod commit;
 pub mod compare;
 pub mod connect;
 pub mod coverage;
 pub mod error;
 pub mod exit;
+pub mod finding;
 pub mod history;
 pub mod import;
 pub mod keep;
@@ -24,6 +26,7 @@ pub mod past;
 pub mod place;
 pub mod plan;
 pub mod preflight;
+pub mod previous;
 pub mod probes;
 pub mod progress;
 pub mod rehearse;
@@ -34,12 +37,14 @@ pub mod sandbox;
 pub mod schema;
 pub mod secrecy;
 pub mod signals;
+pub mod signing;
 pub mod status;
 pub mod stop;
 pub mod sweep;
 pub mod templates;
 pub mod ui;
 pub mod validate;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -94,6 +99,9 @@ enum Verb {
     Coverage(coverage::Args),
     Report(report::Args),
     Import(import::Args),
+    Verify(verify::Args),
+    Finding(finding::Args),
+    Key(signing::Args),
     Sweep(sweep::Args),
     Sandbox(sandbox::Args),
     /// Print completions for a shell
@@ -158,6 +166,9 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::Coverage(args) => coverage::coverage(&args, place, ui),
         Verb::Report(args) => report::report(&args, place, ui).await,
         Verb::Import(args) => import::import(&args, place, ui),
+        Verb::Verify(args) => verify::verify(&args, place, ui),
+        Verb::Finding(args) => finding::finding(&args, place, ui),
+        Verb::Key(args) => signing::signing(&args, place, ui),
         Verb::Sweep(args) => sweep::sweep(&args, place, ui).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,
         Verb::Completions { shell } => {

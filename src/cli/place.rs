@@ -85,6 +85,18 @@ impl Place {
         self.state_root().join("STOP")
     }
 
+    /// The key that signs evidence and rehearsals of this state folder, if there is one.
+    #[must_use]
+    pub fn signing_key(&self) -> PathBuf {
+        self.state_root().join("signing.key")
+    }
+
+    /// The folder of the public keys that the repository trusts.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.below("keys")
+    }
+
     /// The folder of journals for a mode: rehearsals live apart from evidence.
     #[must_use]
     pub fn state(&self, mode: Mode) -> PathBuf {

@@ -89,6 +89,7 @@ pub(crate) async fn look(connection: &Connection, definition: &Definition, args:
         // Only a run sets passwords, and only a run writes.
         key: Secret::new(String::new()),
         evidence: PathBuf::new(),
+        signing_key: PathBuf::new(),
         stop: Arc::new(Unstoppable),
         prober: Arc::new(Asks),
         look_for_requests: Duration::MAX,

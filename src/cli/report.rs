@@ -7,20 +7,21 @@ use crate::aws::resource::facts;
 use crate::cli::connect::environment;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::finding;
 use crate::cli::place::Place;
 use crate::cli::templates::own;
 use crate::cli::ui::{Ui, clean};
 use crate::journal::event::Recorded;
 use crate::journal::state::State;
 use crate::report::facts::context;
-use crate::report::{oscal, runbook, write};
-use crate::run::step::report::{printed, rendered, to_print};
+use crate::report::{oscal, runbook};
+use crate::run::step::report::{bundle, printed, rendered, to_print};
 use crate::words::id::Name;
 
-/// Writes a run's report again, from its journal alone.
+/// Writes a run's report and its evidence bundle again, from its journal alone.
 ///
-/// The bytes are the same every time, but for those of a `report.pdf`, which a browser of this machine prints. Another
-/// template or form is printed, and changes no file.
+/// The bytes are the same every time, but for those of a `report.pdf`, which a browser of this machine prints. The bundle is
+/// signed if there is a key (`drill key new`). Another template or form is printed, and changes no file.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits
@@ -81,17 +82,21 @@ pub async fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         return Ok(Exit::Passed);
     }
     let folder = place.evidence(found.row.mode, &found.row.drill, &found.row.run);
-    let mut written = write::write(&folder, &files)?;
+    let mut pdf = None;
     if let Some(page) = to_print(&records, facts).map_err(CliError::Render)? {
-        match printed(&page, &folder, environment).await {
-            Ok(file) => written.push(file),
+        match printed(&page, environment).await {
+            Ok(bytes) => pdf = Some(bytes),
             Err(text) => ui.say(&format!("warning: {}", clean(&text))),
         }
     }
+    let written = bundle(&records, facts, (&folder, &place.signing_key()), pdf.as_deref())?;
     if ui.is_json() {
         ui.json(&json!({"version": 1, "run": found.row.run, "evidence": Place::shown(&folder), "files": written}));
     } else {
         ui.print(&Place::shown(&folder.join("report.md")));
+        for line in finding::lines(&folder) {
+            ui.say(&line);
+        }
     }
     Ok(Exit::Passed)
 }

@@ -10,15 +10,18 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::resource::facts;
 use crate::cli::ask::{Asking, can_ask};
 use crate::cli::clock::MachineClock;
+use crate::cli::commit::commit;
 use crate::cli::connect::{CloudArgs, Connection, connect, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::key::key;
 use crate::cli::lease::length;
 use crate::cli::place::Place;
+use crate::cli::previous::before;
 use crate::cli::progress::observer;
 use crate::cli::resume::finish_owed;
 use crate::cli::signals::Signals;
+use crate::cli::signing;
 use crate::cli::stop::{StopFile, refuse_while_stopped};
 use crate::cli::templates::templates;
 use crate::cli::ui::{Ui, clean};
@@ -116,6 +119,7 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     let store = place.store(connection.mode)?;
     // A key that cannot be read or made is found out before anything begins.
     key(&place.state(connection.mode))?;
+    signing::key(place)?;
     let lock = store.lock(&loaded.definition.name)?;
     let mut signals = Signals::listen();
     // Whoever restores to keep is in need: what other drills left can wait.
@@ -133,7 +137,9 @@ pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
     let run = RunId::new(u64::try_from(machine_now.as_millisecond()).unwrap_or(0), first_ten(&random));
     let last_pass = last_pass(&store, &loaded.definition.name, connection.mode)?;
     let history = earlier_runs(&store, &loaded.definition.name, connection.mode)?;
-    let started = started(&loaded, plan, &connection, templates, &path, last_pass, history);
+    let mut started = started(&loaded, plan, &connection, templates, &path, last_pass, history);
+    started.commit = commit(Path::new(&started.folder)).await;
+    started.previous = before(place, connection.mode, (&loaded.definition.name, &run));
     let first = Event::RunStarted(Box::new(started));
     let evidence = place.evidence(connection.mode, &loaded.definition.name, &run);
     if let Err(error) = try_report(run, now, &first, &evidence) {
@@ -238,6 +244,8 @@ fn started(
         made_world: connection.made,
         last_pass,
         history,
+        commit: None,
+        previous: None,
     }
 }
 
@@ -292,6 +300,7 @@ pub async fn drive_to_end(
         key: key(&place.state(state.started.mode))?,
         stop: Arc::new(StopFile::new(place.stop_file())),
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
+        signing_key: place.signing_key(),
         prober: Arc::new(Asks),
         look_for_requests: LOOK_FOR_REQUESTS,
         guards: Guards::all(),

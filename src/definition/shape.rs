@@ -537,6 +537,7 @@ fn report() -> Vec<Field> {
             list(Shape::Choice(&["account_ids", "restore_metadata"]), 1),
             "What the report's files do not show: `account_ids`, `restore_metadata`. The journal keeps it.",
         ),
+        Field::not_yet("sign", Shape::Scalar, "make a key of this machine with `drill key new`"),
         Field::not_yet("notify", Shape::Scalar, "send the report on from where drill is started"),
         Field::not_yet("archive", Shape::Scalar, "copy the folder of reports with your own tools"),
     ]

@@ -30,7 +30,7 @@ use crate::words::kind::{Mode, Verdict};
 ///
 /// Events and words that were added since stay format 1, because an older journal reads as before: leases (`kept`,
 /// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), runs that are ended by `stopped` or `max_cost`, and
-/// `history` in the first record.
+/// `history`, `commit` and `previous` in the first record.
 pub const FORMAT: u32 = 1;
 
 /// One record of the journal.
@@ -209,6 +209,12 @@ pub struct RunStarted {
     /// trend, and is a function of this journal alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Earlier>,
+    /// The git commit of the definition's folder; none where there is no repository or no git.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
+    /// The evidence bundle of the drill's run before, of the same mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousBundle>,
 }
 
 /// Earlier runs that a first record holds at most.
@@ -235,6 +241,28 @@ pub struct Earlier {
     /// The age of the newest data inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_age: Option<SignedDuration>,
+}
+
+/// A git commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// Its hash.
+    pub id: String,
+    /// Something in the definition's folder was changed and not committed.
+    pub dirty: bool,
+}
+
+/// An evidence bundle, as a later one names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviousBundle {
+    /// Its run.
+    pub run: RunId,
+    /// SHA-256 of its `manifest.json`.
+    pub manifest_sha256: String,
+    /// Hash of the last record of its journal.
+    pub journal_head: Hash,
 }
 
 /// What an earlier run recorded, for comparison.

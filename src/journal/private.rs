@@ -78,6 +78,21 @@ pub fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// The bytes of a file of at most `largest` bytes.
+///
+/// # Errors
+/// When it is a symbolic link or no file, is larger, or cannot be read.
+pub fn bytes(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let file = regular(unfollowed().read(true).open(path).map_err(said)?)?;
+    let mut bytes = Vec::new();
+    file.take(largest.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length <= largest) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other(format!("it is larger than {largest} bytes")))
+    }
+}
+
 /// Writes a file as a whole: beside its place, then synced and renamed. A symbolic link in its place is replaced.
 ///
 /// # Errors
@@ -124,7 +139,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
 
-    use super::{create, ensure, folder, open, read, replace};
+    use super::{bytes, create, ensure, folder, open, read, replace};
 
     fn mode(path: &Path) -> u32 {
         fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
@@ -144,6 +159,18 @@ mod tests {
         assert_eq!((mode(&file), mode(&inner.join("other"))), (0o600, 0o600));
         assert_eq!(read(&inner.join("other")).unwrap(), "text");
         assert!(create(&file).is_err() && folder(&file).is_err() && open(&inner).is_err());
+    }
+
+    #[test]
+    fn no_more_is_read_than_was_said() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        fs::write(&file, "four").unwrap();
+        assert_eq!(bytes(&file, 4).unwrap(), b"four");
+        assert!(bytes(&file, 3).unwrap_err().to_string().contains("larger than 3"));
+        assert!(bytes(root.path(), 4).is_err());
+        symlink(&file, root.path().join("link")).unwrap();
+        assert!(bytes(&root.path().join("link"), 4).unwrap_err().to_string().contains("symbolic link"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::cloud::resource::Types;
 use crate::journal::event::{Class, Failure, GoneProof, Recorded, StepEnd};
 use crate::journal::ledger::{Entry, Existence};
-use crate::journal::measure::{Measure, RestoreMeasures};
+use crate::journal::measure::{Measure, Measures, RestoreMeasures};
 use crate::journal::state::{ActionState, State, StepState};
 use crate::journal::verdict::Reason;
 use crate::plan::step::{Step, Work};
@@ -83,14 +83,19 @@ pub fn report(state: &State, events: &[Recorded], types: Types) -> Value {
     value
 }
 
+/// The numbers of a run as `measures` of [`summary`] shows them, in seconds.
+#[must_use]
+pub fn measured(all: &Measures) -> Value {
+    let mut value = four([&all.rto, &all.rpo, &all.copy_lag, &all.data_age]);
+    if let (Some(skew), Value::Object(fields)) = (&all.skew, &mut value) {
+        fields.insert("skew".to_owned(), measure(skew));
+    }
+    value
+}
+
 fn measures(state: &State) -> Value {
     if let Some((_, conclusion)) = &state.concluded {
-        let all = &conclusion.measures;
-        let mut value = four([&all.rto, &all.rpo, &all.copy_lag, &all.data_age]);
-        if let (Some(skew), Value::Object(fields)) = (&all.skew, &mut value) {
-            fields.insert("skew".to_owned(), measure(skew));
-        }
-        return value;
+        return measured(&conclusion.measures);
     }
     let objectives = &state.started.plan.definition.objectives;
     let pending =

@@ -40,6 +40,8 @@ pub struct Services {
     pub stop: Arc<dyn StopSwitch>,
     /// Where the run's report is written.
     pub evidence: PathBuf,
+    /// The key that signs the evidence; nobody signs where there is no such file.
+    pub signing_key: PathBuf,
     /// Who asks what was restored.
     pub prober: Arc<dyn Prober>,
     /// Real time between two looks for what was asked of the run from elsewhere, such as `drill cancel`.

@@ -4,6 +4,7 @@
 //! Anyone may import this module; it imports nothing of ours.
 
 pub mod arn;
+pub mod base64;
 pub mod id;
 pub mod kind;
 pub mod path;

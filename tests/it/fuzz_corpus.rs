@@ -21,6 +21,7 @@ const TARGETS: &[Target] = &[
     ("markdown", bodies::markdown::run),
     ("reference", bodies::reference::run),
     ("settings", bodies::settings::run),
+    ("verify", bodies::verify::run),
     ("world_file", bodies::world_file::run),
 ];
 

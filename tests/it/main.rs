@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod docs;
 mod drills;
+mod evidence;
 mod examples;
 mod fault;
 mod file_systems;

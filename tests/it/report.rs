@@ -68,6 +68,8 @@ impl Journal {
             made_world: false,
             last_pass: None,
             history: Vec::new(),
+            commit: None,
+            previous: None,
         };
         journal.push(0, Event::RunStarted(Box::new(started)));
         journal

@@ -211,6 +211,7 @@ impl Play<'_> {
             key: Secret::new("0123456789abcdef".repeat(4)),
             stop: Arc::new(Unstoppable),
             evidence: report.to_owned(),
+            signing_key: PathBuf::new(),
             prober: Arc::clone(stand_in) as Arc<dyn Prober>,
             look_for_requests: NEVER,
             guards: self.script.guards,

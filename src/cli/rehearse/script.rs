@@ -87,6 +87,8 @@ impl Script {
             made_world: false,
             last_pass: None,
             history: Vec::new(),
+            commit: None,
+            previous: None,
         }))
     }
 

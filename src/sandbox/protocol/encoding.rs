@@ -60,17 +60,7 @@ pub(crate) fn segments(path: &str) -> Vec<String> {
 
 /// Base64 with padding, in one line.
 pub(crate) fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits =
-            [0, 1, 2].iter().fold(0_u32, |bits, at| (bits << 8) | u32::from(chunk.get(*at).copied().unwrap_or(0)));
-        let letters = [18, 12, 6, 0].map(|shift| usize::try_from((bits >> shift) & 63).unwrap_or(0));
-        for (place, letter) in letters.into_iter().enumerate() {
-            out.push(if place <= chunk.len() { char::from(LETTERS[letter]) } else { '=' });
-        }
-    }
-    out
+    crate::words::base64::encode(bytes)
 }
 
 #[cfg(test)]

@@ -123,6 +123,7 @@ impl Bench {
             environment: |_| None,
             stop: Arc::new(Unstoppable),
             evidence: folder.path().join("report"),
+            signing_key: folder.path().join("signing.key"),
             prober: Arc::new(Asks),
             look_for_requests: Duration::from_millis(500),
             guards: Guards::all(),
@@ -323,6 +324,8 @@ fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
         made_world: false,
         last_pass: None,
         history: Vec::new(),
+        commit: None,
+        previous: None,
     }
 }
 

@@ -59,6 +59,8 @@ impl Paper {
             made_world: false,
             last_pass: None,
             history: Vec::new(),
+            commit: None,
+            previous: None,
         };
         let first = Event::RunStarted(Box::new(started));
         let mut paper = Self { state: State::begin(run, at, &first).expect("a first record"), at, records: Vec::new() };

@@ -1,0 +1,171 @@
+//! The run, judged again from its journal: what the manifest says of it, the definition, every verdict with its
+//! measures, and the report to the byte.
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::cloud::resource::Types;
+use crate::evidence::bundle::{Bundle, DEFINITION, JOURNAL, MANIFEST};
+use crate::evidence::manifest::Manifest;
+use crate::evidence::verify::{Found, Tools};
+use crate::journal::chain::sha256_hex;
+use crate::journal::event::{Event, Recorded, RunStarted};
+use crate::journal::measure::{Measure, Measures};
+use crate::journal::state::State;
+use crate::journal::verdict::{Conclusion, conclude};
+
+/// What drill adds to a bundle and cannot make again to the byte: another program prints it.
+const PRINTED: [&str; 1] = ["report.pdf"];
+
+/// Judges the run again, says what does not fit, and returns what it measured.
+pub(crate) fn recompute(
+    records: &[Recorded],
+    manifest: &Manifest,
+    bundle: &Bundle,
+    tools: &Tools<'_>,
+    found: &mut Found,
+) -> Option<Measures> {
+    let Some(Recorded { event: Event::RunStarted(started), .. }) = records.first() else {
+        found.problem(JOURNAL, "does not begin with a run");
+        return None;
+    };
+    facts(records, manifest, found);
+    definition(started, bundle, found);
+    let same_version = manifest.renderer == tools.version;
+    let to_the_word = same_version && started.version == tools.version;
+    let measures = verdicts(records, tools.types, to_the_word, found)?;
+    if same_version {
+        report(records, (manifest, bundle), tools, found);
+    } else {
+        found.note(format!(
+            "the report was not rendered again: drill {} wrote it, and this is drill {}; its hash was checked",
+            manifest.renderer, tools.version
+        ));
+    }
+    Some(measures)
+}
+
+/// What the manifest says of the run is what the journal says.
+fn facts(records: &[Recorded], manifest: &Manifest, found: &mut Found) {
+    let files = manifest.files.clone();
+    let Some(made) = Manifest::of(records, files, manifest.signer.clone(), &manifest.renderer) else {
+        found.problem(JOURNAL, "does not end with a verdict");
+        return;
+    };
+    let (said, made) = (value(manifest), value(&made));
+    for (field, made) in made.as_object().into_iter().flatten() {
+        let said = said.get(field).unwrap_or(&Value::Null);
+        if said != made {
+            found.problem(MANIFEST, format!("says that `{field}` is {said}, and the journal makes it {made}"));
+        }
+    }
+}
+
+fn value(manifest: &Manifest) -> Value {
+    serde_json::to_value(manifest).unwrap_or(Value::Null)
+}
+
+fn definition(started: &RunStarted, bundle: &Bundle, found: &mut Found) {
+    if sha256_hex(started.definition.as_bytes()) != started.definition_sha256 {
+        found.problem(JOURNAL, "holds another definition than the one whose hash it names");
+    }
+    if let Some(bytes) = bundle.files.get(DEFINITION)
+        && bytes != started.definition.as_bytes()
+    {
+        found.problem(DEFINITION, "is not the definition that the journal holds");
+    }
+}
+
+/// Every verdict of the journal is the one that the records before it make. Returns the measures of the last.
+fn verdicts(records: &[Recorded], types: Types, to_the_word: bool, found: &mut Found) -> Option<Measures> {
+    let (first, rest) = records.split_first()?;
+    let begun = State::begin(first.run, first.at, &first.event);
+    let mut state = begun.map_err(|illegal| found.problem(JOURNAL, illegal.to_string())).ok()?;
+    let mut measures = None;
+    for record in rest {
+        if let Event::Concluded { conclusion } = &record.event {
+            let made = conclude(&state, types);
+            if let Some(what) = difference(conclusion, &made, to_the_word) {
+                found.problem(JOURNAL, format!("record {}: {what}", record.seq));
+            }
+            measures = Some(made.measures);
+        }
+        state.apply(record.at, &record.event).map_err(|illegal| found.problem(JOURNAL, illegal.to_string())).ok()?;
+    }
+    measures
+}
+
+/// How the verdict that was recorded differs from the one that is made now. Between versions words may change; verdict and
+/// numbers may not.
+fn difference(said: &Conclusion, made: &Conclusion, to_the_word: bool) -> Option<String> {
+    if said.verdict != made.verdict {
+        return Some(format!(
+            "the verdict is `{}`, and the records before it make it `{}`",
+            said.verdict, made.verdict
+        ));
+    }
+    let (numbers_said, numbers_made) = (numbers(&said.measures), numbers(&made.measures));
+    let other = numbers_said.iter().zip(&numbers_made).find(|(said, made)| said != made);
+    if let Some(((name, ..), _)) = other {
+        return Some(format!("`{name}` is not what the records before it measure"));
+    }
+    if numbers_said.len() != numbers_made.len() {
+        return Some("it has not the measures that the records before it make".to_owned());
+    }
+    (to_the_word && said != made).then(|| "its reasons or measures are not those that the records make".to_owned())
+}
+
+type Number = (String, Option<SignedDuration>, Option<SignedDuration>);
+
+/// Every number with its target.
+fn numbers(measures: &Measures) -> Vec<Number> {
+    let number = |name: String, measure: &Measure| (name, measure.value, measure.target);
+    let four = |prefix: &str, [rto, rpo, copy_lag, data_age]: [&Measure; 4]| {
+        [
+            number(format!("{prefix}rto"), rto),
+            number(format!("{prefix}rpo"), rpo),
+            number(format!("{prefix}copy_lag"), copy_lag),
+            number(format!("{prefix}data_age"), data_age),
+        ]
+    };
+    let mut all: Vec<Number> = four("", [&measures.rto, &measures.rpo, &measures.copy_lag, &measures.data_age]).into();
+    all.extend(measures.skew.as_ref().map(|skew| number("skew".to_owned(), skew)));
+    all.push(("waited".to_owned(), Some(measures.waited), None));
+    all.extend(measures.rto_phases.iter().map(|(phase, took)| (format!("rto: {phase}"), Some(*took), None)));
+    for (name, of) in &measures.restores {
+        all.extend(four(&format!("{name}: "), [&of.rto, &of.rpo, &of.copy_lag, &of.data_age]));
+    }
+    all
+}
+
+/// The report is the one that the journal renders.
+fn report(records: &[Recorded], (manifest, bundle): (&Manifest, &Bundle), tools: &Tools<'_>, found: &mut Found) {
+    let rendered = match (tools.render)(records, tools.types) {
+        Ok(rendered) => rendered,
+        Err(why) => return found.problem(JOURNAL, format!("cannot be rendered: {why}")),
+    };
+    for (name, text) in &rendered {
+        match bundle.files.get(*name) {
+            None => found.problem(name, "is missing: the journal renders it"),
+            Some(bytes) if bytes != text.as_bytes() => {
+                found.problem(name, format!("is not what the journal renders: {}", place(bytes, text.as_bytes())));
+            }
+            Some(_) => {}
+        }
+    }
+    let known = |name: &str| {
+        rendered.iter().any(|(rendered, _)| *rendered == name)
+            || [JOURNAL, DEFINITION].contains(&name)
+            || PRINTED.contains(&name)
+    };
+    for listed in manifest.files.iter().filter(|listed| !known(&listed.name)) {
+        found.problem(&listed.name, "is nothing that drill puts into a bundle");
+    }
+}
+
+/// Where two texts begin to differ.
+fn place(is: &[u8], made: &[u8]) -> String {
+    let same = is.iter().zip(made).take_while(|(one, other)| one == other).count();
+    let line = is.iter().take(same).filter(|byte| **byte == b'\n').count() + 1;
+    format!("they differ from line {line} on")
+}
