@@ -2,7 +2,6 @@
 //!
 //! Only step ids, statuses and times stand in them, none of which can hold a character that Mermaid reads as syntax.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};

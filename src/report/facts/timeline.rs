@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::definition::model::Severity;
 use crate::journal::event::{StepEnd, Tried};
@@ -15,7 +15,7 @@ use crate::report::facts::steps::status;
 use crate::words::id::{Name, StepId};
 
 /// Every step that began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeline {
     /// The run's start.
     pub start: Timestamp,
@@ -26,7 +26,7 @@ pub struct Timeline {
 }
 
 /// Steps that belong together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lane {
     /// `Run`, `People`, or `Restore NAME`.
     pub name: String,
@@ -35,7 +35,7 @@ pub struct Lane {
 }
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bar {
     /// The step's id.
     pub step: String,

@@ -1,6 +1,6 @@
 //! How a run compares with those before it: from what its own first record says of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::history::baseline::LEAST;
 use crate::history::trend::{self, Measured, Sample};
@@ -12,7 +12,7 @@ use crate::words::kind::Verdict;
 use crate::words::time::show_instant;
 
 /// The comparison.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrendFacts {
     /// What somebody should know of it.
     pub notes: Vec<String>,
@@ -23,7 +23,7 @@ pub struct TrendFacts {
 }
 
 /// One measure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrendMeasure {
     /// `rto`, `rpo`, `copy_lag`, `data_age`.
     pub id: String,
@@ -42,7 +42,7 @@ pub struct TrendMeasure {
 }
 
 /// An earlier run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrendRun {
     /// Its id.
     pub run: String,

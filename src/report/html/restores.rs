@@ -31,11 +31,12 @@ fn overview(page: &mut Page, restore: &RestoreFacts) {
         pairs.pair("Recovery point wanted", text(&restore.rule));
         match &restore.point {
             Some(point) => {
-                let PointFacts { arn, created, age, size, status, key, source_vault, arrived } = point;
+                let PointFacts { arn, created, age, size, status, key, source_vault, arrived, lag } = point;
                 pairs.pair("Recovery point", code(arn));
                 pairs.pair("Created", text(created));
                 pairs.pair("Age at the start of the run", maybe(age.as_ref()));
                 pairs.pair("Arrival of the copy", text(arrived));
+                pairs.pair_if("Copy lag", lag.as_ref(), text);
                 pairs.pair("Size", text(size));
                 pairs.pair("Status", code(status));
                 pairs.pair_if("Encryption key", key.as_ref(), code);
