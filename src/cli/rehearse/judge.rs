@@ -197,7 +197,13 @@ impl Judge<'_> {
             let mark = end.world.restore_jobs.iter().find(|one| one.id == job);
             said.contains(job) || mark.is_some_and(|mark| mark.metadata.values().any(|value| said.contains(value)))
         };
-        let by_name = |thing: &&Thing| names(thing) || thing.made_by_restore_job.as_deref().is_some_and(named);
+        // What hangs on a thing that is there and named is found with it.
+        let beside = |thing: &Thing| {
+            let of_job = thing.made_by_restore_job.as_ref();
+            of_job.is_some() && things.iter().any(|other| other.made_by_restore_job.as_ref() == of_job && names(other))
+        };
+        let by_name =
+            |thing: &&Thing| names(thing) || beside(thing) || thing.made_by_restore_job.as_deref().is_some_and(named);
         let things = things.iter().filter(|thing| !by_name(thing)).map(|thing| thing.arn.clone());
         let jobs = Self::under_way(run, &end.world).into_iter().filter(|job| !named(job));
         things.chain(jobs.map(|job| format!("restore job {job}"))).collect()

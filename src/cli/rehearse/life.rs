@@ -21,7 +21,7 @@ use crate::cli::rehearse::trouble::{Crash, Runner, Scenario, Trouble};
 use crate::cli::rehearse::watch::Watch;
 use crate::cli::rehearse::weather::faults;
 use crate::cli::resume::{Lease, Occasion, takeover};
-use crate::journal::event::{LeaseEnd, Recorded};
+use crate::journal::event::{Event, LeaseEnd, Recorded};
 use crate::journal::state::State;
 use crate::journal::store::{Append as _, RunJournal, Store, StoreError};
 use crate::journal::verdict::Conclusion;
@@ -97,7 +97,7 @@ pub(crate) struct End {
 pub(crate) enum How {
     /// With a verdict.
     Concluded(Box<Conclusion>, Timestamp),
-    /// The journal could not be written; what may be left, and how many restore jobs were started after that.
+    /// The journal could not be written; what may be left, and how many restore jobs were started without an intent in it.
     JournalLost(Vec<String>, usize),
     /// The journal was refused on resume; then a person swept, and this is what the sweep showed and left.
     Refused(String, Swept),
@@ -249,8 +249,7 @@ enum Birth {
 enum Life {
     Died,
     Stopped,
-    /// What may be left, and how many restore jobs there were when it was lost.
-    JournalLost(Vec<String>, usize),
+    JournalLost(Vec<String>),
     Concluded(Box<State>),
     Endless,
     Broken(String),
@@ -286,8 +285,8 @@ impl Actor<'_> {
                     }
                 }
                 Life::Stopped => {}
-                Life::JournalLost(left, jobs) => {
-                    let started = self.direct.inventory().restore_jobs.len().saturating_sub(jobs);
+                Life::JournalLost(left) => {
+                    let started = self.direct.inventory().restore_jobs.len().saturating_sub(self.intended());
                     self.ended(How::JournalLost(left, started));
                 }
                 Life::Endless => {
@@ -325,6 +324,12 @@ impl Actor<'_> {
 
     fn crashes(&self, how: Crash) -> bool {
         self.scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Crash { how: one, .. } if *one == how))
+    }
+
+    /// How many restores its journal announces.
+    fn intended(&self) -> usize {
+        let records = self.store.load(&self.run).unwrap_or_default();
+        records.iter().filter(|record| matches!(record.event, Event::RestoreIntended { .. })).count()
     }
 
     fn is_damaged(&self) -> bool {
@@ -409,8 +414,7 @@ impl Actor<'_> {
         let (sender, mut signals) = mpsc::channel(16);
         let mut watch = Watch::new(sender, &self.machine, &self.play.clock, self.scenario, first);
         let limit = self.play.clock.now().saturating_add(self.play.script.longest()).unwrap_or(Timestamp::MAX);
-        let world = self.direct.clone();
-        let mut pen = Pen::new(journal, state.seq, fate, Box::new(move || world.inventory().restore_jobs.len()));
+        let mut pen = Pen::new(journal, state.seq, fate);
         let ended = {
             let services = Arc::new(self.services.clone());
             let mut life = pin!(drive(services, state, &mut pen, &mut signals, &mut watch));
@@ -433,7 +437,7 @@ impl Actor<'_> {
         if first {
             self.appends = pen.appends();
             let fated = fate.dies_at.is_some() && !matches!(ended, Some(None));
-            let full = fate.full_from.is_some() && pen.jobs_when_lost().is_none();
+            let full = fate.full_from.is_some() && !pen.was_lost();
             self.struck = watch.is_through() && !fated && !full;
         }
         match ended {
@@ -441,9 +445,7 @@ impl Actor<'_> {
             Some(None) => Life::Died,
             Some(Some(Ok(Ended::Concluded(state)))) => Life::Concluded(state),
             Some(Some(Ok(Ended::Stopped(_)))) => Life::Stopped,
-            Some(Some(Err(DriveError::Journal { left, .. }))) => {
-                Life::JournalLost(left, pen.jobs_when_lost().unwrap_or(usize::MAX))
-            }
+            Some(Some(Err(DriveError::Journal { left, .. }))) => Life::JournalLost(left),
             Some(Some(Err(error))) => Life::Broken(error.to_string()),
         }
     }
