@@ -145,7 +145,7 @@ impl Judge<'_> {
     fn kept(&self, run: &PlayedRun) -> bool {
         let ended = run.records.iter().any(|record| matches!(record.event, Event::LeaseEnded { .. }));
         let keeps = run.records.iter().any(|record| matches!(record.event, Event::Kept { .. }));
-        keeps && !ended || keeps && run.ends.len() > 1
+        keeps && (!ended || run.ends.len() > 1)
     }
 
     fn under_way<'w>(run: &PlayedRun, world: &'w Inventory) -> Vec<&'w str> {

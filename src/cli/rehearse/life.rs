@@ -121,7 +121,9 @@ impl Play<'_> {
         let direct = Direct::new(self.script.spec.clone(), self.script.seed, &self.clock);
         self.stage.show(&direct, &self.clock);
         let before = direct.inventory();
-        faults(self.script.definition(), scenario).into_iter().for_each(|fault| direct.add_fault(fault));
+        for fault in faults(self.script.definition(), scenario) {
+            direct.add_fault(fault);
+        }
         self.stage.expect_stranger(scenario.0.iter().find_map(|trouble| match trouble {
             Trouble::Stranger { nth } => Some(*nth),
             _ => None,

@@ -406,7 +406,7 @@ fn deviations(state: &State, events: &[Recorded]) -> Vec<String> {
                 out.push(format!("At {at} {by} said that what is kept stays until {}.", show_instant(*until)));
             }
             Event::LeaseEnded { by } => {
-                out.push(format!("At {at} the lease of what was kept ended: {}.", lease_end(*by)))
+                out.push(format!("At {at} the lease of what was kept ended: {}.", lease_end(*by)));
             }
             Event::TeardownReopened => out.push(format!("At {at} the teardown was opened once more.")),
             Event::RestoreAccepted { restore, found: true, job } => out.push(format!(
