@@ -91,6 +91,8 @@ pub(crate) struct PlayedRun {
 pub(crate) struct End {
     pub(crate) how: How,
     pub(crate) world: Inventory,
+    /// Something is kept on purpose at that moment, and its time is not over.
+    pub(crate) keeps: bool,
 }
 
 /// See [`End`].
@@ -280,7 +282,7 @@ impl Actor<'_> {
             fate = Fate::default();
             match life {
                 Life::Died => {
-                    self.between_lives();
+                    self.struck &= self.between_lives();
                     if number == 1 && self.crashes(Crash::Twice) {
                         let died_at = self.first_fate().dies_at.unwrap_or_default();
                         fate.dies_at = Some(died_at + 1 + SECOND_DEATH);
@@ -321,7 +323,8 @@ impl Actor<'_> {
     }
 
     fn ended(&mut self, how: How) {
-        self.ends.push(End { how, world: self.direct.inventory() });
+        let keeps = !self.lease_is_over && self.state.as_ref().is_some_and(|state| state.lease().is_some());
+        self.ends.push(End { how, world: self.direct.inventory(), keeps });
     }
 
     fn crashes(&self, how: Crash) -> bool {
@@ -354,17 +357,18 @@ impl Actor<'_> {
         fate
     }
 
-    /// What happens while nobody drives the run.
-    fn between_lives(&self) {
+    /// What happens while nobody drives the run. `false`: something that should happen could not.
+    fn between_lives(&self) -> bool {
         if self.crashes(Crash::Away) {
             self.play.clock.advance(AWAY);
         }
-        for trouble in &self.scenario.0 {
-            if let Trouble::Damage { how, records } = trouble {
+        self.scenario.0.iter().all(|trouble| match trouble {
+            Trouble::Damage { how, records } => {
                 back(&self.state_folder);
-                damage(&self.state_folder, *how, *records);
+                damage(&self.state_folder, *how, *records)
             }
-        }
+            _ => true,
+        })
     }
 
     /// A process begins the run, or goes on with it.
