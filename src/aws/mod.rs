@@ -15,6 +15,7 @@ pub mod resource;
 pub mod buckets;
 #[cfg(feature = "aws")]
 pub mod error;
+#[cfg(feature = "aws")]
 pub mod exchange;
 #[cfg(feature = "aws")]
 pub mod ground;

@@ -155,7 +155,7 @@ const GLOBAL: &[(&str, &str)] = &[
 ];
 
 /// Whether `uri` is AWS's own endpoint for `service`, over TLS: `https://SERVICE[-fips].REGION.DOMAIN`, or one of
-/// [`GLOBAL`].
+/// `GLOBAL`.
 #[must_use]
 pub fn is_aws(service: &str, uri: &str) -> bool {
     let Some(rest) = uri.strip_prefix("https://") else {

@@ -10,6 +10,7 @@ use crate::words::id::Name;
 
 /// One thing that costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the plain word for it")]
 pub struct Held {
     /// At these rates.
     pub rates: Rates,

@@ -244,7 +244,7 @@ impl Memory {
         if let Some(key) = key {
             let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let known = memory.entry(key).or_insert_with(|| (result.clone(), result.clone()));
-            known.1 = result.clone();
+            known.1.clone_from(result);
         }
     }
 }

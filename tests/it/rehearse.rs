@@ -119,6 +119,18 @@ guards! {
     a_run_that_goes_on_without_its_journal: "rds-minimal" without "stop-without-journal", "disk_full" breaks "I2";
 }
 
+/// What is kept on purpose is no leak while its lease holds, and goes with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_that_keeps_what_it_restored() {
+    let drill = shipped();
+    let whole = std::fs::read_to_string(drill.path().join("drills/rds-minimal.yaml")).expect("the drill");
+    let kept = whole.replace("name: rds-minimal", "name: kept") + "\nteardown: { when: manual, keep_for: 4h }\n";
+    drill.write("drills/kept.yaml", &kept);
+    let words = ["rehearse", "kept", "--seed", "7", "--scenarios", "40", "--output", "json"];
+    let said = drill.ask(&words).await.ends(0).json();
+    assert_eq!((&said["undisturbed"], &said["findings"]), (&"passed".into(), &serde_json::json!([])), "{said:#}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_seed_rehearses_the_same() {
     let first = rehearsed("rds-minimal", &["--scenarios", "30"], 0).await;

@@ -216,7 +216,9 @@ async fn what_another_type_lacks_is_no_obstacle() {
         about(What::ClassNotOffered, "ec2"),
     ];
     let sandbox = world().await;
-    faults.into_iter().for_each(|fault| sandbox.add_fault(fault));
+    for fault in faults {
+        sandbox.add_fault(fault);
+    }
     let job = restored(&sandbox, &database()).await;
     assert_eq!(job["Status"], "COMPLETED", "{job}");
     sandbox.stop().await;

@@ -106,7 +106,8 @@ fn scratch() -> Result<tempfile::TempDir, CliError> {
 
 fn runtime(clock: Option<Arc<IdleClock>>) -> Result<tokio::runtime::Runtime, CliError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_time();
+    // Instances of a world have web servers, though nobody connects to them here.
+    builder.enable_all();
     if let Some(clock) = clock {
         builder.on_thread_park(move || {
             clock.jump();

@@ -5,19 +5,23 @@ use std::path::Path;
 
 use crate::cli::rehearse::trouble::Damage;
 
-/// Damages the database of a folder of journals. What cannot be damaged is left as it is: then nothing is found, either.
-pub(crate) fn damage(folder: &Path, how: Damage, place: u64) {
+/// Damages the database of a folder of journals. `false`: it is as it was, and nothing was shown.
+#[must_use]
+pub(crate) fn damage(folder: &Path, how: Damage, place: u64) -> bool {
     // Rows that are still in the write-ahead log are rows of the journal as well.
     let files = ["drill.db-wal", "drill.db"].map(|name| folder.join(name));
-    let Some(path) = files.into_iter().find(|path| fs::metadata(path).is_ok_and(|file| file.len() > 0)) else { return };
-    let Ok(mut bytes) = fs::read(&path) else { return };
+    let Some(path) = files.into_iter().find(|path| fs::metadata(path).is_ok_and(|file| file.len() > 0)) else {
+        return false;
+    };
+    let Ok(before) = fs::read(&path) else { return false };
+    let mut bytes = before.clone();
     let spot = spot(bytes.len(), place);
     match how {
         Damage::BitFlip => bytes.iter_mut().skip(spot).take(1).for_each(|byte| *byte ^= 0x10),
         Damage::Truncated => bytes.truncate(spot),
         Damage::ZeroTail => bytes.iter_mut().skip(spot).for_each(|byte| *byte = 0),
     }
-    let _ = fs::write(&path, bytes);
+    bytes != before && fs::write(&path, bytes).is_ok()
 }
 
 const FILES: [&str; 2] = ["drill.db", "drill.db-wal"];

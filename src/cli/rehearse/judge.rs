@@ -118,14 +118,15 @@ impl Judge<'_> {
         }
     }
 
-    fn left<'w>(&self, run: &PlayedRun, world: &'w Inventory) -> Vec<&'w Thing> {
+    /// What of a run is in the world at one of its ends, but for what it keeps on purpose.
+    fn left<'w>(&self, run: &PlayedRun, end: &'w End) -> Vec<&'w Thing> {
+        let world = &end.world;
         let own: BTreeSet<&str> = world
             .restore_jobs
             .iter()
             .filter(|job| run.marks.restore(job).is_some())
             .map(|job| job.id.as_str())
             .collect();
-        let kept = self.kept(run);
         let known: BTreeSet<&str> = self.played.before.things.iter().map(|thing| thing.arn.as_str()).collect();
         let is_own = |thing: &&Thing| match thing.made_by_restore_job.as_deref() {
             Some(job) => own.contains(job),
@@ -136,16 +137,9 @@ impl Judge<'_> {
             let of_job = thing.made_by_restore_job.as_ref();
             let marked =
                 |other: &&Thing| other.made_by_restore_job.as_ref() == of_job && other.tags.contains_key(EXPIRES_TAG);
-            kept && of_job.is_some() && world.things.iter().any(|other| marked(&other))
+            end.keeps && of_job.is_some() && world.things.iter().any(|other| marked(&other))
         };
         world.things.iter().filter(is_own).filter(|thing| !is_kept(thing)).collect()
-    }
-
-    /// Whether the run keeps something on purpose, under a lease that has not ended.
-    fn kept(&self, run: &PlayedRun) -> bool {
-        let ended = run.records.iter().any(|record| matches!(record.event, Event::LeaseEnded { .. }));
-        let keeps = run.records.iter().any(|record| matches!(record.event, Event::Kept { .. }));
-        keeps && !ended || keeps && run.ends.len() > 1
     }
 
     fn under_way<'w>(run: &PlayedRun, world: &'w Inventory) -> Vec<&'w str> {
@@ -161,7 +155,7 @@ impl Judge<'_> {
             let verdict = conclusion.verdict;
             self.finds("I1", format!("{unnamed} is left, and the verdict is `{verdict}` and does not name it"));
         }
-        let left = self.left(run, &end.world).len() + Self::under_way(run, &end.world).len();
+        let left = self.left(run, end).len() + Self::under_way(run, &end.world).len();
         if left > 0 && !leaked {
             self.finds("I1", format!("{left} thing(s) are left, and the verdict is `{}`", conclusion.verdict));
         }
@@ -191,13 +185,19 @@ impl Judge<'_> {
                 || said.contains(id)
                 || thing.made_by_restore_job.as_deref().is_some_and(|job| said.contains(job))
         };
-        let things = self.left(run, &end.world);
+        let things = self.left(run, end);
         // The expected name of what a job makes stands for the job.
         let named = |job: &str| {
             let mark = end.world.restore_jobs.iter().find(|one| one.id == job);
             said.contains(job) || mark.is_some_and(|mark| mark.metadata.values().any(|value| said.contains(value)))
         };
-        let by_name = |thing: &&Thing| names(thing) || thing.made_by_restore_job.as_deref().is_some_and(named);
+        // What hangs on a thing that is there and named is found with it.
+        let beside = |thing: &Thing| {
+            let of_job = thing.made_by_restore_job.as_ref();
+            of_job.is_some() && things.iter().any(|other| other.made_by_restore_job.as_ref() == of_job && names(other))
+        };
+        let by_name =
+            |thing: &&Thing| names(thing) || beside(thing) || thing.made_by_restore_job.as_deref().is_some_and(named);
         let things = things.iter().filter(|thing| !by_name(thing)).map(|thing| thing.arn.clone());
         let jobs = Self::under_way(run, &end.world).into_iter().filter(|job| !named(job));
         things.chain(jobs.map(|job| format!("restore job {job}"))).collect()
@@ -206,11 +206,12 @@ impl Judge<'_> {
     /// I1 in the end: after every later try, nothing of any run is left but what drill refuses to touch, by name.
     fn nothing_left(&mut self) {
         for run in &self.played.runs {
-            let Some(End { how, world }) = run.ends.last() else { continue };
+            let Some(end) = run.ends.last() else { continue };
+            let how = &end.how;
             if matches!(how, How::Refused(..)) {
                 continue;
             }
-            let left: Vec<String> = self.left(run, world).iter().map(|thing| thing.arn.clone()).collect();
+            let left: Vec<String> = self.left(run, end).iter().map(|thing| thing.arn.clone()).collect();
             let refused = matches!(how, How::Concluded(conclusion, _) if conclusion.verdict == Verdict::Leaked)
                 && run.state.as_ref().is_some_and(only_refusals);
             if !left.is_empty() && !refused {

@@ -21,7 +21,7 @@ use crate::cli::rehearse::trouble::{Crash, Runner, Scenario, Trouble};
 use crate::cli::rehearse::watch::Watch;
 use crate::cli::rehearse::weather::faults;
 use crate::cli::resume::{Lease, Occasion, takeover};
-use crate::journal::event::{LeaseEnd, Recorded};
+use crate::journal::event::{Event, LeaseEnd, Recorded};
 use crate::journal::state::State;
 use crate::journal::store::{Append as _, RunJournal, Store, StoreError};
 use crate::journal::verdict::Conclusion;
@@ -91,13 +91,15 @@ pub(crate) struct PlayedRun {
 pub(crate) struct End {
     pub(crate) how: How,
     pub(crate) world: Inventory,
+    /// Something is kept on purpose at that moment, and its time is not over.
+    pub(crate) keeps: bool,
 }
 
 /// See [`End`].
 pub(crate) enum How {
     /// With a verdict.
     Concluded(Box<Conclusion>, Timestamp),
-    /// The journal could not be written; what may be left, and how many restore jobs were started after that.
+    /// The journal could not be written; what may be left, and how many restore jobs were started without an intent in it.
     JournalLost(Vec<String>, usize),
     /// The journal was refused on resume; then a person swept, and this is what the sweep showed and left.
     Refused(String, Swept),
@@ -121,7 +123,9 @@ impl Play<'_> {
         let direct = Direct::new(self.script.spec.clone(), self.script.seed, &self.clock);
         self.stage.show(&direct, &self.clock);
         let before = direct.inventory();
-        faults(self.script.definition(), scenario).into_iter().for_each(|fault| direct.add_fault(fault));
+        for fault in faults(self.script.definition(), scenario) {
+            direct.add_fault(fault);
+        }
         self.stage.expect_stranger(scenario.0.iter().find_map(|trouble| match trouble {
             Trouble::Stranger { nth } => Some(*nth),
             _ => None,
@@ -250,8 +254,7 @@ enum Birth {
 enum Life {
     Died,
     Stopped,
-    /// What may be left, and how many restore jobs there were when it was lost.
-    JournalLost(Vec<String>, usize),
+    JournalLost(Vec<String>),
     Concluded(Box<State>),
     Endless,
     Broken(String),
@@ -280,15 +283,15 @@ impl Actor<'_> {
             fate = Fate::default();
             match life {
                 Life::Died => {
-                    self.between_lives();
+                    self.struck &= self.between_lives();
                     if number == 1 && self.crashes(Crash::Twice) {
                         let died_at = self.first_fate().dies_at.unwrap_or_default();
                         fate.dies_at = Some(died_at + 1 + SECOND_DEATH);
                     }
                 }
                 Life::Stopped => {}
-                Life::JournalLost(left, jobs) => {
-                    let started = self.direct.inventory().restore_jobs.len().saturating_sub(jobs);
+                Life::JournalLost(left) => {
+                    let started = self.direct.inventory().restore_jobs.len().saturating_sub(self.intended());
                     self.ended(How::JournalLost(left, started));
                 }
                 Life::Endless => {
@@ -321,11 +324,18 @@ impl Actor<'_> {
     }
 
     fn ended(&mut self, how: How) {
-        self.ends.push(End { how, world: self.direct.inventory() });
+        let keeps = !self.lease_is_over && self.state.as_ref().is_some_and(|state| state.lease().is_some());
+        self.ends.push(End { how, world: self.direct.inventory(), keeps });
     }
 
     fn crashes(&self, how: Crash) -> bool {
         self.scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Crash { how: one, .. } if *one == how))
+    }
+
+    /// How many restores its journal announces.
+    fn intended(&self) -> usize {
+        let records = self.store.load(&self.run).unwrap_or_default();
+        records.iter().filter(|record| matches!(record.event, Event::RestoreIntended { .. })).count()
     }
 
     fn is_damaged(&self) -> bool {
@@ -348,17 +358,18 @@ impl Actor<'_> {
         fate
     }
 
-    /// What happens while nobody drives the run.
-    fn between_lives(&self) {
+    /// What happens while nobody drives the run. `false`: something that should happen could not.
+    fn between_lives(&self) -> bool {
         if self.crashes(Crash::Away) {
             self.play.clock.advance(AWAY);
         }
-        for trouble in &self.scenario.0 {
-            if let Trouble::Damage { how, records } = trouble {
+        self.scenario.0.iter().all(|trouble| match trouble {
+            Trouble::Damage { how, records } => {
                 back(&self.state_folder);
-                damage(&self.state_folder, *how, *records);
+                damage(&self.state_folder, *how, *records)
             }
-        }
+            _ => true,
+        })
     }
 
     /// A process begins the run, or goes on with it.
@@ -410,8 +421,7 @@ impl Actor<'_> {
         let (sender, mut signals) = mpsc::channel(16);
         let mut watch = Watch::new(sender, &self.machine, &self.play.clock, self.scenario, first);
         let limit = self.play.clock.now().saturating_add(self.play.script.longest()).unwrap_or(Timestamp::MAX);
-        let world = self.direct.clone();
-        let mut pen = Pen::new(journal, state.seq, fate, Box::new(move || world.inventory().restore_jobs.len()));
+        let mut pen = Pen::new(journal, state.seq, fate);
         let ended = {
             let services = Arc::new(self.services.clone());
             let mut life = pin!(drive(services, state, &mut pen, &mut signals, &mut watch));
@@ -434,7 +444,7 @@ impl Actor<'_> {
         if first {
             self.appends = pen.appends();
             let fated = fate.dies_at.is_some() && !matches!(ended, Some(None));
-            let full = fate.full_from.is_some() && pen.jobs_when_lost().is_none();
+            let full = fate.full_from.is_some() && !pen.was_lost();
             self.struck = watch.is_through() && !fated && !full;
         }
         match ended {
@@ -442,9 +452,7 @@ impl Actor<'_> {
             Some(None) => Life::Died,
             Some(Some(Ok(Ended::Concluded(state)))) => Life::Concluded(state),
             Some(Some(Ok(Ended::Stopped(_)))) => Life::Stopped,
-            Some(Some(Err(DriveError::Journal { left, .. }))) => {
-                Life::JournalLost(left, pen.jobs_when_lost().unwrap_or(usize::MAX))
-            }
+            Some(Some(Err(DriveError::Journal { left, .. }))) => Life::JournalLost(left),
             Some(Some(Err(error))) => Life::Broken(error.to_string()),
         }
     }

@@ -34,19 +34,17 @@ pub(crate) struct Pen {
     durable: u64,
     appends: Vec<u64>,
     tried: u64,
-    count_jobs: Box<dyn Fn() -> usize + Send>,
-    lost_with: Option<usize>,
+    lost: bool,
 }
 
 impl Pen {
-    /// `count_jobs` says how many restore jobs the world has.
-    pub(crate) fn new(inner: RunJournal, durable: u64, fate: Fate, count_jobs: Box<dyn Fn() -> usize + Send>) -> Self {
-        Self { inner, fate, durable, appends: Vec::new(), tried: 0, count_jobs, lost_with: None }
+    pub(crate) fn new(inner: RunJournal, durable: u64, fate: Fate) -> Self {
+        Self { inner, fate, durable, appends: Vec::new(), tried: 0, lost: false }
     }
 
-    /// How many restore jobs there were when the journal could not be written for the first time.
-    pub(crate) fn jobs_when_lost(&self) -> Option<usize> {
-        self.lost_with
+    /// Whether it ever could not be written.
+    pub(crate) fn was_lost(&self) -> bool {
+        self.lost
     }
 
     /// The last record of each append.
@@ -58,7 +56,7 @@ impl Pen {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let records = self.inner.append(events).inspect_err(|_| self.lost_with = Some((self.count_jobs)()))?;
+        let records = self.inner.append(events).inspect_err(|_| self.lost = true)?;
         self.durable += u64::try_from(events.len()).unwrap_or(u64::MAX);
         self.appends.push(self.durable);
         Ok(records)
@@ -69,7 +67,7 @@ impl Append for Pen {
     fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
         self.tried += 1;
         if self.fate.full_from.is_some_and(|from| self.tried >= from) {
-            self.lost_with.get_or_insert_with(|| (self.count_jobs)());
+            self.lost = true;
             let source = io::Error::from(io::ErrorKind::StorageFull);
             return Err(StoreError::Folder { path: PathBuf::from("journal"), source });
         }

@@ -111,8 +111,9 @@ impl ResourceCalls for ClusterCalls {
         self.guard.check(OPERATION, subject, ITS_ARN).await?;
         let name = &subject.expected.name;
         let Some(cluster) = self.api.cluster(name).await? else {
-            let message = "the restored cluster is not there any more";
-            return Err(CloudError::new(OPERATION, ErrorKind::NotFound, "DBClusterNotFoundFault", message, None));
+            // It was seen before: a look may lag behind (facts 1.4), and one that is gone is found out by the next looks.
+            let message = "the restored cluster is not seen";
+            return Err(CloudError::new(OPERATION, ErrorKind::Busy, "DBClusterNotFoundFault", message, None));
         };
         let planned = members(&subject.with, &subject.expected);
         let missing = missing(&planned, &cluster, &self.api.members(name).await?);

@@ -11,6 +11,7 @@ use crate::words::kind::Verdict;
 
 /// What came of it.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the word of the JSON shape")]
 pub struct Kills {
     /// The drill's name.
     pub drill: String,

@@ -1,7 +1,7 @@
 //! `preflight`: everything that can be known before the first write.
 //!
 //! Who the caller is and where the vault is come first: without them there is nothing more to ask, and what passes is
-//! asked again. The rest are groups of checks, one file a group and one line in [`GROUPS`]. Each check has an id of
+//! asked again. The rest are groups of checks, one file a group and one line in `GROUPS`. Each check has an id of
 //! [`CheckId`], and docs/preflight.md says of each what is asked, when it fails, and what mends it.
 //!
 //! Invariants: reads only. What could not be looked at is "not checked", never "ok". Only what would make the restore
