@@ -121,6 +121,7 @@ fn started() -> RunStarted {
         unmeasurable: BTreeMap::new(),
         made_world: false,
         last_pass: None,
+        history: Vec::new(),
         commit: None,
         previous: None,
     }

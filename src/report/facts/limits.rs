@@ -10,10 +10,6 @@ use crate::report::facts::isolation::was_probed;
 use crate::words::kind::{Mode, ResourceKind};
 use crate::words::time::show_instant;
 
-/// Unless a probe of that kind held.
-const ISOLATION: &str =
-    "Isolation: whether the restored resource can reach, or be reached from, production was not probed.";
-
 /// Kept general on purpose: true of every drill of this version.
 const NEVER_TESTED: [&str; 5] = [
     "Fail-over: DNS, load balancers, connection settings and message queues were not switched.",
