@@ -352,9 +352,14 @@ impl Store {
     /// When there is no such run, or its records were damaged or changed.
     pub fn load(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
         let connection = self.connect()?;
-        let records = self.read(&connection, run)?;
-        let Some(last) = records.last() else { return Err(StoreError::NoSuchRun(*run)) };
+        let mut records = self.read(&connection, run)?;
+        // The run may have gone on between the look at its records and the one at its lock: what the lock tells of was
+        // written before, so that it is there now or is lost.
         let told = self.told(&records).unwrap_or(0);
+        if records.last().is_some_and(|last| told > last.seq) {
+            records = self.read(&connection, run)?;
+        }
+        let Some(last) = records.last() else { return Err(StoreError::NoSuchRun(*run)) };
         if told > last.seq {
             let source = BrokenChain::CutOff { seq: last.seq, all: told };
             return Err(StoreError::Broken { run: *run, source });

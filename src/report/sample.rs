@@ -15,6 +15,9 @@ use crate::report::facts::Context;
 /// Every text of a sample.
 const TEXT: &str = "sample";
 
+/// Every moment of a sample: a type that is written as text and is none asks for borrowed text.
+const MOMENT: &str = "2024-01-01T00:00:00Z";
+
 /// Lists in lists in lists: no context is deeper.
 pub const DEEPEST: usize = 4;
 
@@ -120,6 +123,10 @@ impl<'de> Deserializer<'de> for Sample {
         visitor.visit_f64(1.0)
     }
 
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unasked> {
+        visitor.visit_str(MOMENT)
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unasked> {
         visitor.visit_some(self)
     }
@@ -144,7 +151,7 @@ impl<'de> Deserializer<'de> for Sample {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i128 u16 u128 f32 char str string bytes byte_buf unit unit_struct newtype_struct tuple tuple_struct
+        i8 i16 i32 i128 u16 u128 f32 char string bytes byte_buf unit unit_struct newtype_struct tuple tuple_struct
         enum identifier ignored_any
     }
 }

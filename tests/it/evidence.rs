@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 use crate::shell::{Ran, Repository, environment};
 
 /// What the run of a bundle puts into its folder.
-const FILES: [&str; 6] =
-    ["definition.yaml", "journal.jsonl", "manifest.json", "manifest.sig", "report.json", "report.md"];
+const FILES: [&str; 7] =
+    ["definition.yaml", "journal.jsonl", "manifest.json", "manifest.sig", "report.html", "report.json", "report.md"];
 
 const TOOLS: Tools<'static> = Tools { types: facts, render: rendered, version: env!("CARGO_PKG_VERSION") };
 

@@ -258,7 +258,7 @@ fn coverage_is_complete_only_when_everything_is_proven_and_fresh() {
 fn a_policy_of_no_time_is_refused() {
     let repository = repository();
     repository.write("drills/orders.yaml", &text().replace("92d", "0s"));
-    repository.drill(&["validate", "orders"]).ends(2).says("must be more than nothing").says("proven_every");
+    repository.drill(&["validate", "orders"]).ends(2).says("must be more than zero").says("proven_every");
 }
 
 /// The one resource of the drill on paper.

@@ -545,7 +545,8 @@ fn a_real_browser_prints_it() {
         println!("skipped: there is no Chromium or Chrome here; DRILL_SETUP=tests scripts/setup.sh installs one");
         return;
     };
-    let (names, said, folder) = written(&asking_for("html, pdf"), &browser.display().to_string());
+    let repository = asking_for("html, pdf");
+    let (names, said, folder) = written(&repository, &browser.display().to_string());
     assert!(names.contains("report.pdf"), "{said}");
     let pdf = fs::read(folder.join("report.pdf")).expect("it is there");
     assert!(pdf.starts_with(b"%PDF-") && pdf.len() > 5_000, "{} bytes", pdf.len());
