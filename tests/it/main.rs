@@ -33,6 +33,7 @@ mod machine;
 mod mariadb;
 mod mysql_world;
 mod net_probes;
+mod oscal;
 mod outcome;
 mod pick;
 mod postgres;
