@@ -29,8 +29,13 @@ pub(super) fn header(page: &mut Page, context: &Context) {
     page.raw(". It talked to ").text(&scope.talked_to).raw(".</p>\n</header>\n");
 }
 
-/// Targets against what was measured.
+/// The three numbers that decide, and targets against what was measured.
 pub(super) fn objectives(page: &mut Page, context: &Context) {
+    page.table(&["What counts", "Measured", "To hold it against"], |rows| {
+        for one in &context.numbers {
+            rows.row(&[text(&one.name), number(&one.value), text(&one.note)]);
+        }
+    });
     objectives_table(page, &context.objectives);
     page.raw("<p class=\"note\">A target that could not be measured counts as not met.</p>\n");
     if context.rto_phases.is_empty() {
