@@ -47,7 +47,7 @@ enum Form {
     Markdown,
     /// What report.json holds
     Json,
-    /// NIST OSCAL 1.1.2 assessment results
+    /// NIST OSCAL 1.2.3 assessment results
     Oscal,
 }
 

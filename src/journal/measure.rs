@@ -77,16 +77,17 @@ pub struct RestoreMeasures {
 #[must_use]
 pub fn measure(state: &State) -> Measures {
     let definition = &state.started.plan.definition;
+    let waits = waits(state);
     let restores: BTreeMap<Name, RestoreMeasures> =
-        definition.restore.keys().map(|name| (name.clone(), measure_restore(state, name))).collect();
+        definition.restore.keys().map(|name| (name.clone(), measure_restore(state, name, &waits))).collect();
     let slowest = restores.iter().max_by_key(|(_, measures)| measures.rto.value).map(|(name, _)| name.clone());
     Measures {
         rto: worst(restores.iter().map(|(name, measures)| (name, &measures.rto))),
         rpo: worst(restores.iter().map(|(name, measures)| (name, &measures.rpo))),
         copy_lag: worst(restores.iter().map(|(name, measures)| (name, &measures.copy_lag))),
         data_age: worst(restores.iter().map(|(name, measures)| (name, &measures.data_age))),
-        rto_phases: slowest.map(|name| phases(state, &name)).unwrap_or_default(),
-        waited: total(&waits(state)),
+        rto_phases: slowest.map(|name| phases(state, &name, &waits)).unwrap_or_default(),
+        waited: total(&waits),
         skew: skew(state),
         restores,
     }
@@ -107,10 +108,10 @@ fn worst<'a>(of: impl Iterator<Item = (&'a Name, &'a Measure)>) -> Measure {
     }
 }
 
-fn measure_restore(state: &State, name: &Name) -> RestoreMeasures {
+fn measure_restore(state: &State, name: &Name, waits: &[Span]) -> RestoreMeasures {
     let targets = &state.started.plan.definition.objectives;
     RestoreMeasures {
-        rto: rto(state, name).into_measure(targets.rto),
+        rto: rto(state, name, waits).into_measure(targets.rto),
         rpo: rpo(state, name).into_measure(targets.rpo),
         copy_lag: copy_lag(state, name).into_measure(targets.copy_lag),
         data_age: data_age(state, name).into_measure(targets.data_age),
@@ -157,10 +158,10 @@ fn last_green(state: &State, restore: &Name) -> Result<Timestamp, String> {
     last.ok_or_else(|| "not measured: no required probe ran".to_owned())
 }
 
-fn rto(state: &State, name: &Name) -> Found {
+fn rto(state: &State, name: &Name, waits: &[Span]) -> Found {
     match last_green(state, name) {
         Ok(green) => {
-            let waited = overlap(&waits(state), state.started_at, green);
+            let waited = overlap(waits, state.started_at, green);
             let value = (green.duration_since(state.started_at) - waited).max(SignedDuration::ZERO);
             let how = "from the run's start to the last required probe green";
             if waited.is_zero() {
@@ -295,7 +296,7 @@ fn held(probe: &ProbeState) -> Option<&Observed> {
 }
 
 /// The RTO of one restore, cut at the ends of its steps, so that the phases add up to it.
-fn phases(state: &State, name: &Name) -> Vec<(String, SignedDuration)> {
+fn phases(state: &State, name: &Name, waits: &[Span]) -> Vec<(String, SignedDuration)> {
     let Ok(green) = last_green(state, name) else { return Vec::new() };
     let ended = |work: &Work| state.step(work).ended_at();
     let cuts = [
@@ -307,7 +308,6 @@ fn phases(state: &State, name: &Name) -> Vec<(String, SignedDuration)> {
         ("finish", ended(&Work::Finish(name.clone()))),
         ("probe", Some(green)),
     ];
-    let waits = waits(state);
     let mut from = state.started_at;
     let mut phases = Vec::with_capacity(cuts.len());
     for (phase, until) in cuts {
@@ -315,7 +315,7 @@ fn phases(state: &State, name: &Name) -> Vec<(String, SignedDuration)> {
             continue;
         }
         let until = until.unwrap_or(from).max(from);
-        phases.push((phase.to_owned(), until.duration_since(from) - overlap(&waits, from, until)));
+        phases.push((phase.to_owned(), until.duration_since(from) - overlap(waits, from, until)));
         from = until;
     }
     phases

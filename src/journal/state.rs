@@ -571,9 +571,9 @@ impl State {
 
     /// A start whose answer never came may have started a job.
     fn doubt(&mut self, step: &StepId, maybe_started: bool) {
-        if maybe_started
-            && let Some((_, entry)) =
-                self.ledger.iter_mut().find(|(name, _)| Work::Restore((*name).clone()).id() == *step)
+        let restore = step.as_str().strip_prefix("restore.").filter(|_| maybe_started);
+        if let Some(Ok(name)) = restore.map(str::parse::<Name>)
+            && let Some(entry) = self.ledger.get_mut(&name)
             && entry.job.is_none()
         {
             entry.in_doubt = true;

@@ -1,5 +1,7 @@
 //! A run for programs: what `drill run --output json` prints, and `report.json`.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
@@ -186,13 +188,13 @@ fn restore(state: &State, name: &Name) -> Value {
 /// The verdict's reasons, most important first, then failed steps that none of them is about.
 fn failures(state: &State) -> Vec<Value> {
     let reasons = state.concluded.iter().flat_map(|(_, conclusion)| &conclusion.reasons);
-    let mut told: Vec<&StepId> = Vec::new();
+    let mut told: BTreeSet<&StepId> = BTreeSet::new();
     let mut out = Vec::new();
     for reason in reasons {
         match reason.step.as_ref().and_then(|id| failed(state, id).map(|failure| (id, failure))) {
-            Some((id, _)) if told.contains(&id) => {}
+            Some((id, _)) if told.contains(id) => {}
             Some((id, failure)) => {
-                told.push(id);
+                told.insert(id);
                 out.push(told_of(id, failure, &in_full(reason)));
             }
             None => out.push(of_reason(reason)),
@@ -200,7 +202,7 @@ fn failures(state: &State) -> Vec<Value> {
     }
     for step in &state.started.plan.steps {
         if let Some(failure) = failed(state, &step.id)
-            && !told.contains(&&step.id)
+            && !told.contains(&step.id)
         {
             out.push(told_of(&step.id, failure, &failure.message));
         }

@@ -10,6 +10,7 @@
 //! A run that did not pass therefore never looks green, even where every probe was skipped. All text is escaped, and a
 //! character that XML does not know is replaced.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::report::facts::probe::ProbeFacts;
@@ -38,7 +39,13 @@ struct Case {
 pub fn junit(context: &Context) -> String {
     let mut cases = vec![verdict(context)];
     cases.extend(context.objectives.iter().map(|one| objective(context, one)));
-    cases.extend(context.probes.iter().map(|one| probe(context, one)));
+    let bars: BTreeMap<&str, &Bar> = context
+        .timeline
+        .iter()
+        .flat_map(|timeline| &timeline.lanes)
+        .flat_map(|lane| lane.bars.iter().map(|bar| (bar.step.as_str(), bar)))
+        .collect();
+    cases.extend(context.probes.iter().map(|one| probe(context, one, &bars)));
     let seconds = context.timeline.as_ref().map_or(0.0, |timeline| length(timeline.start, timeline.end));
     let totals = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{seconds:.3}\"",
@@ -116,8 +123,9 @@ fn objective(context: &Context, objective: &Objective) -> Case {
     case(context, "objectives", &objective.id, 0.0, end)
 }
 
-fn probe(context: &Context, probe: &ProbeFacts) -> Case {
-    let seconds = bar(context, probe).map_or(0.0, |bar| length(bar.from, bar.until));
+fn probe(context: &Context, probe: &ProbeFacts, bars: &BTreeMap<&str, &Bar>) -> Case {
+    let bar = bars.get(format!("probe.{}", probe.name).as_str());
+    let seconds = bar.map_or(0.0, |bar| length(bar.from, bar.until));
     let control = probe.control.as_ref().filter(|control| control.as_predicted == Some(false));
     let control = control.map(|control| format!("negative control: {}", control.result));
     let said: Vec<&str> = [&probe.miss, &probe.because, &control].into_iter().filter_map(Option::as_deref).collect();
@@ -134,14 +142,6 @@ fn probe(context: &Context, probe: &ProbeFacts) -> Case {
 
 fn case(context: &Context, class: &str, name: &str, seconds: f64, end: End) -> Case {
     Case { class: format!("drill.{}.{class}", context.scope.drill), name: name.to_owned(), seconds, end }
-}
-
-/// The bar of a probe's step, among those of its restore and of what people were asked.
-fn bar<'a>(context: &'a Context, probe: &ProbeFacts) -> Option<&'a Bar> {
-    let (lane, step) = (format!("Restore {}", probe.on), format!("probe.{}", probe.name));
-    let lanes = context.timeline.iter().flat_map(|timeline| &timeline.lanes);
-    let mut bars = lanes.filter(|one| one.name == lane || one.name == "People").flat_map(|one| &one.bars);
-    bars.find(|bar| bar.step == step)
 }
 
 fn length(from: jiff::Timestamp, until: jiff::Timestamp) -> f64 {

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::report::facts::Context;
 
-/// Every text of a sample.
-const TEXT: &str = "sample";
+/// Every text of a sample: an instant, which some fields of a context are.
+const TEXT: &str = "2026-11-21T12:00:00Z";
 
 /// Every moment of a sample: a type that is written as text and is none asks for borrowed text.
 const MOMENT: &str = "2024-01-01T00:00:00Z";

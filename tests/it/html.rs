@@ -153,6 +153,11 @@ fn a_reader_finds_the_verdict_first_and_everything_that_counts() {
         "failed as predicted",
         "AWS answered twice that it does not exist",
         "Held in all",
+        "Time until what was restored was proven",
+        "Every required probe held",
+        "No probe tried whether production can be reached",
+        "The definition asks nobody for an approval.",
+        "drill does not know this control",
         "Started by",
         "aws backup start-restore-job",
         journal.records.last().expect("there are records").hash.as_str(),
@@ -169,6 +174,10 @@ fn verdicts_that_are_not_a_pass_say_what_to_do() {
     let (_, text) = parsed(&page(&failed("the table is empty")));
     assert!(text.contains("FAILED") && text.contains("probe.has-orders: the table is empty"), "{text}");
     assert!(text.contains("another process went on with the run"), "{text}");
+    // The verdict is of 2026-11-21, and what failed is due 14 days later.
+    for part in ["F-1", "high", "2026-12-05", "the next run of rds-prod"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     let journal = leaked("the delete was denied");
     let (_, text) = parsed(&page(&journal));
     for part in ["LEAKED", "May still exist", "delete-db-instance", &format!("drill resume {}", journal.run)] {

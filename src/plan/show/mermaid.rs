@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::plan::show::View;
-use crate::plan::step::{Plan, Work};
+use crate::plan::step::{Plan, Step, Work};
 use crate::words::id::StepId;
 use crate::words::text::tame;
 
@@ -24,10 +24,16 @@ pub fn mermaid(view: &View<'_>) -> String {
 /// One line an edge. Teardown, which runs against the arrows, is dashed.
 #[must_use]
 pub fn edges(plan: &Plan) -> String {
+    edges_between(plan.steps.iter(), |_| true)
+}
+
+/// The edges that lead to these steps, from those that are there.
+#[must_use]
+pub fn edges_between<'a>(steps: impl Iterator<Item = &'a Step>, is_there: impl Fn(&StepId) -> bool) -> String {
     let mut out = String::new();
-    for step in &plan.steps {
+    for step in steps {
         let arrow = if matches!(step.work, Work::Teardown(_) | Work::Undo(_)) { "-.->" } else { "-->" };
-        for need in &step.needs {
+        for need in step.needs.iter().filter(|need| is_there(&need.step)) {
             let _ = writeln!(out, "    {} {arrow} {}", node(&need.step), node(&step.id));
         }
     }

@@ -1,18 +1,23 @@
 //! A run as two Mermaid diagrams that GitHub renders.
 //!
 //! Only step ids, statuses and times stand in them, none of which can hold a character that Mermaid reads as syntax.
+//! They are bounded: Mermaid refuses to draw a text that is too long, so of many steps they show the most telling.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::state::{State, StepState};
-use crate::plan::show::mermaid::{edges, label, node};
+use crate::plan::show::mermaid::{edges_between, label, node};
 use crate::plan::step::Step;
 use crate::report::facts::steps::{icon, status, took};
-use crate::report::facts::timeline::{Bar, Timeline};
+use crate::report::facts::timeline::{Bar, Timeline, telling};
 use crate::words::time::show_duration;
+
+/// The most steps that a diagram shows. Mermaid draws 50,000 characters and 500 edges at most.
+pub const MOST_STEPS: usize = 100;
 
 /// Classes of the flowchart's nodes: status and look.
 const LOOKS: [(&str, &str); 6] = [
@@ -31,26 +36,46 @@ pub struct Diagram {
     pub timeline: Option<String>,
     /// Which step came after which, and how each ended.
     pub graph: String,
+    /// That some steps are in neither diagram, and which; null if all are in them.
+    pub left_out: Option<String>,
 }
 
 /// Both diagrams.
 #[must_use]
 pub fn diagram(state: &State, timeline: Option<&Timeline>) -> Diagram {
-    Diagram { timeline: timeline.map(gantt), graph: graph(state) }
+    let all = state.started.plan.steps.len();
+    let shown = shown(state, timeline);
+    let left_out = (shown.len() < all).then(|| {
+        format!(
+            "The pictures show {} of {all} steps: the critical path, what did not pass, and what took longest. The table \
+             below has every step.",
+            shown.len()
+        )
+    });
+    Diagram { timeline: timeline.map(|timeline| gantt(timeline, &shown)), graph: graph(state, &shown), left_out }
 }
 
-fn graph(state: &State) -> String {
-    let plan = &state.started.plan;
+/// Every step, or those that tell most; before anything began, the first of the plan.
+fn shown<'a>(state: &'a State, timeline: Option<&'a Timeline>) -> BTreeSet<&'a str> {
+    let steps = &state.started.plan.steps;
+    match timeline.filter(|_| steps.len() > MOST_STEPS) {
+        Some(timeline) => telling(timeline, MOST_STEPS),
+        None => steps.iter().take(MOST_STEPS).map(|step| step.id.as_str()).collect(),
+    }
+}
+
+fn graph(state: &State, shown: &BTreeSet<&str>) -> String {
+    let steps: Vec<&Step> = state.started.plan.steps.iter().filter(|step| shown.contains(step.id.as_str())).collect();
     let mut out = String::from("flowchart LR\n");
-    for step in &plan.steps {
+    for step in &steps {
         let now = now(state, step);
         let took = took(now).map(|took| format!("<br/>{}", label(&show_duration(took)))).unwrap_or_default();
         let _ = writeln!(out, "    {}[\"{} {}{took}\"]", node(&step.id), icon(now), label(step.id.as_str()));
     }
-    out.push_str(&edges(plan));
+    out.push_str(&edges_between(steps.iter().copied(), |id| shown.contains(id.as_str())));
     for (word, look) in LOOKS {
         let nodes: Vec<String> =
-            plan.steps.iter().filter(|step| status(now(state, step)) == word).map(|step| node(&step.id)).collect();
+            steps.iter().filter(|step| status(now(state, step)) == word).map(|step| node(&step.id)).collect();
         if !nodes.is_empty() {
             let _ = writeln!(out, "    classDef {word} {look}\n    class {} {word}", nodes.join(","));
         }
@@ -58,13 +83,17 @@ fn graph(state: &State) -> String {
     out
 }
 
-fn gantt(timeline: &Timeline) -> String {
+fn gantt(timeline: &Timeline, shown: &BTreeSet<&str>) -> String {
     let long = timeline.end.duration_since(timeline.start) > SignedDuration::from_hours(24);
     let axis = if long { "%m-%d %H:%M" } else { "%H:%M:%S" };
     let mut out = format!("gantt\n    dateFormat YYYY-MM-DD HH:mm:ss\n    axisFormat {axis}\n    todayMarker off\n");
     for lane in &timeline.lanes {
+        let bars: Vec<&Bar> = lane.bars.iter().filter(|bar| shown.contains(bar.step.as_str())).collect();
+        if bars.is_empty() {
+            continue;
+        }
         let _ = writeln!(out, "    section {}", lane.name);
-        for bar in &lane.bars {
+        for bar in bars {
             // A bar needs a length to be seen.
             let shortest = bar.from.checked_add(SignedDuration::from_secs(1)).unwrap_or(bar.from);
             let (from, until) = (moment(bar.from), moment(bar.until.max(shortest)));

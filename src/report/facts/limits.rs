@@ -1,5 +1,7 @@
 //! What a run showed and, as important, what it did not look at. Derived from the plan and the state alone.
 
+use std::collections::BTreeSet;
+
 use crate::cloud::check::CheckResult;
 use crate::cloud::vault::{CopyEvidence, Picked};
 use crate::definition::model::Severity;
@@ -7,6 +9,7 @@ use crate::journal::event::{GoneProof, StepEnd};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
 use crate::report::facts::isolation::was_probed;
+use crate::words::id::Name;
 use crate::words::kind::{Mode, ResourceKind};
 use crate::words::time::show_instant;
 
@@ -92,7 +95,7 @@ fn passed(state: &State, work: &Work) -> bool {
     matches!(state.steps.get(&work.id()), Some(StepState::Ended { end: StepEnd::Passed, .. }))
 }
 
-fn was_removed(state: &State, name: &crate::words::id::Name) -> bool {
+fn was_removed(state: &State, name: &Name) -> bool {
     let gone = state.ledger.get(name).and_then(|entry| entry.gone.as_ref());
     gone.is_some_and(|(_, proof)| matches!(proof, GoneProof::AbsentTwice { .. }))
 }
@@ -142,11 +145,10 @@ fn kept(state: &State, out: &mut Vec<String>) {
 
 fn probes(state: &State, out: &mut Vec<String>) {
     let definition = &state.started.plan.definition;
-    for restore in definition.restore.keys() {
-        let mut own = definition.probes.values().filter(|probe| &probe.on == restore);
-        if !own.any(|probe| probe.severity == Severity::Required) {
-            out.push(format!("The content of {restore}: no required probe looks at it."));
-        }
+    let required = definition.probes.values().filter(|probe| probe.severity == Severity::Required);
+    let looked_at: BTreeSet<&Name> = required.map(|probe| &probe.on).collect();
+    for restore in definition.restore.keys().filter(|name| !looked_at.contains(name)) {
+        out.push(format!("The content of {restore}: no required probe looks at it."));
     }
     for (name, probe) in &definition.probes {
         if probe.severity == Severity::Advisory {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::vault::JobStatus;
-use crate::definition::model::Severity;
+use crate::definition::model::{Probe, Severity};
 use crate::journal::event::{StepEnd, Tried};
 use crate::journal::state::State;
 use crate::plan::step::Work;
@@ -22,9 +22,9 @@ pub struct Milestone {
     pub after: Option<String>,
 }
 
-/// The moments of a restore, in the order in which they should come.
+/// The moments of a restore with these probes, in the order in which they should come.
 #[must_use]
-pub fn milestones(state: &State, name: &Name) -> Vec<Milestone> {
+pub fn milestones(state: &State, name: &Name, probes: &[(&Name, &Probe)]) -> Vec<Milestone> {
     let entry = state.ledger.get(name);
     let completed = entry
         .and_then(|entry| entry.job_seen.as_ref())
@@ -36,8 +36,8 @@ pub fn milestones(state: &State, name: &Name) -> Vec<Milestone> {
         ("Restore job accepted", entry.and_then(|entry| entry.accepted_at)),
         ("Restore job completed", completed),
         ("Usable", entry.and_then(|entry| entry.ready_at)),
-        ("First probe held", greens(state, name).min()),
-        ("Every required probe held", proven_at(state, name)),
+        ("First probe held", greens(state, probes).min()),
+        ("Every required probe held", proven_at(state, probes)),
         ("Removal asked for", entry.and_then(|entry| entry.removal.as_ref()).map(|(at, _)| *at)),
         ("Known to be gone", entry.and_then(|entry| entry.gone.as_ref()).map(|(at, _)| *at)),
     ];
@@ -55,9 +55,8 @@ fn passed_at(state: &State, work: &Work) -> Option<Timestamp> {
 }
 
 /// When each probe of a restore first held, if it did.
-fn greens(state: &State, restore: &Name) -> impl Iterator<Item = Timestamp> {
-    let probes = state.started.plan.definition.probes.iter();
-    probes.filter(move |(_, probe)| &probe.on == restore).filter_map(move |(name, _)| first_green(state, name))
+fn greens(state: &State, probes: &[(&Name, &Probe)]) -> impl Iterator<Item = Timestamp> {
+    probes.iter().filter_map(move |(name, _)| first_green(state, name))
 }
 
 fn first_green(state: &State, probe: &Name) -> Option<Timestamp> {
@@ -66,14 +65,10 @@ fn first_green(state: &State, probe: &Name) -> Option<Timestamp> {
 }
 
 /// When the last required probe held, if all that were asked did and passed.
-fn proven_at(state: &State, restore: &Name) -> Option<Timestamp> {
-    let probes = state.started.plan.definition.probes.iter();
+fn proven_at(state: &State, probes: &[(&Name, &Probe)]) -> Option<Timestamp> {
     let mut last = None;
-    for (name, probe) in probes {
-        if &probe.on != restore || probe.severity != Severity::Required {
-            continue;
-        }
-        match state.step(&Work::Probe(name.clone())).end() {
+    for (name, _) in probes.iter().filter(|(_, probe)| probe.severity == Severity::Required) {
+        match state.step(&Work::Probe((*name).clone())).end() {
             Some(StepEnd::Passed) => last = last.max(first_green(state, name)),
             Some(StepEnd::Unneeded { .. }) => {}
             _ => return None,

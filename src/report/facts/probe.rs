@@ -23,7 +23,7 @@ pub struct ProbeFacts {
     pub name: String,
     /// The restore that it probes.
     pub on: String,
-    /// `tcp`, `sql`, `command`.
+    /// Its kind, such as `sql`.
     pub kind: String,
     /// Whether the verdict depends on it.
     pub required: bool,

@@ -1,5 +1,6 @@
 //! One restore of a run: the recovery point, its rivals, the job, what was made.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::resource::{Expected, Phase, ResourceFacts, Types};
 use crate::cloud::vault::{CopyEvidence, Picked, Rejected};
 use crate::cloud::vault::{Metadata, RecoveryPoint};
-use crate::definition::model::{Pick, PickRule, Redaction, Restore};
+use crate::definition::model::{Pick, PickRule, Probe, Redaction, Restore};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::{Event, Recorded};
 use crate::journal::ledger::Entry;
@@ -157,8 +158,39 @@ pub struct MetadataRow {
 /// Every restore of the definition.
 #[must_use]
 pub fn restores(state: &State, events: &[Recorded], types: Types) -> Vec<RestoreFacts> {
+    let (sightings, probes) = (sightings(events), probes_of(state));
     let restores = state.started.plan.definition.restore.iter();
-    restores.map(|(name, restore)| facts(state, events, types(restore.kind), name, restore)).collect()
+    restores
+        .map(|(name, restore)| {
+            let own = sightings.get(name).map(Vec::as_slice).unwrap_or_default();
+            let probes = probes.get(name).map(Vec::as_slice).unwrap_or_default();
+            facts(state, (own, probes), types(restore.kind), name, restore)
+        })
+        .collect()
+}
+
+/// What was seen of each restore, in order: its jobs, its resource, and that its removal was begun. Read once, because a
+/// large run has many restores and many records.
+fn sightings(events: &[Recorded]) -> BTreeMap<&Name, Vec<&Recorded>> {
+    let mut found: BTreeMap<&Name, Vec<&Recorded>> = BTreeMap::new();
+    for record in events {
+        if let Event::JobSeen { restore, .. }
+        | Event::ResourceSeen { restore, .. }
+        | Event::RemovalIntended { restore, .. } = &record.event
+        {
+            found.entry(restore).or_default().push(record);
+        }
+    }
+    found
+}
+
+/// The probes of each restore.
+fn probes_of(state: &State) -> BTreeMap<&Name, Vec<(&Name, &Probe)>> {
+    let mut found: BTreeMap<&Name, Vec<(&Name, &Probe)>> = BTreeMap::new();
+    for (name, probe) in &state.started.plan.definition.probes {
+        found.entry(&probe.on).or_default().push((name, probe));
+    }
+    found
 }
 
 /// What is known of the restored resource, and what the run changed of it besides its tags.
@@ -173,7 +205,13 @@ fn made_facts(entry: Option<&Entry>) -> Vec<Row> {
     facts
 }
 
-fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Name, restore: &Restore) -> RestoreFacts {
+fn facts(
+    state: &State,
+    (sightings, probes): (&[&Recorded], &[(&Name, &Probe)]),
+    kind: &dyn ResourceFacts,
+    name: &Name,
+    restore: &Restore,
+) -> RestoreFacts {
     let picked = state.picked.get(name);
     let entry = state.ledger.get(name);
     let stamp = entry.and_then(|entry| entry.stamp.as_ref());
@@ -190,12 +228,12 @@ fn facts(state: &State, events: &[Recorded], kind: &dyn ResourceFacts, name: &Na
             .filter(|older| *older > 0)
             .map_or_else(String::new, |older| older.to_string()),
         rejected: picked.map(|picked| picked.rejected.iter().map(rejected).collect()).unwrap_or_default(),
-        job: entry.and_then(|entry| job(entry, name, events)),
-        milestones: milestones(state, name),
-        looks: looks(name, events),
+        job: entry.and_then(|entry| job(entry, sightings)),
+        milestones: milestones(state, name, probes),
+        looks: looks(sightings),
         metadata: entry.map(|entry| metadata(&entry.intended.metadata, &open)).unwrap_or_default(),
         arn: entry.map(made_arn),
-        endpoint: endpoint(name, events),
+        endpoint: endpoint(sightings),
         facts: made_facts(entry),
         tags_added: stamp.map(|stamp| scope::rows(stamp.add.iter())).unwrap_or_default(),
         tags_removed: stamp.map(|stamp| scope::rows(stamp.remove.iter())).unwrap_or_default(),
@@ -295,13 +333,13 @@ fn rejected(rejected: &Rejected) -> RejectedFacts {
     }
 }
 
-fn job(entry: &Entry, name: &Name, events: &[Recorded]) -> Option<JobFacts> {
+fn job(entry: &Entry, sightings: &[&Recorded]) -> Option<JobFacts> {
     let id = entry.job.as_ref()?;
     let mut statuses: Vec<Look> = Vec::new();
-    for record in events {
-        let Event::JobSeen { restore, job } = &record.event else { continue };
+    for record in sightings {
+        let Event::JobSeen { job, .. } = &record.event else { continue };
         let (status, note) = (job.status.word(), job.message.clone().unwrap_or_default());
-        if restore == name && statuses.last().is_none_or(|last| last.status != status || last.note != note) {
+        if statuses.last().is_none_or(|last| last.status != status || last.note != note) {
             statuses.push(Look { at: show_instant(record.at), status: status.to_owned(), note });
         }
     }
@@ -314,19 +352,18 @@ fn job(entry: &Entry, name: &Name, events: &[Recorded]) -> Option<JobFacts> {
     })
 }
 
-fn looks(name: &Name, events: &[Recorded]) -> Vec<Look> {
+fn looks(sightings: &[&Recorded]) -> Vec<Look> {
     let mut looks: Vec<Look> = Vec::new();
     let mut removed = false;
-    for record in events {
-        let is_removal = matches!(&record.event, Event::RemovalIntended { restore, .. } if restore == name);
-        removed |= is_removal;
-        let Event::ResourceSeen { restore, observation } = &record.event else { continue };
+    for record in sightings {
+        removed |= matches!(record.event, Event::RemovalIntended { .. });
+        let Event::ResourceSeen { observation, .. } = &record.event else { continue };
         let note = match observation.phase {
             Phase::Gone | Phase::Leaving => meaning(observation.phase),
             _ if removed => "not gone yet",
             phase => meaning(phase),
         };
-        if restore == name && looks.last().is_none_or(|last| last.status != observation.status || last.note != note) {
+        if looks.last().is_none_or(|last| last.status != observation.status || last.note != note) {
             let status = observation.status.clone();
             looks.push(Look { at: show_instant(record.at), status, note: note.to_owned() });
         }
@@ -348,14 +385,12 @@ fn meaning(phase: Phase) -> &'static str {
 }
 
 /// The last endpoint that was seen: a resource that is being deleted may not show one any more.
-fn endpoint(name: &Name, events: &[Recorded]) -> Option<String> {
-    events.iter().rev().find_map(|record| match &record.event {
-        Event::ResourceSeen { restore, observation } if restore == name => {
-            observation.endpoint.as_ref().map(|endpoint| match endpoint.port {
-                Some(port) => format!("{}:{port}", endpoint.host),
-                None => endpoint.host.clone(),
-            })
-        }
+fn endpoint(sightings: &[&Recorded]) -> Option<String> {
+    sightings.iter().rev().find_map(|record| match &record.event {
+        Event::ResourceSeen { observation, .. } => observation.endpoint.as_ref().map(|endpoint| match endpoint.port {
+            Some(port) => format!("{}:{port}", endpoint.host),
+            None => endpoint.host.clone(),
+        }),
         _ => None,
     })
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::event::Commit;
 use crate::journal::state::State;
 use crate::report::facts::{Row, shown};
 use crate::words::kind::Mode;
@@ -42,6 +43,10 @@ pub struct Scope {
     pub tool_version: String,
     /// SHA-256 of the definition.
     pub definition_sha256: String,
+    /// The git commit of its folder, and whether something in it was not committed; null without git.
+    pub commit: Option<String>,
+    /// The run whose evidence this run's is chained to; null for the first.
+    pub previous: Option<String>,
     /// Variables, after merging.
     pub vars: Vec<Row>,
     /// Region of the workload.
@@ -86,6 +91,8 @@ pub fn scope(state: &State) -> Scope {
         duration: shown(ended.map(|at| at.duration_since(state.started_at))),
         tool_version: started.version.clone(),
         definition_sha256: started.definition_sha256.clone(),
+        commit: started.commit.as_ref().map(commit),
+        previous: started.previous.as_ref().map(|bundle| bundle.run.to_string()),
         vars: rows(started.vars.iter()),
         source_region: source.region.to_string(),
         source_account: source.account.to_string(),
@@ -101,6 +108,11 @@ pub fn scope(state: &State) -> Scope {
 /// Pairs of texts as rows.
 pub(crate) fn rows<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> Vec<Row> {
     pairs.map(|(name, value)| Row { name: name.clone(), value: value.clone() }).collect()
+}
+
+fn commit(commit: &Commit) -> String {
+    let dirty = if commit.dirty { ", with changes that were not committed" } else { "" };
+    format!("{}{dirty}", commit.id)
 }
 
 fn talked_to(mode: Mode) -> &'static str {

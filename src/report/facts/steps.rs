@@ -1,16 +1,13 @@
 //! Each step of a run, as people and programs see it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::definition::model::Severity;
 use crate::journal::event::StepEnd;
 use crate::journal::state::{State, StepState};
 use crate::plan::step::{Step, Work};
 use crate::report::facts::shown;
-use crate::words::id::StepId;
+use crate::report::facts::timeline::critical_path;
 use crate::words::time::show_instant;
 
 /// One step.
@@ -43,35 +40,8 @@ pub struct StepFacts {
 /// Every step, in the plan's order.
 #[must_use]
 pub fn steps(state: &State) -> Vec<StepFacts> {
-    let critical = critical(state);
+    let critical = critical_path(state);
     state.started.plan.steps.iter().map(|step| facts(state, step, critical.contains(&step.id))).collect()
-}
-
-/// The critical path to the last required probe that ended: of each step the need that ended last.
-#[must_use]
-pub fn critical(state: &State) -> BTreeSet<StepId> {
-    let ended = |id: &StepId| state.steps.get(id).and_then(StepState::ended_at);
-    let proves = |step: &&Step| match &step.work {
-        Work::Probe(name) => {
-            let probe = state.started.plan.definition.probes.get(name);
-            probe.is_some_and(|probe| probe.severity == Severity::Required)
-        }
-        _ => false,
-    };
-    let steps = &state.started.plan.steps;
-    let by_id: BTreeMap<&StepId, &Step> = steps.iter().map(|step| (&step.id, step)).collect();
-    let last = steps.iter().filter(proves).filter(|step| since(now(state, step)).is_some());
-    let mut at = last.max_by_key(|step| ended(&step.id)).filter(|step| ended(&step.id).is_some());
-    let mut path = BTreeSet::new();
-    while let Some(step) = at {
-        // A plan has no cycle; a journal that somebody else wrote may say otherwise.
-        if !path.insert(step.id.clone()) {
-            break;
-        }
-        let needs = step.needs.iter().filter_map(|need| by_id.get(&need.step).copied());
-        at = needs.max_by_key(|need| ended(&need.id));
-    }
-    path
 }
 
 fn now<'a>(state: &'a State, step: &Step) -> &'a StepState {

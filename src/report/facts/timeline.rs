@@ -2,6 +2,7 @@
 //!
 //! Plain data for pictures: the SVG of `report.html`, the Mermaid of `report.md`. In `report.json` as it is.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -85,8 +86,23 @@ pub fn timeline(state: &State) -> Option<Timeline> {
     (!lanes.is_empty()).then_some(Timeline { start: state.started_at, end, lanes })
 }
 
-/// From the step that the recovery ended with, back over what each step waited for longest.
-fn critical_path(state: &State) -> BTreeSet<&StepId> {
+/// The bars that a picture of at most so many shows: the critical path, then what did not pass, then what took longest.
+#[must_use]
+pub fn telling(timeline: &Timeline, most: usize) -> BTreeSet<&str> {
+    let rank = |bar: &Bar| match (bar.critical, bar.status.as_str()) {
+        (true, _) => 0_u8,
+        (false, "passed" | "skipped" | "not_needed") => 2,
+        (false, _) => 1,
+    };
+    let bars = timeline.lanes.iter().flat_map(|lane| &lane.bars);
+    let mut ranked: Vec<_> =
+        bars.map(|bar| (rank(bar), Reverse(bar.until.duration_since(bar.from)), bar.from, bar.step.as_str())).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().take(most).map(|(_, _, _, step)| step).collect()
+}
+
+/// The critical path: from the step that the recovery ended with, back over what each step waited for longest.
+pub(crate) fn critical_path(state: &State) -> BTreeSet<&StepId> {
     let steps: BTreeMap<&StepId, &Step> = state.started.plan.steps.iter().map(|step| (&step.id, step)).collect();
     let mut path = BTreeSet::new();
     let mut at = last(state);

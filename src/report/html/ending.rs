@@ -56,6 +56,7 @@ fn entry_in_full(page: &mut Page, entry: &EntryFacts) {
         pairs.pair("Removal accepted", maybe(entry.accepted.as_ref()));
         pairs.pair("Known to be gone", maybe(entry.gone.as_ref()));
         pairs.pair("How that is known", text(&entry.proof));
+        pairs.pair("Held for", text(&entry.held));
     });
 }
 
@@ -64,12 +65,22 @@ pub(super) fn cost(page: &mut Page, context: &Context) {
     if context.teardown.entries.is_empty() {
         page.raw("<p>Nothing was held.</p>\n");
     } else {
-        page.table(&["Restore", "Resource", "Held for"], |rows| {
+        page.table(&["Restore", "Resource", "Held for", "Hours", "Estimated cost"], |rows| {
             for entry in &context.teardown.entries {
-                rows.row(&[code(&entry.restore), code(&entry.arn), number(&entry.held)]);
+                rows.row(&[
+                    code(&entry.restore),
+                    code(&entry.arn),
+                    number(&entry.held),
+                    number(entry.hours.as_deref().unwrap_or_default()),
+                    number(entry.cost.as_deref().unwrap_or("no rates")),
+                ]);
             }
         });
-        page.raw("<p>Held in all: ").text(&context.teardown.held).raw(".</p>\n");
+        page.raw("<p>Held in all: ").text(&context.teardown.held).raw(" (").text(&context.teardown.hours).raw(")");
+        if let Some(cost) = &context.teardown.cost {
+            page.raw(", at an estimated ").text(cost);
+        }
+        page.raw(".</p>\n");
     }
     let Some(cost) = &context.cost else {
         page.raw("<p>The definition gives no rates, so no cost is estimated.</p>\n");
@@ -118,6 +129,7 @@ pub(super) fn scope(page: &mut Page, context: &Context) {
             pairs.pair(&format!("Variable {}", one.name), code(&one.value));
         }
         pairs.pair("Run", code(&scope.run));
+        pairs.pair_if("Run whose evidence came before", scope.previous.as_ref(), code);
         pairs.pair("Started", text(&scope.started));
         pairs.pair("Ended", maybe(scope.ended.as_ref()));
         pairs.pair("Took", maybe(scope.duration.as_ref()));
@@ -145,11 +157,12 @@ pub(super) fn checks(page: &mut Page, context: &Context) {
 
 /// Every step of the plan.
 pub(super) fn steps(page: &mut Page, context: &Context) {
-    page.table(&["Step", "Began", "Took", "Tries", "Requests repeated", "Outcome", "Why"], |rows| {
+    page.table(&["Step", "Critical", "Began", "Took", "Tries", "Requests repeated", "Outcome", "Why"], |rows| {
         for step in &context.steps {
             let (tries, repeated) = (step.attempts.to_string(), step.stumbles.to_string());
             rows.row(&[
                 code(&step.id),
+                text(if step.critical { "yes" } else { "no" }),
                 maybe(step.started.as_ref()),
                 number(step.duration.as_deref().unwrap_or_default()),
                 number(&tries),
@@ -173,8 +186,13 @@ pub(super) fn seal(page: &mut Page, context: &Context) {
         pairs.pair("Written until", text(&context.seal.last));
         pairs.pair("Hash of the last of them (SHA-256)", code(&context.seal.head));
         pairs.pair("Hash of the definition (SHA-256)", code(&context.scope.definition_sha256));
+        pairs.pair_if("Git commit of the definition", context.scope.commit.as_ref(), text);
         pairs.pair("Version of drill", code(&context.scope.tool_version));
     });
+    if !context.hidden.is_empty() {
+        page.raw("<p>Left out of this report, as the definition says, and kept in the journal:</p>\n");
+        page.list(&context.hidden);
+    }
     page.raw(
         "<p>Where the journal is kept, <code>drill report</code> with the run's id checks every hash and makes this report \
          again, the same to the byte. <code>drill logs</code> with the run's id shows the records.</p>\n",

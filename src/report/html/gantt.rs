@@ -1,16 +1,22 @@
 //! A timeline as an SVG picture: one bar a step, in lanes, with the critical path framed.
 //!
 //! Pure. Steps that waited for a person are drawn hollow. Up to [`MOST_ROWS`] steps have a row each with their name and
-//! time; more share rows within their lane, and a bar names its step to whoever points at it.
+//! time; more share rows within their lane, and a bar names its step to whoever points at it. The picture is bounded: of
+//! more than [`MOST_BARS`] steps, or where they would need more rows, it shows those that tell most.
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::report::facts::timeline::{Bar, Timeline};
+use crate::report::facts::timeline::{Bar, Timeline, telling};
 use crate::report::html::page::{Page, tone};
 use crate::words::time::{show_duration, show_instant};
 
 /// With more steps than this, several share a row.
 const MOST_ROWS: usize = 250;
+
+/// With more steps than this, not all are drawn.
+const MOST_BARS: usize = 1_000;
 
 /// Lengths are in the picture's own units, about a CSS pixel each.
 const WIDTH: f64 = 1_040.0;
@@ -38,9 +44,10 @@ struct Row<'a> {
     bars: Vec<&'a Bar>,
 }
 
-/// Draws the timeline.
-pub(super) fn gantt(page: &mut Page, timeline: &Timeline) {
+/// Draws the timeline, and says how many steps it leaves out.
+pub(super) fn gantt(page: &mut Page, timeline: &Timeline) -> usize {
     let rows = rows(timeline);
+    let drawn: usize = rows.iter().map(|row| row.bars.len()).sum();
     let height = AXIS + ROW * count(rows.len()) + 8.0;
     page.raw("<svg role=\"img\" aria-labelledby=\"gantt-title gantt-text\" viewBox=\"0 0 ").figure(WIDTH).raw(" ");
     page.figure(height).raw("\">\n<title id=\"gantt-title\">When each step was under way</title>\n");
@@ -51,11 +58,16 @@ pub(super) fn gantt(page: &mut Page, timeline: &Timeline) {
         draw_row(page, timeline, row, top);
     }
     page.raw("</svg>\n");
+    steps(timeline) - drawn
+}
+
+fn steps(timeline: &Timeline) -> usize {
+    timeline.lanes.iter().map(|lane| lane.bars.len()).sum()
 }
 
 /// The picture in words.
 fn description(timeline: &Timeline) -> String {
-    let steps: usize = timeline.lanes.iter().map(|lane| lane.bars.len()).sum();
+    let steps = steps(timeline);
     let (from, until) = (show_instant(timeline.start), show_instant(timeline.end));
     let path = critical_path(timeline);
     let steps = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
@@ -69,30 +81,43 @@ pub(super) fn critical_path(timeline: &Timeline) -> Vec<String> {
     path.into_iter().map(|bar| bar.step.clone()).collect()
 }
 
-/// A row for each lane's name, and below it its bars.
+/// The rows of the picture. No row is without a bar where rows are shared, so there are never more than bars.
 fn rows(timeline: &Timeline) -> Vec<Row<'_>> {
-    let steps: usize = timeline.lanes.iter().map(|lane| lane.bars.len()).sum();
+    if steps(timeline) <= MOST_ROWS {
+        return each_its_own(timeline);
+    }
+    let rows = of_lanes(timeline, &telling(timeline, MOST_BARS));
+    if rows.len() <= MOST_ROWS { rows } else { of_lanes(timeline, &telling(timeline, MOST_ROWS)) }
+}
+
+/// A row for each lane's name, and below it its bars.
+fn each_its_own(timeline: &Timeline) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
     for lane in &timeline.lanes {
-        if steps > MOST_ROWS {
-            let mut shared = shared(&lane.bars);
-            if let Some(first) = shared.first_mut() {
-                first.lane = Some(&lane.name);
-            }
-            rows.append(&mut shared);
-        } else {
-            rows.push(Row { lane: Some(&lane.name), bars: Vec::new() });
-            rows.extend(lane.bars.iter().map(|bar| Row { lane: None, bars: vec![bar] }));
+        rows.push(Row { lane: Some(&lane.name), bars: Vec::new() });
+        rows.extend(lane.bars.iter().map(|bar| Row { lane: None, bars: vec![bar] }));
+    }
+    rows
+}
+
+/// The bars of some steps in shared rows, the first of each lane with its name.
+fn of_lanes<'a>(timeline: &'a Timeline, some: &BTreeSet<&str>) -> Vec<Row<'a>> {
+    let mut rows = Vec::new();
+    for lane in &timeline.lanes {
+        let mut shared = shared(lane.bars.iter().filter(|bar| some.contains(bar.step.as_str())));
+        if let Some(first) = shared.first_mut() {
+            first.lane = Some(&lane.name);
         }
+        rows.append(&mut shared);
     }
     rows
 }
 
 /// As few rows as hold the bars without one covering another.
-fn shared(bars: &[Bar]) -> Vec<Row<'_>> {
-    let mut sorted: Vec<&Bar> = bars.iter().collect();
+fn shared<'a>(bars: impl Iterator<Item = &'a Bar>) -> Vec<Row<'a>> {
+    let mut sorted: Vec<&Bar> = bars.collect();
     sorted.sort_by_key(|bar| bar.from);
-    let mut rows: Vec<Row<'_>> = Vec::new();
+    let mut rows: Vec<Row<'a>> = Vec::new();
     for bar in sorted {
         let free = rows.iter_mut().find(|row| row.bars.last().is_none_or(|last| last.until <= bar.from));
         match free {
@@ -203,7 +228,7 @@ fn count(rows: usize) -> f64 {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{DISTANCES, MOST_MARKS, MOST_ROWS, critical_path, distance, gantt, shared};
+    use super::{DISTANCES, MOST_MARKS, MOST_ROWS, critical_path, distance, gantt, rows, shared};
     use crate::report::facts::timeline::{Bar, Lane, Timeline};
     use crate::report::html::page::Page;
 
@@ -257,13 +282,30 @@ mod tests {
     fn bars_that_share_a_row_do_not_cover_each_other() {
         let bars = [bar("a", 0, 10, false), bar("b", 5, 20, false), bar("c", 10, 15, false)];
         let names: Vec<Vec<&str>> =
-            shared(&bars).iter().map(|row| row.bars.iter().map(|bar| bar.step.as_str()).collect()).collect();
+            shared(bars.iter()).iter().map(|row| row.bars.iter().map(|bar| bar.step.as_str()).collect()).collect();
         assert_eq!(names, [vec!["a", "c"], vec!["b"]]);
         let second = SignedDuration::from_secs(1);
         let many: Vec<Bar> = (0..=i64::try_from(MOST_ROWS).unwrap())
-            .map(|n| Bar { until: at(n) + second, ..bar("step", n, n, false) })
+            .map(|n| Bar { until: at(n) + second, ..bar(&format!("step-{n}"), n, n, false) })
             .collect();
         let svg = drawn(&timeline(many));
         assert!(svg.contains("viewBox=\"0 0 1040.0 56.0\""), "{}", &svg[..200]);
+    }
+
+    #[test]
+    fn a_picture_of_many_steps_is_bounded_and_keeps_what_counts() {
+        // All at once, so that no two fit into a row, and what counts is the shortest of all.
+        let mut many: Vec<Bar> = (0..3_000).map(|n| bar(&format!("step-{n}"), 0, 100 + n, false)).collect();
+        many.push(bar("critical", 0, 1, true));
+        many.push(Bar { status: "failed".to_owned(), ..bar("failed", 0, 2, false) });
+        let timeline = timeline(many);
+        let mut page = Page::new();
+        let left_out = gantt(&mut page, &timeline);
+        let svg = page.finish();
+        assert_eq!((left_out, rows(&timeline).len()), (3_002 - MOST_ROWS, MOST_ROWS));
+        for kept in ["critical: passed", "failed: failed", "step-2999: passed"] {
+            assert!(svg.contains(kept), "{kept}");
+        }
+        assert!(!svg.contains("step-0: passed"));
     }
 }

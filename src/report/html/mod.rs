@@ -8,9 +8,11 @@
 //! | `summary` | verdict, reasons, objectives, what was tested and what was not, the timeline |
 //! | `restores` | recovery points, jobs, settings, the same by hand |
 //! | `probes` | probes with their controls, isolation, actions, people |
+//! | `follow` | findings, controls, trend |
 //! | `ending` | teardown, cost, deviations, steps, scope, how to check it |
 
 mod ending;
+mod follow;
 mod gantt;
 mod page;
 mod probes;
@@ -54,7 +56,7 @@ macro_rules! section {
 }
 
 /// Every section, in the order in which a reader needs them.
-static SECTIONS: [Section; 16] = [
+static SECTIONS: [Section; 19] = [
     section!("objectives", "Objectives", summary::objectives),
     section!("tested", "What was tested, and what was not", summary::limits),
     section!("timeline", "What happened when", summary::timeline, |context| context.timeline.is_some()),
@@ -65,7 +67,10 @@ static SECTIONS: [Section; 16] = [
     section!("teardown", "Teardown", ending::teardown),
     section!("cost", "Hours held and cost", ending::cost),
     section!("people", "People and approvals", probes::people),
+    section!("findings", "Findings", follow::findings),
     section!("deviations", "Out of the ordinary", ending::deviations),
+    section!("controls", "Controls", follow::controls, |context| !context.controls.is_empty()),
+    section!("trend", "How it compares with earlier runs", follow::trend, |context| context.trend.is_some()),
     section!("by-hand", "The same restore by hand", restores::by_hand),
     section!("scope", "What was drilled", ending::scope),
     section!("checks", "Before the start", ending::checks, |context| !context.checks.is_empty()),

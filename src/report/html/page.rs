@@ -210,9 +210,9 @@ fn class_of_cell(cell: Cell<'_>) -> &'static str {
 pub(super) fn tone(word: &str) -> &'static str {
     match word {
         "passed" | "yes" | "ok" | "gone" | "failed as predicted" => "good",
-        "failed" | "no" | "present" | "unknown" | "leaked" | "did not fail as predicted" => "bad",
+        "failed" | "no" | "present" | "unknown" | "leaked" | "did not fail as predicted" | "critical" | "high" => "bad",
         "inconclusive" | "unfinished" | "warning" | "not checked" | "not measured" | "not_measured" | "kept"
-        | "running" | "nobody answered" | "not run" => "doubt",
+        | "running" | "nobody answered" | "not run" | "medium" => "doubt",
         _ => "plain",
     }
 }

@@ -1,6 +1,7 @@
 //! What was asked of the restored world and what came back; what was done to it; what people said.
 
-use crate::report::facts::action::{ActionFacts, GateFacts};
+use crate::report::facts::action::ActionFacts;
+use crate::report::facts::people::ApprovalFacts;
 use crate::report::facts::probe::{ControlFacts, ProbeFacts};
 use crate::report::facts::{Context, Row};
 use crate::report::html::page::{Page, Rows, code, maybe, number, text, tone, word};
@@ -84,18 +85,22 @@ fn negative_control(page: &mut Page, control: &ControlFacts) {
     });
 }
 
-/// What tried to leave the place where the restored thing stands.
+/// How what was restored stood apart: what a probe showed, then what settings and places say.
 pub(super) fn isolation(page: &mut Page, context: &Context) {
-    let of_isolation = || context.probes.iter().filter(|probe| probe.kind == ProbeKind::Isolation.word());
-    if of_isolation().next().is_none() {
-        page.raw(
-            "<p>No probe tried whether the restored resource can reach, or be reached from, production. A probe of the kind \
-             <code>isolation</code> does.</p>\n",
-        );
+    let isolation = &context.isolation;
+    page.paragraph(&isolation.summary);
+    page.table(&["Of", "What", "What is known", "From"], |rows| {
+        for one in &isolation.known {
+            rows.row(&[code(&one.of), text(&one.what), text(&one.value), text(&one.source)]);
+        }
+    });
+    let mut of_isolation = context.probes.iter().filter(|probe| probe.kind == ProbeKind::Isolation.word()).peekable();
+    if of_isolation.peek().is_none() {
+        page.raw("<p class=\"note\">A probe of the kind <code>isolation</code> tries what must not be reached.</p>\n");
         return;
     }
     page.table(&["Probe", "Asked of", "Outcome", "What came of it"], |rows| {
-        for probe in of_isolation() {
+        for probe in of_isolation {
             let held = probe.explained.join("; ");
             let said = probe.miss.as_deref().or(probe.because.as_deref()).unwrap_or(&held);
             rows.row(&[code(&probe.name), code(&probe.on), word(&probe.outcome), text(said)]);
@@ -123,28 +128,30 @@ pub(super) fn actions(page: &mut Page, context: &Context) {
 
 /// Who started it, who answers for it, and what people were asked.
 pub(super) fn people(page: &mut Page, context: &Context) {
-    let scope = &context.scope;
+    let people = &context.people;
     page.pairs(|pairs| {
-        pairs.pair("Owner", text(&scope.owner));
-        pairs.pair("Started by", text(&scope.started_by));
-        pairs.pair("Credentials used", code(scope.caller.as_deref().unwrap_or_default()));
-        pairs.pair_if("Waited for people", context.waited.as_ref(), text);
+        pairs.pair("Owner", text(&people.owner));
+        pairs.pair("Started by", text(&people.initiated_by));
+        pairs.pair("Credentials used", code(people.credentials.as_deref().unwrap_or_default()));
+        pairs.pair_if("Waited for people", people.waited.as_ref(), text);
     });
-    if context.gates.is_empty() {
-        page.raw("<p>Nobody was asked for an approval: the definition has no gate.</p>\n");
+    page.paragraph(&people.separation);
+    if people.approvals.is_empty() {
         return;
     }
-    page.table(&["Gate", "Asked", "Answer", "By", "At", "Waited", "Note"], |rows| {
-        for GateFacts { name, ask, answer, by, at, note, waited, .. } in &context.gates {
+    page.table(&["Question", "Asked", "Answer", "By", "Login", "At", "Waited", "Note"], |rows| {
+        for ApprovalFacts { name, asked, answer, by, login, at, note, waited } in &people.approvals {
             rows.row(&[
                 code(name),
-                text(ask),
+                text(asked),
                 word(answer),
                 maybe(by.as_ref()),
+                maybe(login.as_ref()),
                 maybe(at.as_ref()),
                 maybe(waited.as_ref()),
                 maybe(note.as_ref()),
             ]);
         }
     });
+    page.raw("<p class=\"note\">A name is as it was typed; a login is as the machine knows it.</p>\n");
 }

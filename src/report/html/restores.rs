@@ -11,6 +11,7 @@ pub(super) fn restores(page: &mut Page, context: &Context) {
         page.raw("<h3>Restore <code>").text(&restore.name).raw("</code></h3>\n");
         overview(page, restore);
         rivals(page, restore);
+        moments(page, restore);
         if let Some(job) = &restore.job {
             course(page, job, &restore.looks);
         }
@@ -70,6 +71,16 @@ fn rivals(page: &mut Page, restore: &RestoreFacts) {
     if !restore.older.is_empty() {
         page.raw("<p>").text(&restore.older).raw(" older ones were not needed.</p>\n");
     }
+}
+
+/// From the decision to the proof, and to the end.
+fn moments(page: &mut Page, restore: &RestoreFacts) {
+    page.raw("<h4>Its moments</h4>\n");
+    page.table(&["Moment", "At", "After the start"], |rows| {
+        for one in &restore.milestones {
+            rows.row(&[text(&one.name), maybe(one.at.as_ref()), number(one.after.as_deref().unwrap_or_default())]);
+        }
+    });
 }
 
 fn course(page: &mut Page, job: &JobFacts, looks: &[Look]) {

@@ -29,8 +29,13 @@ pub(super) fn header(page: &mut Page, context: &Context) {
     page.raw(". It talked to ").text(&scope.talked_to).raw(".</p>\n</header>\n");
 }
 
-/// Targets against what was measured.
+/// The three numbers that decide, and targets against what was measured.
 pub(super) fn objectives(page: &mut Page, context: &Context) {
+    page.table(&["What counts", "Measured", "To hold it against"], |rows| {
+        for one in &context.numbers {
+            rows.row(&[text(&one.name), number(&one.value), text(&one.note)]);
+        }
+    });
     objectives_table(page, &context.objectives);
     page.raw("<p class=\"note\">A target that could not be measured counts as not met.</p>\n");
     if context.rto_phases.is_empty() {
@@ -77,11 +82,15 @@ pub(super) fn timeline(page: &mut Page, context: &Context) {
     let Some(timeline) = &context.timeline else { return };
     // A picture that is wider than the screen is moved by hand or by keys.
     page.raw("<div class=\"picture\" tabindex=\"0\" role=\"region\" aria-label=\"Timeline\">\n");
-    gantt(page, timeline);
+    let left_out = gantt(page, timeline);
     page.raw(
         "</div>\n<p class=\"note\">One bar a step. A frame marks the critical path: the recovery had to wait for \
         that step. A hollow bar waited for a person. Every time is in the table of steps below.</p>\n",
     );
+    if left_out > 0 {
+        page.raw("<p class=\"note\">").text(&left_out.to_string());
+        page.raw(" steps are not drawn: it shows the critical path, what did not pass, and what took longest.</p>\n");
+    }
     let path = critical_path(timeline);
     if path.is_empty() {
         return;

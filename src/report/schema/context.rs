@@ -15,21 +15,28 @@ pub(super) fn context() -> Value {
         ("scope", scope()),
         ("objectives", list(objective())),
         ("rto_phases", list(row())),
+        ("numbers", list(texts(&["name", "value", "note"], &[]))),
         ("tested", list(text())),
         ("not_tested", list(text())),
+        ("trend", said("Null for a first run.", or_null(trend()))),
         ("checks", list(texts(&["id", "what", "result", "detail"], &["mend"]))),
         ("restores", list(restore())),
         ("steps", list(step())),
         ("timeline", or_null(timeline())),
-        ("diagram", texts(&["graph"], &["timeline"])),
+        ("diagram", texts(&["graph"], &["timeline", "left_out"])),
         ("probes", list(probe())),
         ("actions", list(action())),
         ("gates", list(texts(&["name", "ask", "icon", "answer"], &["by", "at", "note", "waited"]))),
+        ("people", people()),
         ("waited", or_null(text())),
+        ("isolation", isolation()),
         ("cost", or_null(cost())),
         ("teardown", teardown()),
         ("warnings", list(texts(&["at", "step", "text"], &[]))),
         ("deviations", list(text())),
+        ("findings", list(texts(&["id", "severity", "text", "owner", "due", "retest"], &["about", "advice"]))),
+        ("controls", list(control())),
+        ("hidden", said("What the report leaves out on purpose.", list(text()))),
         ("seal", with(texts(&["head", "last"], &[]), &[("records", integer())])),
     ])
 }
@@ -84,7 +91,8 @@ fn scope() -> Value {
         "vault",
         "restore_role",
     ];
-    const MAYBE: [&str; 6] = ["seed", "caller", "ended", "duration", "source_role", "access_role"];
+    const MAYBE: [&str; 8] =
+        ["seed", "caller", "ended", "duration", "commit", "previous", "source_role", "access_role"];
     let fields = [
         ("labels", list(row())),
         ("controls", list(text())),
@@ -99,9 +107,10 @@ fn restore() -> Value {
     let look = || list(texts(&["at", "status", "note"], &[]));
     let job = with(texts(&["id", "accepted", "role", "token"], &[]), &[("statuses", look())]);
     let fields = [
-        ("point", or_null(texts(&POINT, &["age", "key", "source_vault"]))),
+        ("point", or_null(texts(&POINT, &["age", "key", "source_vault", "lag"]))),
         ("rejected", list(texts(&["arn", "created", "status", "reason"], &[]))),
         ("job", or_null(job)),
+        ("milestones", list(texts(&["name"], &["at", "after"]))),
         ("looks", look()),
         ("metadata", list(with(texts(&["key", "value"], &[]), &[("hidden", boolean())]))),
         ("facts", list(row())),
@@ -115,7 +124,12 @@ fn restore() -> Value {
 }
 
 fn step() -> Value {
-    let fields = [("status", json!({ "enum": STATUSES })), ("attempts", integer()), ("stumbles", integer())];
+    let fields = [
+        ("status", json!({ "enum": STATUSES })),
+        ("attempts", integer()),
+        ("stumbles", integer()),
+        ("critical", boolean()),
+    ];
     with(texts(&["id", "kind", "outcome", "icon"], &["started", "duration", "detail"]), &fields)
 }
 
@@ -126,6 +140,36 @@ fn timeline() -> Value {
     );
     let lane = with(texts(&["name"], &[]), &[("bars", list(bar))]);
     with(texts(&["start", "end"], &[]), &[("lanes", list(lane))])
+}
+
+fn trend() -> Value {
+    let measure = with(
+        texts(&["id", "name"], &["measured", "median", "spread"]),
+        &[("passes", integer()), ("regression", boolean())],
+    );
+    let run = texts(&["run", "at", "verdict"], &["rto", "rpo", "copy_lag", "data_age"]);
+    object(&[("notes", list(text())), ("measures", list(measure)), ("runs", list(run))])
+}
+
+fn people() -> Value {
+    let approval = texts(&["name", "asked", "answer"], &["by", "login", "at", "note", "waited"]);
+    with(texts(&["owner", "initiated_by", "separation"], &["credentials", "waited"]), &[("approvals", list(approval))])
+}
+
+fn isolation() -> Value {
+    let probe = with(texts(&["name"], &["because"]), &[("status", json!({ "enum": STATUSES }))]);
+    let known = texts(&["of", "what", "value", "source"], &[]);
+    with(texts(&["summary"], &[]), &[("probed", boolean()), ("known", list(known)), ("probes", list(probe))])
+}
+
+fn control() -> Value {
+    let fields = [
+        ("evidences", list(text())),
+        ("would_evidence", said("Only of a rehearsal.", list(text()))),
+        ("does_not", list(text())),
+        ("whole", boolean()),
+    ];
+    with(texts(&["id", "about"], &["framework"]), &fields)
 }
 
 fn probe() -> Value {
@@ -159,9 +203,9 @@ fn cost() -> Value {
 fn teardown() -> Value {
     const ENTRY: [&str; 9] = ["restore", "kind", "arn", "state", "icon", "noted", "witness", "proof", "held"];
     let fields = [
-        ("entries", list(texts(&ENTRY, &["asked", "accepted", "gone"]))),
+        ("entries", list(texts(&ENTRY, &["asked", "accepted", "gone", "hours", "cost"]))),
         ("left", list(texts(&["arn", "why", "command", "resume"], &[]))),
         ("kept", list(texts(&["arn", "until", "noted", "extend", "end"], &[]))),
     ];
-    with(texts(&["summary", "held"], &[]), &fields)
+    with(texts(&["summary", "held", "hours"], &["cost"]), &fields)
 }

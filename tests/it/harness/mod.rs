@@ -9,9 +9,11 @@
 //! | `check` | what the world's own inventory must show; never what drill says of itself |
 //! | `seam` | stand-ins at the seam that tell the truth of the simulated AWS differently |
 //! | `paper` | histories written by hand, without any world |
+//! | `json_schema` | whether JSON fits a schema that others published |
 
 pub(crate) mod check;
 pub(crate) mod child;
+pub(crate) mod json_schema;
 pub(crate) mod life;
 pub(crate) mod paper;
 pub(crate) mod seam;
