@@ -18,9 +18,11 @@ use crate::sandbox::inventory::{self, Inventory};
 use crate::sandbox::line::{Lines, Scissors};
 use crate::sandbox::make::make;
 use crate::sandbox::server::{Memory, Shared, router};
-use crate::sandbox::spec::WorldSpec;
+use crate::sandbox::service::ssm::set_parameter;
+use crate::sandbox::spec::{Place, WorldSpec};
 use crate::sandbox::sql::{self, Servers};
 use crate::sandbox::thing::database::Databases;
+use crate::words::id::{AccountId, Region};
 use crate::words::time::Clock;
 
 /// Requests under way get this long, in real time, when the world stops.
@@ -191,6 +193,12 @@ impl Sandbox {
     /// Adds a fault to the running world.
     pub fn add_fault(&self, fault: Fault) {
         add_fault(&mut self.shared.world(), fault);
+    }
+
+    /// Sets a parameter of SSM in this account and region.
+    pub fn set_parameter(&self, account: &AccountId, region: &Region, name: &str, value: &str) {
+        let place = Place { account: account.clone(), region: region.clone() };
+        set_parameter(&mut self.shared.world(), &place, name, value);
     }
 
     /// Moves the world's clock forward.
