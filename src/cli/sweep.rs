@@ -36,7 +36,7 @@ use crate::definition::load::names;
 use crate::definition::model::Definition;
 use crate::run::sweep::{Grounds, Known, Row, judge};
 use crate::words::arn::Arn;
-use crate::words::id::Region;
+use crate::words::id::{DrillName, Region};
 use crate::words::time::parse_duration;
 
 /// Finds what any run may have left, and removes it on confirmation.
@@ -48,7 +48,8 @@ use crate::words::time::parse_duration;
 /// Exit code: 0 nothing is left, 2 usage, 3 something could not be looked at, 4 something is left.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Look only where these drills restore [default: all in drills/, and the runs that this machine knows]
+    /// Look only where these drills restore, and tear down only their runs [default: all in drills/, and the runs that this
+    /// machine knows]
     names: Vec<String>,
 
     /// Look into this region instead of the drills' own
@@ -92,6 +93,8 @@ pub(crate) struct Order {
     all_regions: bool,
     profiles: Vec<String>,
     arns: Vec<Arn>,
+    /// Those that were named: only their runs are torn down. All, if none was.
+    drills: Vec<DrillName>,
     yes: bool,
     /// A person can answer.
     asks: bool,
@@ -113,9 +116,12 @@ pub async fn sweep(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError
     if args.history {
         return show::history(place, ui);
     }
-    let order = Order::read(args, ui)?;
+    let mut order = Order::read(args, ui)?;
     let definitions = definitions(place, ui)?;
     let chosen = chosen(args, &definitions)?;
+    if !args.names.is_empty() {
+        order.drills = chosen.iter().map(|definition| definition.name.clone()).collect();
+    }
     let (kept, _) = ledgers(place, order.sandbox.as_deref()).await?;
     let of_runs: &[Kept] = if args.names.is_empty() { &kept } else { &[] };
     let spots = spots(&order, &chosen, of_runs)?;
@@ -161,6 +167,7 @@ impl Order {
             all_regions: args.all_regions,
             profiles: args.profiles.clone(),
             arns: args.arns.clone(),
+            drills: Vec::new(),
             yes: args.yes,
             asks: ui.is_live() && std::io::stdin().is_terminal(),
         })
@@ -208,7 +215,7 @@ async fn look_around(
     for (position, site) in sites.iter_mut().enumerate() {
         let now = site.connection.clock.now();
         let found = look(site, order.jobs_since(now), &mut unseen).await;
-        let grounds = Grounds { known: &known, definitions: &named, types: facts, now };
+        let grounds = Grounds { known: &known, definitions: &named, types: facts, drills: &order.drills, now };
         rows.extend(judge(&found, &grounds).into_iter().map(|row| (position, row)));
     }
     Ok(Round { kept, rows, unseen })
