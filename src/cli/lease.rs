@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::clock::MachineClock;
+use crate::cli::world::home;
 use crate::journal::event::World;
 use crate::journal::state::State;
-use crate::sandbox::Remote;
 use crate::words::time::{Clock as _, parse_duration, show_duration, show_instant};
 
 /// What the clock of a run says, which a simulated AWS has of its own.
@@ -14,7 +14,7 @@ enum Reading {
     Now(Timestamp),
     /// The world ended with the process that held it, and everything in it.
     Ended,
-    /// The world does not answer.
+    /// The world does not answer; what another world's clock says is nothing to the run.
     Unknown,
 }
 
@@ -22,9 +22,9 @@ async fn clock_of(state: &State) -> Reading {
     match &state.started.world {
         None => Reading::Now(MachineClock.now()),
         Some(World::InProcess) => Reading::Ended,
-        Some(World::Server { url }) => match Remote::connect(url).await {
-            Ok(remote) => Reading::Now(remote.clock().now()),
-            Err(_) => Reading::Unknown,
+        Some(World::Server { .. }) => match home(&state.started).await {
+            Some(remote) => Reading::Now(remote.clock().now()),
+            None => Reading::Unknown,
         },
     }
 }

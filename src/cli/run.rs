@@ -241,6 +241,7 @@ fn started(
         templates,
         seed: connection.seed,
         world: connection.world.clone(),
+        world_id: connection.world_id.clone(),
         made_world: connection.made,
         last_pass,
         history,

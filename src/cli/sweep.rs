@@ -32,8 +32,10 @@ use crate::cli::sweep::look::{Site, Unseen, connect_all, look};
 use crate::cli::sweep::spots::spots;
 use crate::cli::ui::Ui;
 use crate::cli::validate::load_or_explain;
+use crate::cli::world::id_at;
 use crate::definition::load::names;
 use crate::definition::model::Definition;
+use crate::journal::event::WorldId;
 use crate::run::sweep::{Grounds, Known, Row, judge};
 use crate::words::arn::Arn;
 use crate::words::id::{DrillName, Region};
@@ -89,6 +91,8 @@ pub struct Args {
 pub(crate) struct Order {
     since: SignedDuration,
     sandbox: Option<String>,
+    /// What tells the simulated AWS that answers there from every other.
+    world_id: Option<WorldId>,
     regions: Vec<Region>,
     all_regions: bool,
     profiles: Vec<String>,
@@ -117,12 +121,15 @@ pub async fn sweep(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError
         return show::history(place, ui);
     }
     let mut order = Order::read(args, ui)?;
+    if let Some(url) = &order.sandbox {
+        order.world_id = id_at(url).await;
+    }
     let definitions = definitions(place, ui)?;
     let chosen = chosen(args, &definitions)?;
     if !args.names.is_empty() {
         order.drills = chosen.iter().map(|definition| definition.name.clone()).collect();
     }
-    let (kept, _) = ledgers(place, order.sandbox.as_deref()).await?;
+    let (kept, _) = ledgers(place, &order).await?;
     let of_runs: &[Kept] = if args.names.is_empty() { &kept } else { &[] };
     let spots = spots(&order, &chosen, of_runs)?;
     let (mut sites, blind) = connect_all(spots, &order).await;
@@ -163,6 +170,7 @@ impl Order {
         Ok(Self {
             since,
             sandbox: args.sandbox.clone(),
+            world_id: None,
             regions: args.regions.clone(),
             all_regions: args.all_regions,
             profiles: args.profiles.clone(),
@@ -206,7 +214,7 @@ async fn look_around(
     order: &Order,
     definitions: &[Definition],
 ) -> Result<Round, CliError> {
-    let (kept, mut unseen) = ledgers(place, order.sandbox.as_deref()).await?;
+    let (kept, mut unseen) = ledgers(place, order).await?;
     let known: Vec<Known> = kept.iter().map(|one| one.known.clone()).collect();
     // A definition may have been changed or removed since its run; what it named then stays as well.
     let named: Vec<Definition> =

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::sandbox::clock::{WorldClock, machine_now};
 use crate::sandbox::fault::{Fault, add_fault};
@@ -120,6 +121,7 @@ impl Sandbox {
             clock: Arc::new(WorldClock::new(started, speed)),
             world: Mutex::new(world),
             holds: Holds::default(),
+            id: Uuid::new_v4(),
             made,
             seed,
             ca_bundle,
