@@ -118,6 +118,7 @@ fn started() -> RunStarted {
         templates: runbook::built_in(),
         seed: Some(7),
         world: None,
+        world_id: None,
         unmeasurable: BTreeMap::new(),
         made_world: false,
         last_pass: None,

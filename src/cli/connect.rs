@@ -11,10 +11,11 @@ use crate::aws::session::{Connected, Override, Side, connect as connect_session}
 use crate::cli::clock::MachineClock;
 use crate::cli::error::CliError;
 use crate::cli::place::Place;
+use crate::cli::world::{id_of, id_of_endpoints};
 use crate::cloud::Cloud;
 use crate::cloud::resource::Settings;
 use crate::definition::model::Definition;
-use crate::journal::event::World;
+use crate::journal::event::{World, WorldId};
 use crate::sandbox::file::WorldFile;
 use crate::sandbox::spec::WorldSpec;
 use crate::sandbox::{Options, Remote, Sandbox, SqlMissing, access_key};
@@ -64,6 +65,8 @@ pub struct Connection {
     pub clock: Arc<dyn Clock>,
     /// Where the simulated AWS is.
     pub world: Option<World>,
+    /// What tells it from every other; nothing for AWS itself, and for a world that ends with this process.
+    pub world_id: Option<WorldId>,
     /// Its seed.
     pub seed: Option<u64>,
     /// It was made from the definition alone.
@@ -85,6 +88,7 @@ impl Connection {
             mode: Mode::Sandbox,
             clock,
             world: None,
+            world_id: None,
             seed: None,
             made: false,
             sql_missing: None,
@@ -140,7 +144,7 @@ pub async fn connect_side(
     let session = |overrides, simulated| connect_session(side, side, overrides, simulated, run_tag);
     let Some(url) = sandbox else {
         let connected = session(None, false).await.map_err(|error| CliError::Session(Box::new(error)))?;
-        return Ok(alone(connected, Arc::new(MachineClock), None));
+        return Ok(alone(connected, Arc::new(MachineClock), None, None));
     };
     let Some(account) = account else {
         return Err(CliError::usage("the simulated AWS knows no profiles: leave `--profile` out"));
@@ -149,11 +153,13 @@ pub async fn connect_side(
     let fixed = || Override { url: url.to_owned(), access_key: access_key(account), secret_key: "sandbox".to_owned() };
     let overrides = Some((fixed(), fixed()));
     let connected = session(overrides, true).await.map_err(|error| CliError::Session(Box::new(error)))?;
-    Ok(alone(connected, remote.clock(), Some(World::Server { url: url.to_owned() })))
+    let world = Some(World::Server { url: url.to_owned() });
+    Ok(alone(connected, remote.clock(), world, id_of(&remote)))
 }
 
-fn alone(connected: Connected, clock: Arc<dyn Clock>, world: Option<World>) -> Connection {
+fn alone(connected: Connected, clock: Arc<dyn Clock>, world: Option<World>, world_id: Option<WorldId>) -> Connection {
     Connection {
+        world_id: world_id.or_else(|| id_of_endpoints(connected.mode, &connected.endpoints)),
         cloud: connected.cloud,
         mode: connected.mode,
         endpoints: connected.endpoints,
@@ -238,6 +244,7 @@ async fn connect_aws(definition: &Definition, args: &CloudArgs, run_tag: &str) -
         .await
         .map_err(|error| CliError::Session(Box::new(error)))?;
     Ok(Connection {
+        world_id: id_of_endpoints(connected.mode, &connected.endpoints),
         mode: connected.mode,
         endpoints: connected.endpoints,
         cloud: connected.cloud,
@@ -285,6 +292,7 @@ async fn connect_world(
         endpoints: connected.endpoints,
         clock: sandbox.clock(),
         world: Some(World::InProcess),
+        world_id: None,
         seed: Some(sandbox.seed()),
         made: sandbox.made(),
         sql_missing: Some(sandbox.sql_missing()),
@@ -302,6 +310,7 @@ async fn connect_server(definition: &Definition, url: &str, run_tag: &str) -> Re
         endpoints: connected.endpoints,
         clock: remote.clock(),
         world: Some(World::Server { url: url.to_owned() }),
+        world_id: id_of(&remote),
         seed: Some(remote.seed()),
         made: remote.made(),
         sql_missing: Some(remote.sql_missing()),
@@ -323,6 +332,7 @@ pub async fn connect_nowhere(definition: &Definition) -> Result<Connection, CliE
         endpoints: Vec::new(),
         clock: Arc::new(MachineClock),
         world: Some(World::InProcess),
+        world_id: None,
         seed: None,
         made: false,
         sql_missing: None,

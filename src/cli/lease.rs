@@ -3,9 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::clock::MachineClock;
+use crate::cli::error::CliError;
+use crate::cli::place::Place;
+use crate::cli::world::home;
 use crate::journal::event::World;
 use crate::journal::state::State;
-use crate::sandbox::Remote;
+use crate::journal::store::RunRow;
 use crate::words::time::{Clock as _, parse_duration, show_duration, show_instant};
 
 /// What the clock of a run says, which a simulated AWS has of its own.
@@ -14,7 +17,7 @@ enum Reading {
     Now(Timestamp),
     /// The world ended with the process that held it, and everything in it.
     Ended,
-    /// The world does not answer.
+    /// The world does not answer; what another world's clock says is nothing to the run.
     Unknown,
 }
 
@@ -22,9 +25,9 @@ async fn clock_of(state: &State) -> Reading {
     match &state.started.world {
         None => Reading::Now(MachineClock.now()),
         Some(World::InProcess) => Reading::Ended,
-        Some(World::Server { url }) => match Remote::connect(url).await {
-            Ok(remote) => Reading::Now(remote.clock().now()),
-            Err(_) => Reading::Unknown,
+        Some(World::Server { .. }) => match home(&state.started).await {
+            Some(remote) => Reading::Now(remote.clock().now()),
+            None => Reading::Unknown,
         },
     }
 }
@@ -38,6 +41,26 @@ pub async fn is_over(state: &State) -> bool {
         Reading::Ended => true,
         Reading::Unknown => false,
     }
+}
+
+/// The runs whose time for what they keep is over, oldest first. One that cannot be read counts as well.
+///
+/// # Errors
+/// When the runs cannot be listed.
+pub async fn expired(place: &Place) -> Result<Vec<RunRow>, CliError> {
+    let mut found = Vec::new();
+    for store in place.stores()? {
+        for row in store.runs(None)?.into_iter().rev().filter(|row| row.kept_until.is_some()) {
+            let ends = match store.state(&row.run) {
+                Ok(state) => is_over(&state).await,
+                Err(_) => true,
+            };
+            if ends {
+                found.push(row);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// `kept, 3h 12m left`: what `drill status` says of a lease; nothing if nothing is kept.

@@ -45,6 +45,7 @@ pub mod templates;
 pub mod ui;
 pub mod validate;
 pub mod verify;
+pub mod world;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

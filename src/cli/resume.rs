@@ -10,6 +10,7 @@ use crate::cli::place::Place;
 use crate::cli::run::{drive_to_end, finished};
 use crate::cli::signals::Signals;
 use crate::cli::ui::Ui;
+use crate::cli::world::{home, refuse_another};
 use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded, World};
 use crate::journal::state::State;
 use crate::journal::store::{Append as _, DrillLock, RunJournal, RunRow, Store, StoreError};
@@ -31,6 +32,10 @@ pub struct Args {
     /// Every run that is not over or whose lease is, one after the other
     #[arg(long)]
     all: bool,
+
+    /// The simulated AWS of the run (`--sandbox=URL`) has ended, and everything in it: only ends the run
+    #[arg(long, conflicts_with = "all")]
+    world_lost: bool,
 
     #[command(flatten)]
     cloud: CloudArgs,
@@ -56,6 +61,8 @@ pub enum Occasion {
     Ended,
     /// `drill sweep`: what was not over is ended, what was kept is removed when its time is over.
     Sweep,
+    /// `drill resume RUN --world-lost`: a person says that its simulated AWS has ended. Nothing is asked any more.
+    WorldLost,
 }
 
 /// What becomes of what a run kept.
@@ -70,11 +77,10 @@ pub(crate) enum Lease {
 
 impl Occasion {
     async fn of_lease(&self, state: &State) -> Lease {
-        let is_reported = state.concluded.is_some() && state.step(&Work::Report).end().is_some();
-        if state.lease().is_none() || !is_reported {
+        if state.lease().is_none() || !is_reported(state) {
             return Lease::Stays;
         }
-        if world_is_gone(state) {
+        if self.world_is_gone(state) {
             return Lease::Ends(LeaseEnd::WorldLost);
         }
         let is_over = is_over(state).await;
@@ -84,8 +90,24 @@ impl Occasion {
             Self::Longer { length, by } => Lease::Longer(*length, by.clone()),
             Self::Sweep if is_over => Lease::Ends(LeaseEnd::Sweep),
             Self::All | Self::NewerRun if is_over => Lease::Ends(LeaseEnd::Expired),
-            Self::All | Self::NewerRun | Self::Sweep => Lease::Stays,
+            Self::All | Self::NewerRun | Self::Sweep | Self::WorldLost => Lease::Stays,
         }
+    }
+
+    /// The same once a run is over that had been cut off. Whoever only let it go on did not ask for the end of a lease; but
+    /// its time may have passed meanwhile.
+    async fn of_lease_at_last(&self, state: &State) -> Lease {
+        match self {
+            Self::Asked => Self::All.of_lease(state).await,
+            other => other.of_lease(state).await,
+        }
+    }
+
+    /// Whether the simulated AWS of a run is known to have ended.
+    fn world_is_gone(&self, state: &State) -> bool {
+        // That in the process of the run ended with it.
+        let inside = state.started.mode == Mode::Sandbox && state.started.world == Some(World::InProcess);
+        inside || matches!(self, Self::WorldLost)
     }
 
     /// By whom a run is ended that still went forward.
@@ -93,7 +115,7 @@ impl Occasion {
         match self {
             Self::NewerRun => Some(CancelBy::NewerRun),
             Self::Sweep => Some(CancelBy::Sweep),
-            Self::Asked | Self::All | Self::Longer { .. } | Self::Ended => None,
+            Self::Asked | Self::All | Self::Longer { .. } | Self::Ended | Self::WorldLost => None,
         }
     }
 }
@@ -107,8 +129,8 @@ pub async fn resume(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         let found = place.run(text)?;
         let lock = found.store.lock(&found.row.drill)?;
         let mut signals = Signals::listen();
-        let asked = Occasion::Asked;
-        let (_, ended) = go_on(&found.store, lock, &found.row, &args.cloud, place, ui, &asked, &mut signals).await?;
+        let why = if args.world_lost { Occasion::WorldLost } else { Occasion::Asked };
+        let (_, ended) = go_on(&found.store, lock, &found.row, &args.cloud, place, ui, &why, &mut signals).await?;
         return Ok(finished(&ended, place, ui));
     }
     let mut worst = Exit::Passed;
@@ -228,7 +250,9 @@ async fn finish(
         (_, Some(_)) => "kept something whose time is over: that is removed first",
     };
     ui.say(&format!("{drill}  run {run} {what}"));
-    match go_on(store, lock, row, args, place, ui, &Occasion::NewerRun, signals).await {
+    // The new run's world is not the old one's.
+    let args = CloudArgs { sandbox: None, ..args.clone() };
+    match go_on(store, lock, row, &args, place, ui, &Occasion::NewerRun, signals).await {
         Ok((lock, Ended::Concluded(state))) if !leaked(&state) => Ok(lock),
         Ok((lock, _)) => {
             ui.say(&format!("{drill}  run {run} is still not clean; `drill resume {run}` tries again"));
@@ -262,21 +286,67 @@ pub async fn go_on(
     signals: &mut Signals,
 ) -> Result<(DrillLock, Ended), CliError> {
     let (mut journal, records) = store.go_on(lock, row.run)?;
-    let mut state = replay(&records, row)?;
+    let state = replay(&records, row)?;
     let lease = occasion.of_lease(&state).await;
-    let is_reported = state.concluded.is_some() && state.step(&Work::Report).end().is_some();
-    if is_reported && !leaked(&state) && matches!(lease, Lease::Stays) {
+    if is_reported(&state) && !leaked(&state) && matches!(lease, Lease::Stays) {
         ui.say(&format!("{}  run {} is over", row.drill, row.run));
         return Ok((journal.close(), Ended::Concluded(Box::new(state))));
     }
-    let connection = reconnect(&state, args, place).await?;
-    if let Err(error) = take_over(&mut state, &mut journal, &connection, occasion, lease) {
-        connection.close().await;
-        return Err(error);
-    }
-    let ended = drive_to_end(&connection, args, place, ui, state, &mut journal, signals).await;
+    let connection = match occasion {
+        Occasion::WorldLost => nowhere(&state).await?,
+        _ => reconnect(&state, args, place).await?,
+    };
+    let ended = to_its_end(&connection, args, place, ui, occasion, state, lease, &mut journal, signals).await;
     connection.close().await;
     Ok((journal.close(), ended?))
+}
+
+/// Takes a run over and drives it to its end. Of one that was cut off, what it keeps is looked at once more afterwards: its
+/// time may have passed while nobody drove the run.
+async fn to_its_end(
+    connection: &Connection,
+    args: &CloudArgs,
+    place: &Place,
+    ui: &Ui,
+    occasion: &Occasion,
+    mut state: State,
+    lease: Lease,
+    journal: &mut RunJournal,
+    signals: &mut Signals,
+) -> Result<Ended, CliError> {
+    let was_cut_off = !is_reported(&state);
+    take_over(&mut state, journal, connection, occasion, lease)?;
+    let mut state = match drive_to_end(connection, args, place, ui, state, journal, signals).await? {
+        Ended::Concluded(state) if was_cut_off => state,
+        ended => return Ok(ended),
+    };
+    let lease = occasion.of_lease_at_last(&state).await;
+    if matches!(lease, Lease::Stays) {
+        return Ok(Ended::Concluded(state));
+    }
+    take_over(&mut state, journal, connection, occasion, lease)?;
+    drive_to_end(connection, args, place, ui, *state, journal, signals).await
+}
+
+/// Whether it is over, and its report was written or given up.
+fn is_reported(state: &State) -> bool {
+    state.concluded.is_some() && state.step(&Work::Report).end().is_some()
+}
+
+/// For a run whose simulated AWS has ended, as a person says: only what can be lost with its process is.
+async fn nowhere(state: &State) -> Result<Connection, CliError> {
+    let (run, started) = (state.run, &state.started);
+    if started.world.is_none() {
+        return Err(CliError::usage(format!(
+            "run {run} did not talk to a simulated AWS of drill's, so nothing of it ended with one: leave `--world-lost` out"
+        )));
+    }
+    if home(started).await.is_some() {
+        return Err(CliError::usage(format!(
+            "the simulated AWS of run {run} still answers: leave `--world-lost` out, or end it first"
+        )));
+    }
+    connect_nowhere(&started.plan.definition).await
 }
 
 fn replay(records: &[Recorded], row: &RunRow) -> Result<State, CliError> {
@@ -301,6 +371,10 @@ async fn reconnect(state: &State, args: &CloudArgs, place: &Place) -> Result<Con
         }
     };
     let what = if connection.mode == state.started.mode {
+        if let Err(error) = refuse_another(state, &connection) {
+            connection.close().await;
+            return Err(error);
+        }
         let identity = connection.cloud.ground.identity().await;
         match identity {
             Ok(identity) if identity.account == definition.destination.account => return Ok(connection),
@@ -322,11 +396,6 @@ async fn reconnect(state: &State, args: &CloudArgs, place: &Place) -> Result<Con
     };
     connection.close().await;
     Err(CliError::usage(what))
-}
-
-/// Whether the simulated AWS of a run ended with the process that held it.
-fn world_is_gone(state: &State) -> bool {
-    state.started.mode == Mode::Sandbox && state.started.world == Some(World::InProcess)
 }
 
 /// Records the takeover, and what it means for the run.
@@ -361,7 +430,7 @@ pub(crate) fn takeover(state: &State, at: Timestamp, who: String, occasion: &Occ
     }
     // What had run to its end stays as it was: only its teardown is open, and its probes keep what they showed.
     let unfinished = state.in_order().any(|(step, known)| is_forward(&step.work) && known.end().is_none());
-    if world_is_gone(state) && (reopened || state.concluded.is_none()) {
+    if occasion.world_is_gone(state) && (reopened || state.concluded.is_none()) {
         events.push(Event::CancelRequested { by: CancelBy::WorldLost });
     } else if let Some(by) = occasion.ends().filter(|_| unfinished) {
         events.push(Event::CancelRequested { by });

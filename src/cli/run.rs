@@ -15,7 +15,7 @@ use crate::cli::connect::{CloudArgs, Connection, connect, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::key::key;
-use crate::cli::lease::length;
+use crate::cli::lease::{expired, length};
 use crate::cli::place::Place;
 use crate::cli::previous::before;
 use crate::cli::progress::observer;
@@ -102,6 +102,28 @@ impl VarArgs {
 /// # Errors
 /// When nothing could be started, or the run could not be driven to its end.
 pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let ended = begun(args, place, ui).await;
+    if let Err(CliError::Stopped { .. }) = &ended {
+        say_what_expired(place, ui).await;
+    }
+    ended
+}
+
+/// Runs that are not begun end no leases either: whoever stopped everything is told what that costs.
+async fn say_what_expired(place: &Place, ui: &Ui) {
+    match expired(place).await {
+        Ok(rows) => rows.iter().for_each(|row| {
+            let (drill, run) = (&row.drill, row.run);
+            ui.say(&format!(
+                "{drill}  run {run} kept something whose time is over, and `drill run` removes nothing while everything is stopped; \
+                 `drill keep {run} --end` does"
+            ));
+        }),
+        Err(error) => ui.error(&error),
+    }
+}
+
+async fn begun(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let path = place.definition(&args.name)?;
     let loaded = load_or_explain(&path, &args.vars.map()?, ui)?;
     refuse_while_stopped(place)?;
@@ -241,6 +263,7 @@ fn started(
         templates,
         seed: connection.seed,
         world: connection.world.clone(),
+        world_id: connection.world_id.clone(),
         made_world: connection.made,
         last_pass,
         history,

@@ -32,11 +32,13 @@ use crate::cli::sweep::look::{Site, Unseen, connect_all, look};
 use crate::cli::sweep::spots::spots;
 use crate::cli::ui::Ui;
 use crate::cli::validate::load_or_explain;
+use crate::cli::world::id_at;
 use crate::definition::load::names;
 use crate::definition::model::Definition;
+use crate::journal::event::WorldId;
 use crate::run::sweep::{Grounds, Known, Row, judge};
 use crate::words::arn::Arn;
-use crate::words::id::Region;
+use crate::words::id::{DrillName, Region};
 use crate::words::time::parse_duration;
 
 /// Finds what any run may have left, and removes it on confirmation.
@@ -48,7 +50,8 @@ use crate::words::time::parse_duration;
 /// Exit code: 0 nothing is left, 2 usage, 3 something could not be looked at, 4 something is left.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Look only where these drills restore [default: all in drills/, and the runs that this machine knows]
+    /// Look only where these drills restore, and tear down only their runs [default: all in drills/, and the runs that this
+    /// machine knows]
     names: Vec<String>,
 
     /// Look into this region instead of the drills' own
@@ -88,10 +91,14 @@ pub struct Args {
 pub(crate) struct Order {
     since: SignedDuration,
     sandbox: Option<String>,
+    /// What tells the simulated AWS that answers there from every other.
+    world_id: Option<WorldId>,
     regions: Vec<Region>,
     all_regions: bool,
     profiles: Vec<String>,
     arns: Vec<Arn>,
+    /// Those that were named: only their runs are torn down. All, if none was.
+    drills: Vec<DrillName>,
     yes: bool,
     /// A person can answer.
     asks: bool,
@@ -113,10 +120,16 @@ pub async fn sweep(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError
     if args.history {
         return show::history(place, ui);
     }
-    let order = Order::read(args, ui)?;
+    let mut order = Order::read(args, ui)?;
+    if let Some(url) = &order.sandbox {
+        order.world_id = id_at(url).await;
+    }
     let definitions = definitions(place, ui)?;
     let chosen = chosen(args, &definitions)?;
-    let (kept, _) = ledgers(place, order.sandbox.as_deref()).await?;
+    if !args.names.is_empty() {
+        order.drills = chosen.iter().map(|definition| definition.name.clone()).collect();
+    }
+    let (kept, _) = ledgers(place, &order).await?;
     let of_runs: &[Kept] = if args.names.is_empty() { &kept } else { &[] };
     let spots = spots(&order, &chosen, of_runs)?;
     let (mut sites, blind) = connect_all(spots, &order).await;
@@ -157,10 +170,12 @@ impl Order {
         Ok(Self {
             since,
             sandbox: args.sandbox.clone(),
+            world_id: None,
             regions: args.regions.clone(),
             all_regions: args.all_regions,
             profiles: args.profiles.clone(),
             arns: args.arns.clone(),
+            drills: Vec::new(),
             yes: args.yes,
             asks: ui.is_live() && std::io::stdin().is_terminal(),
         })
@@ -199,7 +214,7 @@ async fn look_around(
     order: &Order,
     definitions: &[Definition],
 ) -> Result<Round, CliError> {
-    let (kept, mut unseen) = ledgers(place, order.sandbox.as_deref()).await?;
+    let (kept, mut unseen) = ledgers(place, order).await?;
     let known: Vec<Known> = kept.iter().map(|one| one.known.clone()).collect();
     // A definition may have been changed or removed since its run; what it named then stays as well.
     let named: Vec<Definition> =
@@ -208,7 +223,7 @@ async fn look_around(
     for (position, site) in sites.iter_mut().enumerate() {
         let now = site.connection.clock.now();
         let found = look(site, order.jobs_since(now), &mut unseen).await;
-        let grounds = Grounds { known: &known, definitions: &named, types: facts, now };
+        let grounds = Grounds { known: &known, definitions: &named, types: facts, drills: &order.drills, now };
         rows.extend(judge(&found, &grounds).into_iter().map(|row| (position, row)));
     }
     Ok(Round { kept, rows, unseen })

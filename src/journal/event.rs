@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::cloud::check::Check;
 use crate::cloud::error::CloudError;
@@ -30,7 +31,7 @@ use crate::words::kind::{Mode, Verdict};
 ///
 /// Events and words that were added since stay format 1, because an older journal reads as before: leases (`kept`,
 /// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), runs that are ended by `stopped` or `max_cost`, and
-/// `history`, `commit` and `previous` in the first record.
+/// `history`, `commit`, `previous` and `world_id` in the first record.
 pub const FORMAT: u32 = 1;
 
 /// One record of the journal.
@@ -196,6 +197,9 @@ pub struct RunStarted {
     /// Where the simulated AWS is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub world: Option<World>,
+    /// What tells the world of the run from every other. None in AWS itself, and in journals from before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub world_id: Option<WorldId>,
     /// Probes that cannot be measured here, with the reason and what to install.
     #[serde(default)]
     pub unmeasurable: BTreeMap<Name, String>,
@@ -284,6 +288,16 @@ pub enum World {
     InProcess,
     /// A server of its own.
     Server { url: String },
+}
+
+/// What tells a world that is not AWS from every other one: a run is gone on with in its own alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum WorldId {
+    /// The id that the simulated AWS of a server gave itself when it began.
+    Server { id: Uuid },
+    /// Where requests go that do not all go to AWS: one line a service, such as `backup http://127.0.0.1:4566`.
+    Endpoints { lines: Vec<String> },
 }
 
 /// Who asked for the end.

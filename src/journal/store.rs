@@ -25,6 +25,12 @@ use crate::words::text::tame;
 /// The database's layout. It only ever grows; the journal's own format is `event::FORMAT`.
 const LAYOUT: i64 = 3;
 
+/// Nobody looks at a lock for longer than so many times [`LOOK_PASSES`], unless its process is stopped.
+const MOST_LOOKS: u32 = 500;
+
+/// Real time: a look at a lock is over long before.
+const LOOK_PASSES: Duration = Duration::from_millis(10);
+
 /// The database, in its folder.
 const FILE: &str = "drill.db";
 
@@ -290,29 +296,40 @@ impl Store {
         Ok(connection)
     }
 
-    /// Takes the lock of a drill.
+    /// Takes the lock of a drill. Looks of others ([`Store::is_running`]) are let pass.
     ///
     /// # Errors
     /// When another process has it.
     pub fn lock(&self, drill: &DrillName) -> Result<DrillLock, StoreError> {
-        let path = self.folder.join("locks").join(format!("{drill}.lock"));
-        let folder_error = |source| StoreError::Folder { path: path.clone(), source };
-        let mut file = private::open(&path).map_err(folder_error)?;
-        match file.try_lock() {
-            Ok(()) => Ok(DrillLock { drill: drill.clone(), file }),
-            Err(fs::TryLockError::WouldBlock) => {
-                let mut by = String::new();
-                let _ = (&mut file).take(200).read_to_string(&mut by);
-                Err(StoreError::Locked { drill: drill.clone(), by: tame(by.trim()) })
+        let path = self.lock_path(drill);
+        let failed = |source| StoreError::Folder { path: path.clone(), source };
+        let mut file = private::open(&path).map_err(failed)?;
+        for _ in 0..MOST_LOOKS {
+            if had(file.try_lock()).map_err(failed)? {
+                return Ok(DrillLock { drill: drill.clone(), file });
             }
-            Err(fs::TryLockError::Error(source)) => Err(folder_error(source)),
+            // Who runs the drill shares its lock with nobody.
+            if !had(file.try_lock_shared()).map_err(failed)? {
+                break;
+            }
+            file.unlock().map_err(failed)?;
+            let_look_pass();
         }
+        let mut by = String::new();
+        let _ = (&mut file).take(200).read_to_string(&mut by);
+        Err(StoreError::Locked { drill: drill.clone(), by: tame(by.trim()) })
     }
 
-    /// Whether a process runs the drill now.
+    fn lock_path(&self, drill: &DrillName) -> PathBuf {
+        self.folder.join("locks").join(format!("{drill}.lock"))
+    }
+
+    /// Whether a process runs the drill now. To know it, the lock is shared for an instant: several may look at once, and
+    /// whoever wants the lock for a run waits until they have looked.
     #[must_use]
     pub fn is_running(&self, drill: &DrillName) -> bool {
-        matches!(self.lock(drill), Err(StoreError::Locked { .. }))
+        let file = private::open(&self.lock_path(drill));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
 
     /// Begins a run: its first record.
@@ -370,15 +387,14 @@ impl Store {
     /// How many records a run has, as the lock of its drill says it; nothing if that speaks of a later run.
     fn told(&self, records: &[Recorded]) -> Option<u64> {
         let Some(Recorded { run, event: Event::RunStarted(started), .. }) = records.first() else { return None };
-        let word = word_of(&self.folder.join("locks").join(format!("{}.lock", started.drill)));
+        let word = word_of(&self.lock_path(&started.drill));
         word.filter(|(named, _)| named == run).map(|(_, records)| records)
     }
 
     /// The run that a process has now, if one has the drill.
     #[must_use]
     pub fn running(&self, drill: &DrillName) -> Option<RunId> {
-        let lock = self.folder.join("locks").join(format!("{drill}.lock"));
-        if self.is_running(drill) { word_of(&lock).map(|(run, _)| run) } else { None }
+        if self.is_running(drill) { word_of(&self.lock_path(drill)).map(|(run, _)| run) } else { None }
     }
 
     /// A run's state, from its records.
@@ -544,6 +560,23 @@ impl Store {
         let bodies = self.database(read())?;
         Ok(bodies.iter().filter_map(|body| serde_json::from_str(body).ok()).collect())
     }
+}
+
+/// Whether a lock was had.
+fn had(tried: Result<(), fs::TryLockError>) -> io::Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(fs::TryLockError::WouldBlock) => Ok(false),
+        Err(fs::TryLockError::Error(source)) => Err(source),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process looks at the lock, which takes real time and next to none"
+)]
+fn let_look_pass() {
+    std::thread::sleep(LOOK_PASSES);
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {

@@ -96,6 +96,8 @@ pub async fn drive(
         steps,
         pending: Vec::new(),
         looked: Looked::default(),
+        just_looked: false,
+        writes_wait: false,
         calls: JoinSet::new(),
         under_way: HashMap::new(),
         broken: None,
@@ -118,6 +120,10 @@ struct Driver<'a> {
     /// Applied to the state, not yet durable.
     pending: Vec<(Timestamp, Event)>,
     looked: Looked,
+    /// A look at the parameter has just ended: whatever waited for it may begin, however fast the run's clock goes.
+    just_looked: bool,
+    /// Something waits for a look at the parameter.
+    writes_wait: bool,
     calls: JoinSet<Vec<Event>>,
     under_way: HashMap<Id, UnderWay>,
     /// The journal's failure; from then on nothing is durable and nothing new begins.
@@ -183,12 +189,14 @@ impl Driver<'_> {
     /// Decides until nothing is left to decide, makes it durable, begins the calls, and says when to wake.
     fn decide(&mut self) -> Result<Option<Timestamp>, DriveError> {
         let mut calls: Vec<(StepId, Call)> = Vec::new();
+        self.writes_wait = false;
         let wake = loop {
             let (recorded, wake) = self.decide_once(&mut calls)?;
             if !recorded {
                 break wake;
             }
         };
+        self.just_looked = false;
         let wake = [wake, self.look_at_parameter(&mut calls)].into_iter().flatten().min();
         if !self.services.guards.stand(Guard::IntentFirst) {
             calls.drain(..).for_each(|(step, call)| self.begin(&step, call));
@@ -208,17 +216,23 @@ impl Driver<'_> {
         Ok(if stopped { Some(self.now()) } else { wake })
     }
 
-    /// Asks for the parameter that stops everything, when it is time, and says when it will be time again.
+    /// Whether a parameter may stop this run.
+    fn heeds_parameter(&self) -> bool {
+        self.state.started.plan.definition.limits.stop_parameter.is_some() && self.state.cancelled.is_none()
+    }
+
+    /// Asks for the parameter that stops everything, when it is time or a write waits for it, and says when it will be time
+    /// again.
     fn look_at_parameter(&self, calls: &mut Vec<(StepId, Call)>) -> Option<Timestamp> {
-        let named = self.state.started.plan.definition.limits.stop_parameter.is_some();
-        if !named || self.state.cancelled.is_some() || !self.goes_forward() {
+        if !self.heeds_parameter() || !self.goes_forward() {
             return None;
         }
         if self.under_way.values().any(|call| call.call == Call::LookAtStop) {
             return None;
         }
         let id = stop::look_id();
-        let next = self.looked.last(&id).map(|last| last + stop::LOOK_EVERY).filter(|next| *next > self.now());
+        let due = self.looked.last(&id).map(|last| last + stop::LOOK_EVERY);
+        let next = due.filter(|next| *next > self.now() && !self.writes_wait);
         if next.is_none() {
             calls.push((id, Call::LookAtStop));
         }
@@ -227,8 +241,16 @@ impl Driver<'_> {
 
     /// Whether nothing goes forward yet, because nobody has seen the parameter that stops everything.
     fn awaits_parameter(&self) -> bool {
-        let named = self.state.started.plan.definition.limits.stop_parameter.is_some();
-        named && self.state.cancelled.is_none() && !self.looked.has(&stop::look_id())
+        self.heeds_parameter() && !self.looked.has(&stop::look_id())
+    }
+
+    /// Whether this call must wait until the parameter was looked at again. Nothing was intended yet, so nothing is in doubt.
+    fn awaits_look(&self, step: &Step, call: &Call, now: Timestamp) -> bool {
+        if !call.changes() || !is_forward(&step.work) || !self.heeds_parameter() || self.just_looked {
+            return false;
+        }
+        let last = self.looked.last(&stop::look_id());
+        last.is_none_or(|last| now.duration_since(last) > stop::ALLOWS_FOR)
     }
 
     fn goes_forward(&self) -> bool {
@@ -274,6 +296,7 @@ impl Driver<'_> {
                     }
                     recorded = true;
                 }
+                Next::Call { call, .. } if self.awaits_look(step, &call, now) => self.writes_wait = true,
                 Next::Call { intent, call } => {
                     if let Some(intent) = intent {
                         self.happened(now, *intent)?;
@@ -339,6 +362,7 @@ impl Driver<'_> {
         } else {
             self.looked.asked(&call.step, now);
         }
+        self.just_looked |= call.call == Call::LookAtStop;
         for event in events {
             match event {
                 // The call saw it; what is under way beside it ends here.

@@ -1,7 +1,8 @@
 //! The stop of everything: whoever pulls it, every run ends before its next write, and still tears down.
 //!
 //! Two switches: one of this machine (`drill stop --all`), which is looked at before every call that changes something;
-//! and a parameter in the destination (`limits.stop_parameter`), which is asked for now and then.
+//! and a parameter in the destination (`limits.stop_parameter`), which is asked for now and then, and before such a call
+//! unless it was just seen.
 
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ use crate::words::id::StepId;
 
 /// Between two looks at the parameter, by the run's clock.
 pub const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(30);
+
+/// What was seen of the parameter allows a write for so long, by the run's clock: writes that follow each other share a look.
+pub const ALLOWS_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 /// The value that stops.
 const STOP: &str = "stop";

@@ -91,6 +91,8 @@ pub struct Grounds<'a> {
     pub definitions: &'a [Definition],
     /// The types.
     pub types: Types,
+    /// Only runs of these drills may be torn down; of every drill, if there are none here.
+    pub drills: &'a [DrillName],
     /// World time.
     pub now: Timestamp,
 }
@@ -153,6 +155,8 @@ pub enum Fate {
     Teardown(RunId),
     /// It may be removed if a person types its ARN.
     Typed(Box<Target>),
+    /// Its run's own teardown removes it, once somebody asks for that drill: which, and how.
+    OtherDrill(String),
     /// It is in use, and nothing is left of it yet: why.
     InUse(String),
     /// It stays: why.
@@ -183,7 +187,7 @@ impl Row {
 /// Every thing of one place, those that can be removed first.
 #[must_use]
 pub fn judge(found: &Found, grounds: &Grounds<'_>) -> Vec<Row> {
-    let mut rows = ledger_rows(found, grounds.known);
+    let mut rows = ledger_rows(found, grounds);
     rows.extend(found.leftovers.iter().filter_map(|leftover| leftover_row(found, leftover, grounds)));
     rows.extend(found.jobs.iter().filter_map(|marked| job_row(found, marked, grounds.known)));
     rows.sort_by(|a, b| (a.proof, &a.arn, &a.name).cmp(&(b.proof, &b.arn, &b.name)));
@@ -191,8 +195,8 @@ pub fn judge(found: &Found, grounds: &Grounds<'_>) -> Vec<Row> {
 }
 
 /// What the ledgers say may be there, whether or not a list shows it.
-fn ledger_rows(found: &Found, known: &[Known]) -> Vec<Row> {
-    let open = known.iter().filter(|one| one.standing != Standing::Over);
+fn ledger_rows(found: &Found, grounds: &Grounds<'_>) -> Vec<Row> {
+    let open = grounds.known.iter().filter(|one| one.standing != Standing::Over);
     let here = |entry: &&Entry| {
         let expected = &entry.intended.expected;
         entry.gone.is_none() && expected.account == found.account && expected.region == found.region
@@ -211,21 +215,40 @@ fn ledger_rows(found: &Found, known: &[Known]) -> Vec<Row> {
                 created: listed.and_then(|listed| listed.created),
                 run: Some(one.run.to_string()),
                 proof: Proof::Ledger,
-                fate: fate_of_run(one),
+                fate: fate_of_run(one, Some(entry), grounds),
             }
         })
         .collect()
 }
 
-fn fate_of_run(known: &Known) -> Fate {
-    match known.standing {
-        Standing::Running => Fate::InUse(format!("drill `{}` is running now", known.drill)),
-        Standing::Kept(until) => {
+/// A run that leaked may keep something else on purpose: its teardown leaves that alone, as long as its time is not over.
+fn fate_of_run(known: &Known, entry: Option<&Entry>, grounds: &Grounds<'_>) -> Fate {
+    let lease = entry.and_then(|entry| entry.lease.as_ref());
+    let holding = lease.filter(|lease| lease.holds() && lease.until > grounds.now).map(|lease| lease.until);
+    match (known.standing, holding) {
+        (Standing::Running, _) => Fate::InUse(format!("drill `{}` is running now", known.drill)),
+        (Standing::Kept(until), _) | (_, Some(until)) => {
             let until = show_instant(until);
             Fate::InUse(format!("kept until {until} on purpose; `drill keep {} --end` removes it", known.run))
         }
-        Standing::Owed | Standing::Over => Fate::Teardown(known.run),
+        (Standing::Owed | Standing::Over, None) if !grounds.may_tear_down(&known.drill) => Fate::OtherDrill(format!(
+            "it is of drill `{}`, which was not named; `drill sweep {} --yes` tears down run {}",
+            known.drill, known.drill, known.run
+        )),
+        (Standing::Owed | Standing::Over, None) => Fate::Teardown(known.run),
     }
+}
+
+impl Grounds<'_> {
+    fn may_tear_down(&self, drill: &DrillName) -> bool {
+        self.drills.is_empty() || self.drills.contains(drill)
+    }
+}
+
+/// Something that hangs on what is in the ledger, as a look at it found it.
+fn is_part(leftover: &Leftover, entry: &Entry) -> bool {
+    let id = leftover.arn.name().rsplit('/').next();
+    entry.gone.is_none() && entry.parts.iter().any(|part| Some(part.id.as_str()) == id)
 }
 
 fn is_entry(leftover: &Leftover, entry: &Entry) -> bool {
@@ -244,7 +267,10 @@ fn leftover_row(found: &Found, leftover: &Leftover, grounds: &Grounds<'_>) -> Op
     // A volume of an instance, for example: its run's teardown knows it as a part.
     let of_open = open().find(|one| evidence.is_of(&one.run));
     let (proof, fate) = match of_open {
-        Some(one) if leftover.removable => (Proof::Ledger, fate_of_run(one)),
+        Some(one) if leftover.removable => {
+            let whole = one.entries.iter().find(|entry| is_part(leftover, entry));
+            (Proof::Ledger, fate_of_run(one, whole, grounds))
+        }
         _ => (evidence.proof(), fate(leftover, &evidence, grounds)),
     };
     Some(Row {

@@ -61,6 +61,7 @@ pub(crate) fn answer(shared: &Shared, method: &Method, path: &str, body: &[u8]) 
 fn state(shared: &Shared) -> Value {
     json!({
         "version": 1,
+        "id": shared.id,
         "now": shared.clock.now(),
         "speed": shared.clock.speed(),
         "seed": shared.seed,

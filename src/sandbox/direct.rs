@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, Response};
+use uuid::Uuid;
 
 use crate::sandbox::clock::WorldClock;
 use crate::sandbox::fault::{Fault, add_fault};
@@ -48,6 +49,8 @@ impl Direct {
             clock: Arc::new(WorldClock::following(Arc::clone(clock))),
             world: Mutex::new(world),
             holds: Holds::default(),
+            // Nobody asks a world in memory for it.
+            id: Uuid::nil(),
             made,
             seed,
             ca_bundle: None,

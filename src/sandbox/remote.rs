@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
 use crate::sandbox::clock::{later, machine_now, real_distance, rest, sane_speed, scaled, ticks};
 use crate::sandbox::start::{SandboxError, SqlMissing};
@@ -35,6 +36,9 @@ pub struct Remote {
 #[derive(Debug, Clone, Deserialize)]
 struct State {
     version: u32,
+    /// Worlds of an older `drill` have none.
+    #[serde(default)]
+    id: Option<Uuid>,
     now: Timestamp,
     speed: f64,
     seed: u64,
@@ -78,6 +82,12 @@ impl Remote {
     #[must_use]
     pub fn sql_missing(&self) -> SqlMissing {
         self.state.sql_missing.clone()
+    }
+
+    /// What tells it from every other world, also from one with the same seed and at the same address.
+    #[must_use]
+    pub fn id(&self) -> Option<Uuid> {
+        self.state.id
     }
 
     /// The seed.

@@ -13,6 +13,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use uuid::Uuid;
 
 use crate::sandbox::channel;
 use crate::sandbox::clock::{WorldClock, later};
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<WorldClock>,
     pub(crate) world: Mutex<World>,
     pub(crate) holds: Holds,
+    /// Of this world alone, whatever its seed: a client tells by it whether it meets the same world again.
+    pub(crate) id: Uuid,
     pub(crate) made: bool,
     pub(crate) seed: u64,
     pub(crate) ca_bundle: Option<PathBuf>,

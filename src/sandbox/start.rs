@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::sandbox::clock::{WorldClock, machine_now};
 use crate::sandbox::fault::{Fault, add_fault};
@@ -18,9 +19,11 @@ use crate::sandbox::inventory::{self, Inventory};
 use crate::sandbox::line::{Lines, Scissors};
 use crate::sandbox::make::make;
 use crate::sandbox::server::{Memory, Shared, router};
-use crate::sandbox::spec::WorldSpec;
+use crate::sandbox::service::ssm::set_parameter;
+use crate::sandbox::spec::{Place, WorldSpec};
 use crate::sandbox::sql::{self, Servers};
 use crate::sandbox::thing::database::Databases;
+use crate::words::id::{AccountId, Region};
 use crate::words::time::Clock;
 
 /// Requests under way get this long, in real time, when the world stops.
@@ -118,6 +121,7 @@ impl Sandbox {
             clock: Arc::new(WorldClock::new(started, speed)),
             world: Mutex::new(world),
             holds: Holds::default(),
+            id: Uuid::new_v4(),
             made,
             seed,
             ca_bundle,
@@ -191,6 +195,12 @@ impl Sandbox {
     /// Adds a fault to the running world.
     pub fn add_fault(&self, fault: Fault) {
         add_fault(&mut self.shared.world(), fault);
+    }
+
+    /// Sets a parameter of SSM in this account and region.
+    pub fn set_parameter(&self, account: &AccountId, region: &Region, name: &str, value: &str) {
+        let place = Place { account: account.clone(), region: region.clone() };
+        set_parameter(&mut self.shared.world(), &place, name, value);
     }
 
     /// Moves the world's clock forward.

@@ -313,3 +313,74 @@ async fn a_lease_in_a_world_that_ended_is_over() {
     let json = drill.ask(&["status", &run, "--output", "json"]).await.ends(0).json();
     assert_eq!((&json["verdict"], &json["created"][0]["state"]), (&"passed".into(), &"gone".into()), "{json:#}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_everything_is_stopped_a_run_names_the_leases_that_it_does_not_end() {
+    let ground = Ground::new().await;
+    let run = ground.keeps().await;
+    ground.drill.ask(&["stop", "--all"]).await.ends(0);
+    let said = ground.drill.ask(&["run", "other", &ground.url]).await.ends(3);
+    assert!(!said.stderr.contains(&run), "its time is not over: {said:?}");
+    ground.sandbox.advance(hours(72));
+    let said = ground.drill.ask(&["run", "other", &ground.url]).await.ends(3);
+    let ends_it = format!("drill keep {run} --end");
+    for wanted in ["everything was stopped", run.as_str(), "time is over", ends_it.as_str()] {
+        assert!(said.stderr.contains(wanted), "`{wanted}`: {said:?}");
+    }
+    assert_eq!(databases(&ground.sandbox.inventory()).len(), 1, "nothing was removed");
+    ground.drill.ask(&["keep", &run, "--end"]).await.ends(0);
+    assert_harmless("ended while everything is stopped", &ground.before, &ground.sandbox.inventory());
+}
+
+impl Ground {
+    /// As if the process had died between its verdict and its report.
+    fn loses_the_report(&self) {
+        let state = self.drill.path().join(".drill/sandbox");
+        let cut =
+            "DELETE FROM events WHERE seq > (SELECT seq FROM events WHERE body LIKE '{\"event\":\"concluded\"%');";
+        let database = rusqlite::Connection::open(state.join("drill.db")).expect("a database");
+        database.execute_batch(cut).expect("it is SQL");
+        assert!(database.changes() > 0, "the report's records follow the verdict");
+        // It remembers how many records there were.
+        std::fs::remove_file(state.join("locks/orders.lock")).expect("it is there");
+    }
+}
+
+/// Whatever comes first writes the report, and then finds that the time is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_is_over_ends_even_where_the_report_was_still_to_be_written() {
+    for verb in ["run", "resume", "resume --all", "sweep", "keep"] {
+        let ground = Ground::new().await;
+        let run = ground.keeps().await;
+        ground.loses_the_report();
+        ground.sandbox.advance(hours(72));
+        let arguments = match verb {
+            "run" => vec!["run", "other", ground.url.as_str()],
+            "resume" => vec!["resume", run.as_str()],
+            "resume --all" => vec!["resume", "--all"],
+            "sweep" => vec!["sweep", ground.url.as_str(), "--yes"],
+            _ => vec!["keep", run.as_str(), "--end"],
+        };
+        ground.drill.ask(&arguments).await.ends(0);
+        assert_harmless(verb, &ground.before, &ground.sandbox.inventory());
+        let json = ground.drill.ask(&["status", &run, "--output", "json"]).await.ends(0).json();
+        assert_eq!(
+            (&json["verdict"], &json["created"][0]["state"]),
+            (&"passed".into(), &"gone".into()),
+            "{verb}: {json:#}"
+        );
+    }
+}
+
+/// Whoever resumes a run that was cut off lets it end as it would have: what it keeps stays for its time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_is_not_over_outlives_the_writing_of_the_report() {
+    let ground = Ground::new().await;
+    let run = ground.keeps().await;
+    ground.loses_the_report();
+    let said = ground.drill.ask(&["resume", &run]).await.ends(0);
+    assert!(said.stdout.contains("kept until"), "{said:?}");
+    assert_eq!(databases(&ground.sandbox.inventory()).len(), 1, "it is kept");
+    ground.drill.ask(&["resume", &run]).await.ends(0);
+    assert_harmless("resumed once more", &ground.before, &ground.sandbox.inventory());
+}

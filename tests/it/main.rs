@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod docs;
 mod drills;
+mod elsewhere;
 mod evidence;
 mod examples;
 mod fault;

@@ -64,6 +64,7 @@ impl Journal {
             templates: BTreeMap::new(),
             seed: (mode == Mode::Sandbox).then_some(7),
             world: None,
+            world_id: None,
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,

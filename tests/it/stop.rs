@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use restore_drill::cloud::error::{CloudError, ErrorKind};
 use restore_drill::cloud::ground::Secrets;
 use restore_drill::journal::event::CancelBy;
@@ -14,6 +15,7 @@ use restore_drill::run::stop::StopSwitch;
 use restore_drill::sandbox::{Held, Hold, Inventory, Sandbox, When};
 use restore_drill::words::kind::Verdict;
 use restore_drill::words::secret::Secret;
+use restore_drill::words::time::Clock as _;
 use rustix::process::Signal;
 
 use crate::harness::check::{assert_harmless, assert_untouched};
@@ -213,4 +215,32 @@ async fn a_parameter_that_is_missing_stops_nothing_and_is_warned_about_once() {
     let warnings = state.warnings.iter().filter(|warning| warning.text.contains("stop_parameter")).count();
     assert_eq!(warnings, 1, "{:?}", state.warnings);
     assert_harmless(case, &bench.before, &bench.inventory());
+}
+
+/// World seconds for each real second, where seconds of the world are a limit.
+const UNHURRIED: f64 = 4.0;
+
+/// A look is old after five seconds, and the next one due after thirty: between the two nothing is changed on its word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_parameter_is_looked_at_again_before_a_write() {
+    let case = "stopped between two looks";
+    let limits = "limits: { max_duration: 10d, stop_parameter: /drill/stop }";
+    let text = worlds::orders_with("limits: { max_duration: 10d }", limits);
+    let definition = worlds::definition(&text);
+    let sandbox = worlds::start(&definition, worlds::QUICK, UNHURRIED).await;
+    let place = &definition.destination;
+    sandbox.set_parameter(&place.account, &place.region, "/drill/stop", "go");
+    let before = sandbox.inventory();
+    let drill = Drill::new().definition("orders", &text);
+    let pick = "backup:ListRecoveryPointsByBackupVault".to_owned();
+    let held = sandbox.hold(Hold { operation: pick, nth: 1, when: When::Before });
+    let running = drill.spawn(&["run", "orders", &format!("--sandbox={}", sandbox.url())]);
+    tokio::time::timeout(LIMIT, held.reached()).await.expect("the recovery points are listed");
+    let clock = sandbox.clock();
+    clock.sleep_until(clock.now() + SignedDuration::from_secs(8)).await;
+    sandbox.set_parameter(&place.account, &place.region, "/drill/stop", "stop");
+    held.release();
+    let said = running.ended().await.ends(3);
+    assert!(said.stderr.contains("everything was stopped by the parameter"), "{said:?}");
+    assert_untouched(case, &before, &sandbox.inventory());
 }

@@ -290,6 +290,74 @@ async fn what_was_typed_and_is_not_there_is_said() {
     ground.sweeps(&[]).await.ends(2);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_limits_what_is_torn_down() {
+    let ground = Ground::new().await;
+    ground.drill.write("drills/other.yaml", &ORDERS.replace("name: orders\n", "name: other\n"));
+    ground.dies_after(TAGGED).await;
+    let held = ground.sandbox.hold(Hold { operation: TAGGED.to_owned(), nth: 1, when: When::After });
+    // Whoever restores to keep does not clear up after other drills first.
+    let running = ground.drill.spawn(&["run", "other", &ground.url, "--keep", "4h"]);
+    tokio::time::timeout(LIMIT, held.reached()).await.expect("it restores beside the other");
+    running.signal(Signal::KILL);
+    running.ended().await;
+    held.release();
+    assert_eq!(ground.restored().len(), 2);
+
+    let said = ground.sweeps(&["orders", "--yes"]).await.ends(4).json();
+    let left = only(&said, "other_drill");
+    let because = text(left, "because");
+    assert!(because.contains("drill `other`") && because.contains("drill sweep other --yes"), "{said:#}");
+    assert_eq!(said["removed"].as_array().map(Vec::len), Some(1), "{said:#}");
+    assert_eq!(ground.restored(), [text(left, "arn")]);
+    let before = ground.changes();
+    let said = ground.sweeps(&["orders", "--arn", text(left, "arn")]).await.ends(4).json();
+    assert_eq!(said["failed"][0]["what"], left["arn"], "{said:#}");
+    let shown = ground.drill.ask(&["sweep", "orders", &ground.url]).await.ends(4);
+    assert!(shown.stdout.contains("not asked for: it is of drill `other`"), "{shown:?}");
+    assert_eq!(ground.changes(), before, "what belongs to a drill that was not named was touched");
+    ground.sweeps(&["other", "--yes"]).await.ends(0);
+    assert!(ground.restored().is_empty(), "{:?}", ground.restored());
+}
+
+/// Two databases: the probe of the second fails, so it is kept for a look inside.
+fn one_is_kept() -> String {
+    let (head, _) = ORDERS.split_once("probes:").expect("there are probes");
+    format!(
+        "{head}  billing:\n    type: rds\n    resource: arn:aws:rds:eu-west-2:123456789012:db:billing\n    \
+         with: {{ subnet_group: drill-isolated, security_groups: [sg-0a1b2c3d4e5f60718] }}\n    timeout: 10d\n\
+         probes:\n  answers:\n    on: orders\n    tcp: {{}}\n    retry: {{ for: 2d }}\n  \
+         is-right:\n    on: billing\n    command: {{ argv: [\"false\"] }}\n\
+         teardown: {{ when: on_pass, keep_for: 48h, timeout: 10d }}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_run_that_leaked_and_keeps_something_only_what_leaked_is_torn_down() {
+    let ground = Ground::of(&one_is_kept(), QUICK).await;
+    ground.sandbox.add_fault(Fault { times: Some(1), ..Fault::new(What::DenyDelete) });
+    ground.drill.ask(&["run", "orders", &ground.url]).await.ends(4);
+    assert_eq!(ground.restored().len(), 2, "{:?}", ground.restored());
+
+    let said = ground.sweeps(&[]).await.ends(4).json();
+    assert!(text(only(&said, "teardown"), "name").ends_with("-orders"), "{said:#}");
+    let kept = only(&said, "in_use");
+    let arn = text(kept, "arn").to_owned();
+    assert!(text(kept, "name").ends_with("-billing") && text(kept, "because").contains("kept until"), "{said:#}");
+    let before = ground.changes();
+    let said = ground.sweeps(&["--arn", &arn]).await.ends(4).json();
+    assert_eq!((&said["failed"][0]["what"], ground.changes()), (&arn.as_str().into(), before), "{said:#}");
+
+    let said = ground.sweeps(&["--yes"]).await.ends(0).json();
+    assert_eq!(text(only(&said, "in_use"), "arn"), arn);
+    assert_eq!(ground.restored(), [arn], "what leaked is gone, and what is kept is there");
+    let last = ground.drill.last_run().await;
+    assert_eq!(last["verdict"], "failed", "{last:#}");
+    ground.sandbox.advance(SignedDuration::from_hours(72));
+    ground.sweeps(&["--yes"]).await.ends(0);
+    assert!(ground.restored().is_empty(), "{:?}", ground.restored());
+}
+
 /// One of each type: what its lost run left is found, proven, and removed with everything that hangs on it.
 async fn lost(kind: &str, restore: &str, operation: &str) {
     let definition = format!(

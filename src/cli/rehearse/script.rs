@@ -83,6 +83,7 @@ impl Script {
             templates: self.templates.clone(),
             seed: Some(self.seed),
             world: Some(World::Server { url: "rehearsal".to_owned() }),
+            world_id: None,
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,

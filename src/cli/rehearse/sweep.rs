@@ -37,7 +37,7 @@ pub(crate) async fn sweep(script: &Script, cloud: &Cloud, clock: &Arc<dyn Clock>
     let mut unseen = Vec::new();
     let found = look(&mut site, began, &mut unseen).await;
     let definitions = std::slice::from_ref(definition);
-    let grounds = Grounds { known: &[], definitions, types: facts, now: clock.now() };
+    let grounds = Grounds { known: &[], definitions, types: facts, drills: &[], now: clock.now() };
     let mut swept = Swept::default();
     for row in judge(&found, &grounds) {
         let Fate::Typed(target) = &row.fate else {

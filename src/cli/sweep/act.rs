@@ -65,7 +65,9 @@ pub(crate) async fn act(
             Fate::Typed(target) if named || typed(order, row, ui) => {
                 remove_one(&sites[*position], target, row, place, ui, deeds).await?;
             }
-            Fate::InUse(reason) | Fate::Never(reason) if named => deeds.failed.push((label(row), reason.clone())),
+            Fate::OtherDrill(reason) | Fate::InUse(reason) | Fate::Never(reason) if named => {
+                deeds.failed.push((label(row), reason.clone()));
+            }
             _ => {}
         }
     }

@@ -3,9 +3,10 @@
 use crate::cli::error::CliError;
 use crate::cli::place::Place;
 use crate::cli::resume::owes;
+use crate::cli::sweep::Order;
 use crate::cli::sweep::look::Unseen;
+use crate::cli::world::is_home;
 use crate::definition::model::Definition;
-use crate::journal::event::World;
 use crate::journal::state::State;
 use crate::journal::store::{RunRow, Store};
 use crate::run::sweep::{Known, Standing};
@@ -25,12 +26,12 @@ pub(crate) struct Kept {
     pub(crate) definition: Definition,
 }
 
-/// The runs that talked to AWS or, with a URL, to the simulated AWS there. A journal that cannot be read is something that
+/// The runs that talked to AWS or, with a URL, to the very world that answers there. A journal that cannot be read is something that
 /// was not looked at.
 ///
 /// # Errors
 /// When the list of runs cannot be read.
-pub(crate) async fn ledgers(place: &Place, sandbox: Option<&str>) -> Result<(Vec<Kept>, Vec<Unseen>), CliError> {
+pub(crate) async fn ledgers(place: &Place, order: &Order) -> Result<(Vec<Kept>, Vec<Unseen>), CliError> {
     let (mut kept, mut unseen) = (Vec::new(), Vec::new());
     for store in place.stores_or_why()? {
         let mut over = 0;
@@ -50,7 +51,7 @@ pub(crate) async fn ledgers(place: &Place, sandbox: Option<&str>) -> Result<(Vec
                 continue;
             }
             match store.state(&row.run) {
-                Ok(state) if is_of(&state, sandbox) => kept.push(one(&store, row, &state, owed)),
+                Ok(state) if is_of(&state, order) => kept.push(one(&store, row, &state, owed)),
                 Ok(_) => {}
                 Err(error) => unseen.push(Unseen::journal(&row, &error)),
             }
@@ -59,11 +60,10 @@ pub(crate) async fn ledgers(place: &Place, sandbox: Option<&str>) -> Result<(Vec
     Ok((kept, unseen))
 }
 
-fn is_of(state: &State, sandbox: Option<&str>) -> bool {
-    match (sandbox, &state.started.world) {
-        (Some(asked), Some(World::Server { url })) => url.trim_end_matches('/') == asked.trim_end_matches('/'),
-        (None, None) => true,
-        _ => false,
+fn is_of(state: &State, order: &Order) -> bool {
+    match &order.sandbox {
+        Some(url) => is_home(&state.started, url, order.world_id.as_ref()),
+        None => state.started.world.is_none(),
     }
 }
 

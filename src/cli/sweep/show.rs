@@ -41,6 +41,7 @@ fn then(row: &Row) -> String {
     match &row.fate {
         Fate::Teardown(run) => format!("`--yes` tears down run {run}"),
         Fate::Typed(_) => "in no ledger here: `--arn` removes it".to_owned(),
+        Fate::OtherDrill(reason) => format!("not asked for: {reason}"),
         Fate::InUse(reason) => format!("in use: {reason}"),
         Fate::Never(reason) => format!("stays: {reason}"),
     }
@@ -108,6 +109,7 @@ fn thing(row: &Row) -> Value {
     let (then, because) = match &row.fate {
         Fate::Teardown(_) => ("teardown", None),
         Fate::Typed(_) => ("arn", None),
+        Fate::OtherDrill(reason) => ("other_drill", Some(reason)),
         Fate::InUse(reason) => ("in_use", Some(reason)),
         Fate::Never(reason) => ("stays", Some(reason)),
     };

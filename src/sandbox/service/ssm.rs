@@ -14,7 +14,7 @@ use crate::sandbox::service::page::cut;
 use crate::sandbox::service::sessions;
 use crate::sandbox::spec::{PARAMETER, Place};
 use crate::sandbox::thing::ec2::{Command, Ec2Shelf};
-use crate::sandbox::world::World;
+use crate::sandbox::world::{StoredSecret, World};
 
 /// The one document that is simulated.
 const DOCUMENT: &str = "AWS-RunShellScript";
@@ -90,6 +90,21 @@ fn parameter(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failu
         "LastModifiedDate": instant(stored.created),
         "DataType": "text",
     } }))
+}
+
+/// Sets a parameter, as somebody with another tool would.
+pub(crate) fn set_parameter(world: &mut World, place: &Place, name: &str, value: &str) {
+    let created = world.now;
+    let stored = StoredSecret {
+        name: format!("{PARAMETER}{name}"),
+        arn: format!("arn:aws:ssm:{}:{}:parameter{name}", place.region, place.account),
+        value: value.to_owned(),
+        version: "1".to_owned(),
+        created,
+    };
+    let secrets = &mut world.site(place).secrets;
+    secrets.retain(|known| known.name != stored.name);
+    secrets.push(stored);
 }
 
 fn texts(list: Option<&Value>) -> Vec<String> {

@@ -320,6 +320,7 @@ fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
         templates: runbook::built_in(),
         seed: Some(7),
         world: Some(World::Server { url }),
+        world_id: None,
         unmeasurable: BTreeMap::new(),
         made_world: false,
         last_pass: None,

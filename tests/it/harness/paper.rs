@@ -55,6 +55,7 @@ impl Paper {
             templates: BTreeMap::new(),
             seed: None,
             world: None,
+            world_id: None,
             unmeasurable: BTreeMap::new(),
             made_world: false,
             last_pass: None,
