@@ -196,8 +196,9 @@ async fn the_lock_file_of_a_dead_process_stops_nobody_whoever_has_its_number() {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_at_the_lock_is_no_run_and_refuses_none() {
+    use std::io::Read as _;
+
     use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
-    use tokio::io::unix::AsyncFd;
 
     let case = "a look at the lock";
     let ground = Ground::new().await;
@@ -215,12 +216,12 @@ async fn a_look_at_the_lock_is_no_run_and_refuses_none() {
     look.lock_shared().expect("nobody runs the drill");
     let status = ground.drill.ask(&["status", &run, "--output", "json"]).await.ends(0).json();
     assert_eq!(status["running"], false, "another look: {status:#}");
-    let opened = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).expect("files can be watched");
+    let opened = init(CreateFlags::CLOEXEC).expect("files can be watched");
     add_watch(&opened, path.as_path(), WatchFlags::OPEN).expect("the lock can be watched");
-    let opened = AsyncFd::new(opened).expect("it can be waited for");
     let running = ground.drill.spawn(&["run", "orders", &ground.url]);
-    let asked = tokio::time::timeout(LIMIT, opened.readable()).await;
-    assert!(asked.is_ok_and(|ready| ready.is_ok()), "nobody wanted the lock");
+    let opening = tokio::task::spawn_blocking(move || std::fs::File::from(opened).read(&mut [0; 512]));
+    let asked = tokio::time::timeout(LIMIT, opening).await.expect("nobody wanted the lock");
+    assert!(matches!(asked, Ok(Ok(1..))), "nobody wanted the lock: {asked:?}");
     look.unlock().expect("it was locked");
     let said = running.ended().await.ends(0);
     assert!(said.stderr.contains("its teardown comes first"), "{said:?}");

@@ -15,7 +15,6 @@ use restore_drill::run::stop::StopSwitch;
 use restore_drill::sandbox::{Held, Hold, Inventory, Sandbox, When};
 use restore_drill::words::kind::Verdict;
 use restore_drill::words::secret::Secret;
-use restore_drill::words::time::Clock as _;
 use rustix::process::Signal;
 
 use crate::harness::check::{assert_harmless, assert_untouched};

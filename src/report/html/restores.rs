@@ -2,7 +2,7 @@
 
 use crate::report::facts::restore::{JobFacts, Look, PointFacts, RestoreFacts};
 use crate::report::facts::{Context, Row};
-use crate::report::html::page::{Page, Rows, code, maybe, text};
+use crate::report::html::page::{Page, Rows, code, maybe, number, text};
 use crate::report::html::summary::objectives_table;
 
 /// Every restore.

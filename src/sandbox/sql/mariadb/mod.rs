@@ -62,9 +62,13 @@ impl Kind for MariaDb {
     fn making(&self, data: &Path) -> Vec<OsString> {
         let mut data_folder = OsString::from("--datadir=");
         data_folder.push(data);
+        // A server that starts removes every temporary table that it finds, also another's in a folder they share.
+        let mut own_folder = OsString::from("--tmpdir=");
+        own_folder.push(data.parent().unwrap_or(data));
         let mut arguments = vec![
             OsString::from("--no-defaults"),
             data_folder,
+            own_folder,
             // No account can log in over the network, nor without being this account of the system. A server's own
             // first file makes the administrator (`settings`).
             "--auth-root-authentication-method=socket".into(),
