@@ -234,7 +234,9 @@ impl WorldFile {
             let about = |fault: &&Fault| fault.restore() == Some(name) && !fault.what.befalls(restore.kind);
             if let Some(fault) = self.faults.iter().find(about) {
                 let (what, kind) = (fault.what.word(), restore.kind.word());
-                return Err(senseless(format!("no restore of type `{kind}` meets `{what}`, as that of `{name}` should")));
+                return Err(senseless(format!(
+                    "no restore of type `{kind}` meets `{what}`, as that of `{name}` should"
+                )));
             }
         }
         Ok(())

@@ -365,7 +365,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Scenario>().unwrap().to_string(), text);
         }
-        for text in ["throttle", "throttle@rds:X", "crash@x", "nonsense@1", "crash@-1", "stop", "lease_end_throttle@3"] {
+        for text in ["throttle", "throttle@rds:X", "crash@x", "nonsense@1", "crash@-1", "stop", "lease_end_throttle@3"]
+        {
             assert!(text.parse::<Scenario>().is_err(), "{text}");
         }
     }
