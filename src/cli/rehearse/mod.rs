@@ -267,7 +267,8 @@ fn check_faults(known: BTreeSet<String>, wanted: &[String]) -> Result<(), CliErr
     Err(CliError::usage(format!("this drill has no fault `{unknown}`; it has: {}", known.join(", "))))
 }
 
-/// Each trouble alone, what comes in pairs only, then combinations up to the usual number; or as many as wanted, spread over all of these.
+/// Each trouble alone, what comes in pairs only, then combinations up to the usual number; or as many as wanted, spread over
+/// all of these.
 fn choose(singles: &[Trouble], pairs: &[Scenario], wanted: &Wanted) -> Vec<Scenario> {
     let alone = singles.iter().map(|trouble| Scenario(vec![trouble.clone()])).chain(pairs.iter().cloned());
     let least = singles.len() + pairs.len();

@@ -11,6 +11,7 @@ use crate::cli::rehearse::time::MachineTime;
 use crate::cli::rehearse::trouble::{Jump, Scenario, Trouble};
 use crate::journal::event::{Event, GateAnswer, Recorded};
 use crate::journal::state::State;
+use crate::run::decide::is_forward;
 use crate::run::drive::{Observer, Signal};
 use crate::sandbox::IdleClock;
 use crate::words::id::StepId;
@@ -110,8 +111,13 @@ impl Watch {
     }
 }
 
-/// After so long what is there has cost more than the run may: all of it costs a dollar an hour in such a rehearsal.
+/// After so long what is there has cost more than the run may: all of it costs a dollar an hour in such a rehearsal. Nothing
+/// where nothing is there, or nothing left to do with it.
 fn until_too_dear(state: &State) -> Option<SignedDuration> {
+    let goes_on = state.in_order().any(|(step, known)| is_forward(&step.work) && known.end().is_none());
+    if !goes_on {
+        return None;
+    }
     let there = state.ledger.values().filter(|entry| entry.job.is_some() && entry.gone.is_none()).count();
     let there = u32::try_from(there).ok().filter(|there| *there > 0)?;
     let most = state.started.plan.definition.limits.max_cost_usd?;
