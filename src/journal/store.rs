@@ -193,6 +193,12 @@ pub trait Append: Send {
     /// When they cannot be read or do not verify.
     fn records(&self) -> Result<Vec<Recorded>, StoreError>;
 
+    /// That nobody else has written records of this run since this process did.
+    ///
+    /// # Errors
+    /// [`StoreError::TakenOver`] if somebody has; another if that cannot be read.
+    fn still_ours(&self) -> Result<(), StoreError>;
+
     /// Whether `drill cancel` was called for this run.
     ///
     /// # Errors
@@ -740,6 +746,15 @@ impl Append for RunJournal {
 
     fn records(&self) -> Result<Vec<Recorded>, StoreError> {
         self.store.read(&self.connection, &self.run)
+    }
+
+    fn still_ours(&self) -> Result<(), StoreError> {
+        let last = self
+            .connection
+            .prepare_cached("SELECT max(seq) FROM events WHERE run = ?1")
+            .and_then(|mut statement| statement.query_row([self.run.to_string()], |row| row.get::<_, Option<i64>>(0)));
+        let last = self.store.database(last)?.and_then(|last| u64::try_from(last).ok());
+        if last.is_some_and(|last| last > self.seq) { Err(StoreError::TakenOver(self.run)) } else { Ok(()) }
     }
 
     fn cancel_requested(&self) -> Result<bool, StoreError> {

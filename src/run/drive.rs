@@ -204,6 +204,9 @@ impl Driver<'_> {
         if !self.commit()? {
             return Ok(Some(self.now()));
         }
+        if calls.iter().any(|(_, call)| call.changes()) {
+            self.see_that_it_is_ours()?;
+        }
         // As close to the side effect as it can be: what was intended and is not begun is torn down like after a crash.
         let writes = calls.iter().any(|(step, call)| call.changes() && !is_backward(step));
         if writes && self.look_for_stop()? {
@@ -319,7 +322,12 @@ impl Driver<'_> {
         }
         match self.journal.append(&pending) {
             Ok(records) => self.observer.recorded(&records, &self.state),
-            Err(error @ StoreError::TakenOver(_)) => return Err(DriveError::TakenOver(error)),
+            Err(error @ StoreError::TakenOver(_)) => {
+                if self.services.guards.stand(Guard::OneWriter) {
+                    return Err(DriveError::TakenOver(error));
+                }
+                self.broken = Some(error);
+            }
             Err(error) => {
                 tracing::error!(error = %error, "the journal cannot be written");
                 self.broken = Some(error);
@@ -331,6 +339,19 @@ impl Driver<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// A process that stood still for a while may have been taken over, and what it does next need not be a record of its
+    /// own: a request is repeated without one. So the journal is looked at before each change.
+    fn see_that_it_is_ours(&self) -> Result<(), DriveError> {
+        if self.broken.is_some() || !self.services.guards.stand(Guard::OneWriter) {
+            return Ok(());
+        }
+        match self.journal.still_ours() {
+            Err(error @ StoreError::TakenOver(_)) => Err(DriveError::TakenOver(error)),
+            // A journal that cannot be read says nothing about who writes it; the next append decides.
+            Err(_) | Ok(()) => Ok(()),
+        }
     }
 
     fn begin(&mut self, step: &StepId, call: Call) {
@@ -428,6 +449,9 @@ impl Driver<'_> {
             return Ok(false);
         }
         let Some(who) = self.services.stop.stopped() else { return Ok(false) };
+        if !self.services.guards.stand(Guard::StopFirst) {
+            return Ok(false);
+        }
         let text = format!("everything was stopped {who}");
         self.happened(self.now(), Event::Warned { step: Work::Report.id(), text })?;
         self.cancel(CancelBy::Stopped)?;

@@ -21,11 +21,17 @@ pub enum Guard {
     Deadline,
     /// A journal that cannot be written ends everything new.
     StopWithoutJournal,
+    /// A process that was taken over changes nothing more.
+    OneWriter,
+    /// Whoever stops everything is heard before the next write.
+    StopFirst,
+    /// A restore job that is completed in part is no restore.
+    WholeRestore,
 }
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::IntentFirst,
         Self::LookFirst,
         Self::WaitForJob,
@@ -34,6 +40,9 @@ impl Guard {
         Self::UnknownIsNoPass,
         Self::Deadline,
         Self::StopWithoutJournal,
+        Self::OneWriter,
+        Self::StopFirst,
+        Self::WholeRestore,
     ];
 
     /// The name by which a build for development takes it away.
@@ -48,6 +57,9 @@ impl Guard {
             Self::UnknownIsNoPass => "unknown-is-no-pass",
             Self::Deadline => "deadline",
             Self::StopWithoutJournal => "stop-without-journal",
+            Self::OneWriter => "one-writer",
+            Self::StopFirst => "stop-first",
+            Self::WholeRestore => "whole-restore",
         }
     }
 }

@@ -231,6 +231,13 @@ impl WorldFile {
             };
             let fits = self.resources.get(name).map_or(Ok(()), |resource| resource.fits(restore.kind));
             fits.map_err(|problem| senseless(format!("in `{name}`, {problem}")))?;
+            let about = |fault: &&Fault| fault.restore() == Some(name) && !fault.what.befalls(restore.kind);
+            if let Some(fault) = self.faults.iter().find(about) {
+                let (what, kind) = (fault.what.word(), restore.kind.word());
+                return Err(senseless(format!(
+                    "no restore of type `{kind}` meets `{what}`, as that of `{name}` should"
+                )));
+            }
         }
         Ok(())
     }

@@ -84,7 +84,12 @@ impl Inventory {
 
     /// The requests that changed something.
     pub fn effects(&self) -> impl Iterator<Item = &CallRecord> {
-        self.calls.iter().filter(|call| call.effect)
+        self.effects_after(0)
+    }
+
+    /// The same without the first so many requests.
+    pub fn effects_after(&self, calls: usize) -> impl Iterator<Item = &CallRecord> {
+        self.calls.iter().skip(calls).filter(|call| call.effect)
     }
 }
 

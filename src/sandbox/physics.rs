@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::sandbox::clock::later;
+use crate::sandbox::fault::What;
 use crate::sandbox::plans;
 use crate::sandbox::restore::{self, Fate, RestoreJob};
 use crate::sandbox::spec::Place;
@@ -43,12 +44,18 @@ impl World {
         let id = stream.uuid().to_uppercase();
         let source = Arc::clone(&order.point.source);
         let now = self.now;
-        let making = self.wish(place, &order, &id);
+        let mut making = self.wish(place, &order, &id);
         let times = self.times();
         let fault = match making {
-            Ok(_) => self.faults.on_job(&source.drill, source.name.as_str(), place.region.as_str(), times),
+            Ok(_) => {
+                let which = (source.drill.as_str(), source.name.as_str(), source.kind);
+                self.faults.on_job(which, place.region.as_str(), times)
+            }
             Err(_) => None,
         };
+        if let (Ok(making), Some(What::JobPartial)) = (&mut making, fault.as_ref().map(|fault| fault.what)) {
+            making.restore_in_part();
+        }
         let fate = restore::fate(making.as_ref().map(|_| ()).map_err(Clone::clone), fault, now);
         let stale = self.faults.stale_reads(place.region.as_str());
         let timetable = restore::timetable(&source, now, stale, &mut stream);

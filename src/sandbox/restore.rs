@@ -102,6 +102,7 @@ pub(crate) fn fate(wish: Result<(), String>, fault: Option<Fault>, now: Timestam
         What::JobFailed => breaks("FAILED", "Restore job failed because of an internal service error"),
         What::JobAborted => breaks("ABORTED", "Restore job was aborted by the service"),
         What::JobWithoutArn => Fate::CompletesWithoutArn,
+        What::JobPartial => Fate::Completes,
         What::JobStuck => Fate::Sticks {
             until: match fault.lasts {
                 Some(Lasting::For(span)) => Some(later(now, span.0)),

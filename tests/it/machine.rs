@@ -174,6 +174,33 @@ async fn a_paused_process_is_not_taken_over_and_goes_on_when_it_wakes() {
     ground.assert_harmless(case);
 }
 
+/// A process is paused, its host is declared dead, and somebody removes the file of its lock: another goes on with the run.
+/// The first sees that when it wakes, and changes nothing more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_process_that_was_taken_over_changes_nothing_when_it_wakes() {
+    let case = "taken over while it was paused";
+    let ground = Ground::new().await;
+    let held = ground.hold("backup:DescribeRestoreJob");
+    let paused = ground.drill.spawn(&["run", "orders", &ground.url]);
+    reached(case, &held).await;
+    paused.signal(Signal::STOP);
+    held.release();
+    let run = ground.drill.last_id().await;
+    let lock = ground.drill.path().join(".drill/sandbox/locks/orders.lock");
+    std::fs::remove_file(lock).expect("the lock has a file");
+    ground.drill.ask(&["resume", &run]).await.ends(0);
+    ground.assert_harmless(case);
+    let before = ground.sandbox.inventory().calls.len();
+    paused.signal(Signal::CONT);
+    let said = paused.ended().await.ends(3);
+    assert!(said.stderr.contains("another process has taken run"), "{case}: {said:?}");
+    let after = ground.sandbox.inventory();
+    let changed: Vec<&str> = after.effects_after(before).map(|call| call.operation.as_str()).collect();
+    assert!(changed.is_empty(), "{case}: {changed:?}");
+    ground.assert_harmless(case);
+    assert_eq!(ground.drill.last_run().await["verdict"], "passed");
+}
+
 /// A lock is the operating system's: what its file says is only for people, even if the number belongs to a process that
 /// lives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -117,17 +117,65 @@ guards! {
     a_pass_of_what_was_not_measured: "rds-minimal" without "unknown-is-no-pass", "probe_unreachable" breaks "I3";
     a_run_without_deadlines: "rds-minimal" without "deadline", "job_stuck" breaks "I6";
     a_run_that_goes_on_without_its_journal: "rds-minimal" without "stop-without-journal", "disk_full" breaks "I2";
+    a_process_that_goes_on_after_it_was_taken_over: "rds-minimal" without "one-writer", "taken_over_late" breaks "I2";
+    a_stop_that_nobody_hears: "rds-minimal" without "stop-first", "stop" breaks "verdict";
+    a_bound_on_the_cost_that_ends_nothing: "rds-minimal" without "deadline", "max_cost" breaks "verdict";
+    a_pass_of_half_a_restore: "s3" without "whole-restore", "job_partial" breaks "I3";
+}
+
+/// How often a trouble came by itself.
+fn struck(said: &Value, fault: &str) -> u64 {
+    let table = said["table"].as_array().expect("a table");
+    table.iter().filter(|cell| cell["fault"] == fault).filter_map(|cell| cell["scenarios"].as_u64()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn takeovers_stops_and_costs_come_everywhere_and_break_nothing() {
+    for (fault, least) in [("taken_over", 10), ("taken_over_late", 10), ("stop", 3), ("max_cost", 3)] {
+        let said = rehearsed("rds-minimal", &["--fault", fault], 0).await;
+        assert_eq!(said["findings"], serde_json::json!([]), "{fault}: {said:#}");
+        assert!(struck(&said, fault) >= least, "{fault}: {said:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_was_restored_in_part_is_no_pass_and_is_removed() {
+    let said = rehearsed("s3", &["--fault", "job_partial"], 0).await;
+    assert!(struck(&said, "job_partial") > 0, "{said:#}");
+    assert_eq!(said["verdicts"]["passed"], Value::Null, "{said:#}");
+    let other = shipped().ask(&["rehearse", "rds-minimal", "--fault", "job_partial"]).await.ends(2);
+    assert!(other.stderr.contains("this drill has no fault `job_partial`"), "{other:?}");
+}
+
+/// `rds-minimal`, which keeps what it restored as this says.
+fn keeping(teardown: &str) -> Drill {
+    let drill = shipped();
+    let whole = std::fs::read_to_string(drill.path().join("drills/rds-minimal.yaml")).expect("the drill");
+    let kept = whole.replace("name: rds-minimal", "name: kept") + &format!("\nteardown: {teardown}\n");
+    drill.write("drills/kept.yaml", &kept);
+    drill
+}
+
+/// The end of a lease has troubles of its own, also of one that only a failure makes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_lease_meets_its_own_troubles_and_leaves_nothing() {
+    for (teardown, alone) in [("{ when: manual, keep_for: 4h }", true), ("{ when: on_pass, keep_for: 4h }", false)] {
+        for fault in ["lease_end_throttle", "lease_end_error_500", "lease_end_reset_before", "lease_end_reset_after"] {
+            let words = ["rehearse", "kept", "--seed", "7", "--fault", fault, "--output", "json"];
+            let said = keeping(teardown).ask(&words).await.ends(0).json();
+            assert_eq!(said["findings"], serde_json::json!([]), "{teardown}: {said:#}");
+            let combined = said["combinations"].as_u64().unwrap_or(0);
+            let came = if alone { struck(&said, fault) } else { combined };
+            assert!(came > 0, "{teardown}, {fault}: {said:#}");
+        }
+    }
 }
 
 /// What is kept on purpose is no leak while its lease holds, and goes with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_that_keeps_what_it_restored() {
-    let drill = shipped();
-    let whole = std::fs::read_to_string(drill.path().join("drills/rds-minimal.yaml")).expect("the drill");
-    let kept = whole.replace("name: rds-minimal", "name: kept") + "\nteardown: { when: manual, keep_for: 4h }\n";
-    drill.write("drills/kept.yaml", &kept);
     let words = ["rehearse", "kept", "--seed", "7", "--scenarios", "40", "--output", "json"];
-    let said = drill.ask(&words).await.ends(0).json();
+    let said = keeping("{ when: manual, keep_for: 4h }").ask(&words).await.ends(0).json();
     assert_eq!((&said["undisturbed"], &said["findings"]), (&"passed".into(), &serde_json::json!([])), "{said:#}");
 }
 
@@ -142,6 +190,8 @@ async fn the_same_seed_rehearses_the_same() {
 async fn one_scenario_is_repeated_by_its_name() {
     let said = rehearsed("rds-minimal", &["--only", "job_stuck@inventory crash@12"], 0).await;
     assert_eq!(said["combinations"].as_u64().zip(said["scenarios"].as_u64()), Some((1, 1)), "{said:#}");
+    let said = rehearsed("rds-minimal", &["--only", "taken_over_late@12"], 0).await;
+    assert_eq!((struck(&said, "taken_over_late"), &said["scenarios"]), (1, &Value::from(1)), "{said:#}");
     let wrong = shipped().ask(&["rehearse", "rds-minimal", "--only", "nonsense@1"]).await.ends(2);
     assert!(wrong.stderr.contains("`nonsense@1` is no trouble"), "{wrong:?}");
     let unknown = shipped().ask(&["rehearse", "rds-minimal", "--fault", "job_stuk"]).await.ends(2);

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::cli::error::CliError;
 use crate::cli::rehearse::judge::{Finding, judge};
-use crate::cli::rehearse::life::{How, Play, Played};
+use crate::cli::rehearse::life::Play;
+use crate::cli::rehearse::played::{How, Played};
 use crate::cli::rehearse::script::Script;
 use crate::cli::rehearse::stage::Stage;
-use crate::cli::rehearse::trouble::Scenario;
+use crate::cli::rehearse::trouble::{Scenario, Trouble};
 use crate::sandbox::IdleClock;
 use crate::words::kind::Verdict;
 
@@ -37,6 +38,8 @@ pub(crate) struct Judged {
 pub(crate) struct Player {
     script: Script,
     stage: Stage,
+    /// For a process that is paused, once there was one.
+    pause: Option<Stage>,
     scratch: tempfile::TempDir,
     played: u64,
 }
@@ -49,7 +52,7 @@ impl Player {
     pub(crate) fn new(script: &Script) -> Result<Self, CliError> {
         let stage = runtime(None)?.block_on(Stage::new(script.definition()))?;
         let scratch = scratch()?;
-        Ok(Self { script: script.clone(), stage, scratch, played: 0 })
+        Ok(Self { script: script.clone(), stage, pause: None, scratch, played: 0 })
     }
 
     /// Plays a scenario; `listens` writes down what it asks.
@@ -60,11 +63,16 @@ impl Player {
         self.played += 1;
         let folder = self.scratch.path().join(self.played.to_string());
         let clock = IdleClock::new(self.script.starts);
+        let pauses = scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Takeover { .. }));
+        if pauses && self.pause.is_none() {
+            self.pause = Some(runtime(None)?.block_on(Stage::new(self.script.definition()))?);
+        }
         let runtime = runtime(Some(Arc::clone(&clock)))?;
         if listens {
             self.stage.listen();
         }
-        let play = Play { script: &self.script, stage: &self.stage, folder: &folder, clock };
+        let pause = self.pause.as_ref().filter(|_| pauses);
+        let play = Play { script: &self.script, stage: &self.stage, pause, folder: &folder, clock };
         let played = runtime.block_on(async { tokio::time::timeout(STUCK, play.play(scenario)).await });
         drop(runtime);
         match played {

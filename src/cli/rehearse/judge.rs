@@ -3,8 +3,8 @@
 //! | | what must hold |
 //! |---|---|
 //! | I1 | nothing of a run remains, or its verdict is `leaked` and names it |
-//! | I2 | at most one restore job for each restore of a run took effect |
-//! | I3 | `passed` only where every restore completed and every required probe held, asked of what that restore made |
+//! | I2 | at most one restore job for each restore of a run took effect, and a process that was taken over changes nothing more |
+//! | I3 | `passed` only where every restore completed as a whole and every required probe held, asked of what it made |
 //! | I4 | nothing that the run did not make was changed |
 //! | I5 | the journal verifies, its replay is the state that was lived, its report is the one that was written |
 //! | I6 | the run ended within its deadline and its teardown's |
@@ -15,17 +15,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::aws::resource::facts;
-use crate::cli::rehearse::life::{End, How, Played, PlayedRun};
+use crate::cli::rehearse::pass::false_passes;
+use crate::cli::rehearse::played::{End, How, Played, PlayedRun};
 use crate::cli::rehearse::script::Script;
 use crate::cli::rehearse::sweep::Swept;
 use crate::cli::rehearse::trouble::{Crash, Damage, Jump, Lie, Scenario, Trouble, Wire};
-use crate::definition::model::Severity;
-use crate::journal::event::{Class, Event, StepEnd};
+use crate::journal::event::{Class, StepEnd};
 use crate::journal::state::State;
 use crate::journal::verdict::Conclusion;
 use crate::plan::step::Work;
 use crate::run::guard::EXPIRES_TAG;
-use crate::run::prober::Purpose;
 use crate::run::step::report::rendered;
 use crate::sandbox::Inventory;
 use crate::sandbox::inventory::Thing;
@@ -48,7 +47,12 @@ pub(crate) fn judge(script: &Script, scenario: &Scenario, played: &Played, usual
     for run in &played.runs {
         judge.ends(run);
         judge.restores_once(run);
-        judge.false_pass(run);
+        judge.one_goes_on(run);
+        judge.stops(run);
+        judge.lease_ends(run);
+        for what in false_passes(script.definition(), run, &played.after) {
+            judge.finds("I3", what);
+        }
         judge.journal(run);
     }
     judge.nothing_left();
@@ -274,42 +278,26 @@ impl Judge<'_> {
         }
     }
 
-    /// I3.
-    fn false_pass(&mut self, run: &PlayedRun) {
-        let passed = |end: &End| matches!(&end.how, How::Concluded(one, _) if one.verdict == Verdict::Passed);
-        if !run.ends.iter().any(passed) {
-            return;
+    /// I2, where the process that began was paused and taken over.
+    fn one_goes_on(&mut self, run: &PlayedRun) {
+        let Some(woke) = &run.woke else { return };
+        if !woke.ended {
+            self.finds("I2", "a process that was taken over did not end when it woke".to_owned());
         }
-        let jobs = &self.played.after.restore_jobs;
-        for restore in self.script.definition().restore.keys() {
-            let completed = jobs.iter().any(|job| run.marks.restore(job) == Some(restore) && job.status == "COMPLETED");
-            if !completed {
-                self.finds("I3", format!("it passed, and no restore of `{restore}` completed"));
-            }
-        }
-        for (name, probe) in &self.script.definition().probes {
-            if probe.severity == Severity::Advisory || self.is_left_out(run, name) || is_asked_of_a_person(probe) {
-                continue;
-            }
-            let asked: Vec<_> = run.said.iter().filter(|said| said.name == *name).collect();
-            let last = asked.iter().rev().find(|said| said.purpose == Purpose::Probe);
-            if !last.is_some_and(|said| said.held && said.job.is_some()) {
-                self.finds("I3", format!("it passed, and probe `{name}` never held"));
-            }
-            let control = asked.iter().rev().find(|said| matches!(said.purpose, Purpose::Control(_)));
-            if probe.negative_control.is_some() && control.is_none_or(|said| said.held) {
-                self.finds("I3", format!("it passed, and the negative control of `{name}` did not fail"));
-            }
+        if !woke.changed.is_empty() {
+            let what = woke.changed.join(", ");
+            self.finds("I2", format!("a process that was taken over changed something after it woke: {what}"));
         }
     }
 
-    /// Whether a condition of the definition left the probe out.
-    fn is_left_out(&self, run: &PlayedRun, probe: &Name) -> bool {
-        let step = Work::Probe(probe.clone()).id();
-        run.records.iter().any(|record| {
-            matches!(&record.event, Event::StepEnded { step: ended, end: StepEnd::Unneeded { .. } }
-                if *ended == step)
-        })
+    /// I6, where everything was stopped: nothing is restored any more. With other troubles a request may have been on its way.
+    fn stops(&mut self, run: &PlayedRun) {
+        let Some(stopped) = run.stopped.filter(|_| self.scenario.0.len() == 1) else { return };
+        let jobs = self.played.after.restore_jobs.iter();
+        let late = jobs.filter(|job| run.marks.restore(job).is_some() && job.created_at > stopped).count();
+        if late > 0 {
+            self.finds("I6", format!("{late} restore job(s) were started after everything was stopped"));
+        }
     }
 
     /// I4: whatever changed something changed what a run made, where it restores.
@@ -380,7 +368,13 @@ impl Judge<'_> {
             _ => None,
         });
         let away = self.has(|trouble| {
-            matches!(trouble, Trouble::Crash { how: Crash::Away, .. } | Trouble::Clock { .. } | Trouble::Damage { .. })
+            matches!(
+                trouble,
+                Trouble::Crash { how: Crash::Away, .. }
+                    | Trouble::Clock { .. }
+                    | Trouble::Damage { .. }
+                    | Trouble::MaxCost { .. }
+            )
         });
         let took = at.duration_since(run.began);
         if first == Some(at) && !away && took > self.script.longest() {
@@ -393,6 +387,25 @@ impl Judge<'_> {
         let leaked = |end: &End| matches!(&end.how, How::Concluded(one, _) if one.verdict == Verdict::Leaked);
         if run.ends.iter().any(leaked) {
             self.finds("I1", "a run that nobody disturbs is `leaked`".to_owned());
+        }
+    }
+
+    /// What ends a run early is no word against the backup, and none for it. Where it found nothing to end, nothing is said.
+    fn ended_early(&mut self, verdict: Verdict, usual: Verdict) {
+        let ends_it = |trouble: &Trouble| matches!(trouble, Trouble::Stop { .. } | Trouble::MaxCost { .. });
+        let alone = self.scenario.0.len() == 1 && self.scenario.0.iter().all(ends_it) && self.played.struck;
+        if alone && usual == Verdict::Passed && verdict != Verdict::Inconclusive {
+            self.finds("verdict", format!("`{verdict}`, though it was ended early"));
+        }
+    }
+
+    /// What passes by itself must not make a leak of the end of a lease.
+    fn lease_ends(&mut self, run: &PlayedRun) {
+        let of_lease = |trouble: &Trouble| matches!(trouble, Trouble::LeaseEnd { .. });
+        let alone = self.scenario.0.iter().all(|trouble| of_lease(trouble) || matches!(trouble, Trouble::Probe { .. }));
+        let leaked = |end: &End| matches!(&end.how, How::Concluded(one, _) if one.verdict == Verdict::Leaked);
+        if alone && self.has(of_lease) && run.ends.iter().any(leaked) {
+            self.finds("verdict", "`leaked` at the end of a lease, because of one request".to_owned());
         }
     }
 
@@ -409,12 +422,13 @@ impl Judge<'_> {
             _ => None,
         });
         let Some(conclusion) = first else { return };
+        self.ended_early(conclusion.verdict, usual);
         let harmless = |trouble: &Trouble| match trouble {
             Trouble::Wire { how, lasting: false, .. } => !matches!(how, Wire::AccessDenied | Wire::ExpiredToken),
             Trouble::Crash { how, .. } => *how != Crash::Away,
             Trouble::Clock { how: Jump::Ahead | Jump::Back, .. } => true,
             Trouble::Probe { how: Lie::Late, probe } => self.is_patient(probe),
-            Trouble::Runner(_) => true,
+            Trouble::Runner(_) | Trouble::Takeover { .. } | Trouble::LeaseEnd { .. } => true,
             _ => false,
         };
         let surroundings = |trouble: &Trouble| {
@@ -424,6 +438,9 @@ impl Judge<'_> {
                     | Trouble::Crash { .. }
                     | Trouble::Interrupt { .. }
                     | Trouble::DiskFull { .. }
+                    | Trouble::Takeover { .. }
+                    | Trouble::Stop { .. }
+                    | Trouble::LeaseEnd { .. }
                     | Trouble::Damage { how: Damage::BitFlip | Damage::Truncated | Damage::ZeroTail, .. }
             )
         };
@@ -451,8 +468,4 @@ fn only_refusals(state: &State) -> bool {
         let end = state.step(&Work::Teardown(name.clone())).end();
         stuck || matches!(end, Some(StepEnd::Failed(failure)) if failure.class == Class::Refused)
     })
-}
-
-fn is_asked_of_a_person(probe: &crate::definition::model::Probe) -> bool {
-    probe.kind == crate::words::kind::ProbeKind::Manual
 }

@@ -1,5 +1,7 @@
 //! Plays one scenario: a world, a run in it, its troubles, and every process that goes on with it.
 
+mod asleep;
+
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,27 +12,29 @@ use tokio::sync::mpsc;
 
 use crate::aws::resource::facts;
 use crate::cli::rehearse::damage::{back, damage, keep};
+use crate::cli::rehearse::life::asleep::Asleep;
 use crate::cli::rehearse::marks::Marks;
 use crate::cli::rehearse::pen::{Fate, Pen, until_death};
+use crate::cli::rehearse::played::{End, How, Played, PlayedRun, Woke};
 use crate::cli::rehearse::script::Script;
-use crate::cli::rehearse::stage::{Asked, Stage};
-use crate::cli::rehearse::stand_in::{Said, StandIn};
-use crate::cli::rehearse::sweep::{Swept, sweep};
+use crate::cli::rehearse::stage::Stage;
+use crate::cli::rehearse::stand_in::StandIn;
+use crate::cli::rehearse::sweep::sweep;
+use crate::cli::rehearse::switch::Switch;
 use crate::cli::rehearse::time::MachineTime;
-use crate::cli::rehearse::trouble::{Crash, Runner, Scenario, Trouble};
+use crate::cli::rehearse::trouble::{Crash, Runner, Scenario, Takeover, Trouble};
 use crate::cli::rehearse::watch::Watch;
-use crate::cli::rehearse::weather::faults;
+use crate::cli::rehearse::weather::{faults, faults_of_lease_end};
 use crate::cli::resume::{Lease, Occasion, takeover};
-use crate::journal::event::{Event, LeaseEnd, Recorded};
+use crate::journal::event::{Event, LeaseEnd};
 use crate::journal::state::State;
 use crate::journal::store::{Append as _, RunJournal, Store, StoreError};
-use crate::journal::verdict::Conclusion;
 use crate::plan::step::Work;
 use crate::run::drive::{DriveError, Ended, drive};
 use crate::run::prober::Prober;
 use crate::run::services::Services;
-use crate::run::stop::Unstoppable;
-use crate::sandbox::{Direct, IdleClock, Inventory};
+use crate::run::stop::StopSwitch;
+use crate::sandbox::{Direct, IdleClock};
 use crate::words::id::RunId;
 use crate::words::kind::Verdict;
 use crate::words::secret::Secret;
@@ -50,69 +54,12 @@ const SECOND_DEATH: u64 = 7;
 /// Real time: what was asked of a run from elsewhere is never looked for.
 const NEVER: Duration = Duration::from_secs(24 * 3_600);
 
-/// What came of a scenario.
-pub(crate) struct Played {
-    /// The world before.
-    pub(crate) before: Inventory,
-    /// The world after everything, and the runs that were in it.
-    pub(crate) after: Inventory,
-    pub(crate) runs: Vec<PlayedRun>,
-    /// What the first run asked, if somebody listened.
-    pub(crate) asked: Vec<Asked>,
-    /// A second runner in the same folder was let in.
-    pub(crate) second_let_in: bool,
-    /// Restore jobs of somebody else.
-    pub(crate) others: Vec<String>,
-    /// Every trouble came.
-    pub(crate) struck: bool,
-}
-
-/// What came of one run.
-pub(crate) struct PlayedRun {
-    pub(crate) marks: Marks,
-    /// Every verdict that was reached, or what came in the place of one, each with the world at that moment.
-    pub(crate) ends: Vec<End>,
-    /// The last known state.
-    pub(crate) state: Option<State>,
-    pub(crate) records: Vec<Recorded>,
-    pub(crate) said: Vec<Said>,
-    /// The last record of each append of its first process.
-    pub(crate) appends: Vec<u64>,
-    /// When it began, by the world's clock.
-    pub(crate) began: Timestamp,
-    /// The digits that its names carry.
-    pub(crate) digits: String,
-    /// Every trouble of its processes came.
-    pub(crate) struck: bool,
-    pub(crate) report: PathBuf,
-}
-
-/// How a process ended by itself.
-pub(crate) struct End {
-    pub(crate) how: How,
-    pub(crate) world: Inventory,
-    /// Something is kept on purpose at that moment, and its time is not over.
-    pub(crate) keeps: bool,
-}
-
-/// See [`End`].
-pub(crate) enum How {
-    /// With a verdict.
-    Concluded(Box<Conclusion>, Timestamp),
-    /// The journal could not be written; what may be left, and how many restore jobs were started without an intent in it.
-    JournalLost(Vec<String>, usize),
-    /// The journal was refused on resume; then a person swept, and this is what the sweep showed and left.
-    Refused(String, Swept),
-    /// It was not over when it had to be.
-    Endless,
-    /// An error that should not be.
-    Broken(String),
-}
-
 /// One stage, one scenario.
 pub(crate) struct Play<'a> {
     pub(crate) script: &'a Script,
     pub(crate) stage: &'a Stage,
+    /// The stage of a process that is paused, where one is.
+    pub(crate) pause: Option<&'a Stage>,
     pub(crate) folder: &'a Path,
     pub(crate) clock: Arc<IdleClock>,
 }
@@ -122,6 +69,9 @@ impl Play<'_> {
     pub(crate) async fn play(&self, scenario: &Scenario) -> Result<Played, StoreError> {
         let direct = Direct::new(self.script.spec.clone(), self.script.seed, &self.clock);
         self.stage.show(&direct, &self.clock);
+        if let Some(pause) = self.pause {
+            pause.show(&direct, &self.clock);
+        }
         let before = direct.inventory();
         for fault in faults(self.script.definition(), scenario) {
             direct.add_fault(fault);
@@ -170,6 +120,7 @@ impl Play<'_> {
         let state_folder = self.folder.join(format!("state-{number}"));
         let report = self.folder.join(format!("report-{number}"));
         let machine = MachineTime::new(Arc::clone(&self.clock));
+        let switch = Switch::new(&self.clock, stop_of(scenario));
         let mut actor = Actor {
             play: self,
             direct,
@@ -178,15 +129,22 @@ impl Play<'_> {
             began,
             store: Store::open(&state_folder)?,
             state_folder,
-            services: self.services(&machine, &stand_in, &report),
+            services: self.services(&machine, &stand_in, &report, Arc::clone(&switch) as Arc<dyn StopSwitch>),
             machine,
+            switch,
             ends: Vec::new(),
             state: None,
             struck: true,
             lease_is_over: false,
             appends: Vec::new(),
+            asked_until_lease: None,
+            asleep: None,
+            woke: None,
         };
         actor.lives().await?;
+        actor.outsleeps_everybody().await;
+        // What was to befall the end of a lease cannot have come where nothing was kept.
+        actor.struck &= actor.lease_is_over || faults_of_lease_end(scenario).is_empty();
         let records = actor.store.load(&run).unwrap_or_default();
         Ok(PlayedRun {
             marks: Marks::of(definition, &run).but_not(self.stage.jobs_of_stranger()),
@@ -194,15 +152,26 @@ impl Play<'_> {
             state: actor.state,
             records,
             said: stand_in.said(),
+            run,
             digits: run.short(),
-            struck: actor.struck,
+            struck: actor.struck && actor.switch.is_through(),
+            looks: actor.switch.looks(),
+            stopped: actor.switch.pulled(),
+            asked_until_lease: actor.asked_until_lease,
+            woke: actor.woke,
             appends: actor.appends,
             began,
             report,
         })
     }
 
-    fn services(&self, machine: &Arc<MachineTime>, stand_in: &Arc<StandIn>, report: &Path) -> Services {
+    fn services(
+        &self,
+        machine: &Arc<MachineTime>,
+        stand_in: &Arc<StandIn>,
+        report: &Path,
+        stop: Arc<dyn StopSwitch>,
+    ) -> Services {
         Services {
             cloud: self.stage.cloud.clone(),
             clock: Arc::clone(machine) as Arc<dyn Clock>,
@@ -213,7 +182,7 @@ impl Play<'_> {
             sandbox_ca: None,
             environment: |_| None,
             key: Secret::new("0123456789abcdef".repeat(4)),
-            stop: Arc::new(Unstoppable),
+            stop,
             evidence: report.to_owned(),
             signing_key: PathBuf::new(),
             prober: Arc::clone(stand_in) as Arc<dyn Prober>,
@@ -221,6 +190,14 @@ impl Play<'_> {
             guards: self.script.guards,
         }
     }
+}
+
+/// The look at which everything turns out to be stopped.
+fn stop_of(scenario: &Scenario) -> Option<u32> {
+    scenario.0.iter().find_map(|trouble| match trouble {
+        Trouble::Stop { look } => Some(*look),
+        _ => None,
+    })
 }
 
 /// One run and its processes.
@@ -234,12 +211,17 @@ struct Actor<'a> {
     state_folder: PathBuf,
     services: Services,
     machine: Arc<MachineTime>,
+    switch: Arc<Switch>,
     ends: Vec<End>,
     state: Option<State>,
     appends: Vec<u64>,
     struck: bool,
     /// The time of what it keeps is over.
     lease_is_over: bool,
+    asked_until_lease: Option<usize>,
+    /// Its first process, while that is paused.
+    asleep: Option<Asleep>,
+    woke: Option<Woke>,
 }
 
 /// How a process begins.
@@ -258,6 +240,19 @@ enum Life {
     Concluded(Box<State>),
     Endless,
     Broken(String),
+    /// It is paused, and another goes on.
+    Asleep,
+}
+
+impl From<Result<Ended, DriveError>> for Life {
+    fn from(ended: Result<Ended, DriveError>) -> Self {
+        match ended {
+            Ok(Ended::Concluded(state)) => Self::Concluded(state),
+            Ok(Ended::Stopped(_)) => Self::Stopped,
+            Err(DriveError::Journal { left, .. }) => Self::JournalLost(left),
+            Err(error) => Self::Broken(error.to_string()),
+        }
+    }
 }
 
 impl Actor<'_> {
@@ -268,9 +263,13 @@ impl Actor<'_> {
         for number in 1..=MOST_LIVES {
             let (journal, state) = match self.comes_to_life(number)? {
                 Birth::Life(life) => *life,
-                Birth::Over => return Ok(()),
+                Birth::Over => {
+                    // Nothing was left to take over.
+                    self.struck &= self.asleep.is_none();
+                    return Ok(());
+                }
                 Birth::Refused(why) => {
-                    self.direct.end_faults();
+                    self.end_faults();
                     let play = self.play;
                     let clock = Arc::clone(&self.services.clock);
                     let began = self.began;
@@ -279,7 +278,10 @@ impl Actor<'_> {
                     return Ok(());
                 }
             };
-            let life = self.live(journal, state, fate, number == 1).await;
+            let life = match self.takeover().filter(|_| number == 1) {
+                Some(takeover) => self.falls_asleep(journal, state, takeover).await,
+                None => self.live(journal, state, fate, number == 1).await,
+            };
             fate = Fate::default();
             match life {
                 Life::Died => {
@@ -289,7 +291,7 @@ impl Actor<'_> {
                         fate.dies_at = Some(died_at + 1 + SECOND_DEATH);
                     }
                 }
-                Life::Stopped => {}
+                Life::Stopped | Life::Asleep => {}
                 Life::JournalLost(left) => {
                     let started = self.direct.inventory().restore_jobs.len().saturating_sub(self.intended());
                     self.ended(How::JournalLost(left, started));
@@ -309,18 +311,33 @@ impl Actor<'_> {
                     self.state = Some(*state);
                     self.ended(How::Concluded(Box::new(conclusion), at));
                     if let Some(until) = kept {
-                        self.direct.end_faults();
-                        self.play.clock.advance(until.duration_since(self.services.clock.now()) + LATER[0]);
-                        self.lease_is_over = true;
+                        self.lease_ends(until);
                         continue;
                     }
                     let Some(later) = cleaned.next().filter(|_| leaked) else { return Ok(()) };
-                    self.direct.end_faults();
+                    self.end_faults();
                     self.play.clock.advance(*later);
                 }
             }
         }
         Ok(())
+    }
+
+    /// From now on nothing goes wrong any more. What did not until now never came.
+    fn end_faults(&mut self) {
+        self.struck &= self.direct.all_struck();
+        self.direct.end_faults();
+    }
+
+    /// The time of what it keeps is over, and now its removal has troubles of its own.
+    fn lease_ends(&mut self, until: Timestamp) {
+        self.end_faults();
+        self.asked_until_lease = Some(self.play.stage.asked_so_far());
+        self.play.clock.advance(until.duration_since(self.services.clock.now()) + LATER[0]);
+        self.lease_is_over = true;
+        for fault in faults_of_lease_end(self.scenario) {
+            self.direct.add_fault(fault);
+        }
     }
 
     fn ended(&mut self, how: How) {
@@ -358,6 +375,14 @@ impl Actor<'_> {
         fate
     }
 
+    /// When its first process is paused, and when that wakes.
+    fn takeover(&self) -> Option<(u64, Takeover)> {
+        self.scenario.0.iter().find_map(|trouble| match trouble {
+            Trouble::Takeover { records, how } => Some((*records, *how)),
+            _ => None,
+        })
+    }
+
     /// What happens while nobody drives the run. `false`: something that should happen could not.
     fn between_lives(&self) -> bool {
         if self.crashes(Crash::Away) {
@@ -377,7 +402,7 @@ impl Actor<'_> {
         let name = &self.play.script.definition().name;
         let now = self.services.clock.now();
         if number == 1 {
-            let first = self.play.script.first();
+            let first = self.play.script.first(self.scenario);
             let lock = self.store.lock(name)?;
             let journal = self.store.begin(lock, self.run, now, &first)?;
             let state = State::begin(self.run, now, &first);
@@ -419,8 +444,10 @@ impl Actor<'_> {
 
     async fn live(&mut self, journal: RunJournal, state: State, fate: Fate, first: bool) -> Life {
         let (sender, mut signals) = mpsc::channel(16);
-        let mut watch = Watch::new(sender, &self.machine, &self.play.clock, self.scenario, first);
-        let limit = self.play.clock.now().saturating_add(self.play.script.longest()).unwrap_or(Timestamp::MAX);
+        let play = self.play;
+        let mut watch = Watch::new(sender, &self.machine, &play.clock, (self.scenario, &self.switch), first);
+        self.sets_alarm(&mut watch, state.seq);
+        let limit = self.limit();
         let mut pen = Pen::new(journal, state.seq, fate);
         let ended = {
             let services = Arc::new(self.services.clone());
@@ -428,7 +455,8 @@ impl Actor<'_> {
             let ended = tokio::select! {
                 biased;
                 ended = until_death(life.as_mut()) => Some(ended),
-                () = self.play.clock.sleep_until(limit) => None,
+                () = self.wakes_beside() => None,
+                () = play.clock.sleep_until(limit) => None,
             };
             if matches!(ended, Some(None)) && self.is_damaged() {
                 // As the dead process left it: the last connection that closes would tidy the journal up.
@@ -450,10 +478,12 @@ impl Actor<'_> {
         match ended {
             None => Life::Endless,
             Some(None) => Life::Died,
-            Some(Some(Ok(Ended::Concluded(state)))) => Life::Concluded(state),
-            Some(Some(Ok(Ended::Stopped(_)))) => Life::Stopped,
-            Some(Some(Err(DriveError::Journal { left, .. }))) => Life::JournalLost(left),
-            Some(Some(Err(error))) => Life::Broken(error.to_string()),
+            Some(Some(ended)) => Life::from(ended),
         }
+    }
+
+    /// No process may go on for longer.
+    fn limit(&self) -> Timestamp {
+        self.play.clock.now().saturating_add(self.play.script.longest()).unwrap_or(Timestamp::MAX)
     }
 }

@@ -14,12 +14,16 @@ mod judge;
 pub mod kills;
 mod life;
 mod marks;
+mod pass;
 mod pen;
+mod played;
 mod script;
+mod slumber;
 mod space;
 mod stage;
 mod stand_in;
 mod sweep;
+mod switch;
 mod tally;
 mod time;
 mod trouble;
@@ -39,22 +43,23 @@ use crate::cli::place::Place;
 use crate::cli::rehearse::crew::{Player, play_all};
 use crate::cli::rehearse::judge::judge;
 use crate::cli::rehearse::kills::{KillPlan, kill_over_the_wire};
-use crate::cli::rehearse::life::How;
+use crate::cli::rehearse::played::{How, Played};
 use crate::cli::rehearse::script::Script;
 use crate::cli::rehearse::space::{Combinations, Places};
 use crate::cli::rehearse::tally::Tally;
-use crate::cli::rehearse::trouble::Scenario;
+use crate::cli::rehearse::trouble::{Lie, Scenario, Trouble};
 use crate::cli::run::VarArgs;
 use crate::cli::templates::templates;
 use crate::cli::ui::Ui;
 use crate::cli::validate::load_or_explain;
+use crate::definition::model::{Definition, Probe, Severity, TeardownWhen};
 use crate::run::guards::{Guard, Guards};
-use crate::words::kind::Verdict;
+use crate::words::kind::{ProbeKind, Verdict};
 use crate::words::time::parse_duration;
 
 /// At least so many scenarios, unless the options say otherwise: some never come and are not counted, and 1,000 should be
 /// left.
-const SCENARIOS: usize = 1_100;
+const SCENARIOS: usize = 1_200;
 
 /// Rehearses a drill in the simulated AWS through everything that can go wrong with it: each request, each restore job,
 /// each record of the journal, each step; and combinations of these.
@@ -69,7 +74,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", value_parser = budget)]
     budget: Option<std::time::Duration>,
 
-    /// At most so many scenarios, spread over all of them [default: each trouble alone, and combinations up to 1100]
+    /// At most so many scenarios, spread over all of them [default: each trouble alone, and combinations up to 1200]
     #[arg(long, value_name = "NUMBER")]
     scenarios: Option<usize>,
 
@@ -206,11 +211,15 @@ fn explore(script: &Script, wanted: &Wanted, ui: &Ui) -> Result<Tally, CliError>
         tally.count(&judged, &places);
         return Ok(tally);
     }
-    drop(player);
     let mut singles = places.singles(script.definition());
-    check_faults(&singles, &wanted.faults)?;
-    singles.retain(|trouble| wanted.faults.is_empty() || wanted.faults.contains(&trouble.word()));
-    let scenarios = choose(&singles, wanted);
+    let mut pairs = pairs(&mut player, script.definition())?;
+    drop(player);
+    let known = singles.iter().chain(pairs.iter().flat_map(|pair| &pair.0));
+    check_faults(known.map(Trouble::word).collect(), &wanted.faults)?;
+    let is_wanted = |trouble: &Trouble| wanted.faults.is_empty() || wanted.faults.contains(&trouble.word());
+    singles.retain(is_wanted);
+    pairs.retain(|pair| pair.0.iter().any(is_wanted));
+    let scenarios = choose(&singles, &pairs, wanted);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let done = AtomicUsize::new(0);
     let seen = |judged: &crew::Judged| {
@@ -241,19 +250,31 @@ fn explore(script: &Script, wanted: &Wanted, ui: &Ui) -> Result<Tally, CliError>
     Ok(tally)
 }
 
-fn check_faults(singles: &[trouble::Trouble], wanted: &[String]) -> Result<(), CliError> {
-    let known: BTreeSet<String> = singles.iter().map(trouble::Trouble::word).collect();
+/// The end of a lease that only a failure makes, with each of its troubles: where nothing but what failed is kept, the run
+/// that nobody disturbs has no lease.
+fn pairs(player: &mut Player, definition: &Definition) -> Result<Vec<Scenario>, CliError> {
+    let asked = |probe: &Probe| probe.severity == Severity::Required && probe.kind != ProbeKind::Manual;
+    let probe = definition.probes.iter().find(|(_, probe)| asked(probe)).map(|(name, _)| name.clone());
+    let Some(probe) = probe.filter(|_| definition.teardown.when == TeardownWhen::OnPass) else { return Ok(Vec::new()) };
+    let fails = Trouble::Probe { how: Lie::Wrong, probe };
+    let places = Places::of(&player.play(&Scenario(vec![fails.clone()]), true)?);
+    Ok(places.lease_ends().into_iter().map(|trouble| Scenario(vec![fails.clone(), trouble])).collect())
+}
+
+fn check_faults(known: BTreeSet<String>, wanted: &[String]) -> Result<(), CliError> {
     let Some(unknown) = wanted.iter().find(|word| !known.contains(*word)) else { return Ok(()) };
     let known: Vec<String> = known.into_iter().collect();
     Err(CliError::usage(format!("this drill has no fault `{unknown}`; it has: {}", known.join(", "))))
 }
 
-/// Each trouble alone, then combinations up to the usual number; or as many as wanted, spread over all of these.
-fn choose(singles: &[trouble::Trouble], wanted: &Wanted) -> Vec<Scenario> {
-    let alone = singles.iter().map(|trouble| Scenario(vec![trouble.clone()]));
+/// Each trouble alone, what comes in pairs only, then combinations up to the usual number; or as many as wanted, spread over
+/// all of these.
+fn choose(singles: &[Trouble], pairs: &[Scenario], wanted: &Wanted) -> Vec<Scenario> {
+    let alone = singles.iter().map(|trouble| Scenario(vec![trouble.clone()])).chain(pairs.iter().cloned());
+    let least = singles.len() + pairs.len();
     // Of chosen faults, each alone; combinations of them only where they are asked for.
-    let usual = if wanted.faults.is_empty() { singles.len().max(SCENARIOS) } else { singles.len() };
-    let all = wanted.scenarios.map_or(usual, |count| count.max(singles.len()));
+    let usual = if wanted.faults.is_empty() { least.max(SCENARIOS) } else { least };
+    let all = wanted.scenarios.map_or(usual, |count| count.max(least));
     let mut known = BTreeSet::new();
     let combined = Combinations::new(singles.to_vec(), wanted.seed).take(all * 4);
     let distinct = alone.chain(combined).filter(|scenario| known.insert(scenario.clone()));
@@ -263,7 +284,7 @@ fn choose(singles: &[trouble::Trouble], wanted: &Wanted) -> Vec<Scenario> {
     scenarios.into_iter().step_by(step.max(1)).take(count).collect()
 }
 
-fn reasons(played: &life::Played) -> Vec<String> {
+fn reasons(played: &Played) -> Vec<String> {
     let ends = played.runs.iter().flat_map(|run| &run.ends);
     ends.filter_map(|end| match &end.how {
         How::Concluded(conclusion, _) if conclusion.verdict != Verdict::Passed => Some(conclusion),

@@ -5,6 +5,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use jiff::Timestamp;
@@ -22,6 +24,8 @@ pub(crate) struct Fate {
     pub(crate) unwritten: bool,
     /// From this append on, counted from 1 in each process, the disk is full.
     pub(crate) full_from: Option<u64>,
+    /// It stands still as soon as this record is durable.
+    pub(crate) sleeps_at: Option<u64>,
 }
 
 /// The death of a process, thrown out of an append. Nothing catches it but [`until_death`].
@@ -35,11 +39,17 @@ pub(crate) struct Pen {
     appends: Vec<u64>,
     tried: u64,
     lost: bool,
+    asleep: Arc<AtomicBool>,
 }
 
 impl Pen {
     pub(crate) fn new(inner: RunJournal, durable: u64, fate: Fate) -> Self {
-        Self { inner, fate, durable, appends: Vec::new(), tried: 0, lost: false }
+        Self { inner, fate, durable, appends: Vec::new(), tried: 0, lost: false, asleep: Arc::default() }
+    }
+
+    /// Says, from the record of its fate on, that its process stands still.
+    pub(crate) fn asleep(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.asleep)
     }
 
     /// Whether it ever could not be written.
@@ -59,6 +69,9 @@ impl Pen {
         let records = self.inner.append(events).inspect_err(|_| self.lost = true)?;
         self.durable += u64::try_from(events.len()).unwrap_or(u64::MAX);
         self.appends.push(self.durable);
+        if self.fate.sleeps_at.is_some_and(|at| self.durable >= at) {
+            self.asleep.store(true, Ordering::SeqCst);
+        }
         Ok(records)
     }
 }
@@ -87,6 +100,10 @@ impl Append for Pen {
 
     fn records(&self) -> Result<Vec<Recorded>, StoreError> {
         self.inner.records()
+    }
+
+    fn still_ours(&self) -> Result<(), StoreError> {
+        self.inner.still_ours()
     }
 
     fn cancel_requested(&self) -> Result<bool, StoreError> {

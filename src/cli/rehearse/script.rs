@@ -10,12 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::resource::facts;
 use crate::cli::error::CliError;
 use crate::cli::rehearse::stage::Stage;
+use crate::cli::rehearse::trouble::{Scenario, Trouble};
 use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
-use crate::definition::model::Definition;
+use crate::definition::model::{Definition, Rates};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::{Event, FORMAT, RunStarted, World};
 use crate::plan::compile::compile;
+use crate::plan::estimate::cost;
 use crate::plan::step::{Plan, Work};
 use crate::run::guards::Guards;
 use crate::run::select::resolve;
@@ -67,14 +69,15 @@ impl Script {
         &self.plan.definition
     }
 
-    /// The first record of a run.
-    pub(crate) fn first(&self) -> Event {
+    /// The first record of a run that meets these troubles.
+    pub(crate) fn first(&self, scenario: &Scenario) -> Event {
+        let dear = scenario.0.iter().any(|trouble| matches!(trouble, Trouble::MaxCost { .. }));
         Event::RunStarted(Box::new(RunStarted {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             drill: self.definition().name.clone(),
             mode: Mode::Sandbox,
-            plan: self.plan.clone(),
+            plan: if dear { dear_plan(&self.plan) } else { self.plan.clone() },
             definition: self.text.clone(),
             definition_sha256: sha256_hex(self.text.as_bytes()),
             folder: self.folder.display().to_string(),
@@ -100,6 +103,18 @@ impl Script {
         let limit = self.definition().limits.max_duration;
         after.fold(limit.saturating_add(SLACK), SignedDuration::saturating_add)
     }
+}
+
+/// The same plan with a bound on its cost that it does not reach in its usual time: each restored thing costs a dollar an
+/// hour, whatever the definition says of either.
+fn dear_plan(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.definition.rates.clear();
+    let rates = Rates { hour: Some(1.0), ..Rates::default() };
+    plan.definition.restore.values_mut().for_each(|restore| restore.rates = rates);
+    let estimate = cost(&plan, facts, &|_| None).usd.unwrap_or_default();
+    plan.definition.limits.max_cost_usd = Some(estimate * 1.5 + 0.25);
+    plan
 }
 
 async fn resolved(

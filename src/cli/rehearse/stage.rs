@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::aws::exchange::Exchange;
 use crate::aws::session::{Override, Side, connect_inside};
 use crate::cli::error::CliError;
+use crate::cli::rehearse::slumber::Slumber;
 use crate::cloud::Cloud;
 use crate::cloud::resource::REQUEST_ID;
 use crate::definition::model::Definition;
@@ -38,6 +39,7 @@ struct Place {
     /// What was asked, while somebody wants to know.
     asked: Mutex<Option<Vec<Asked>>>,
     stranger: Mutex<Stranger>,
+    slumber: Slumber,
 }
 
 /// Somebody else with the same wish.
@@ -76,6 +78,12 @@ impl Stage {
     /// From now on this world answers.
     pub(crate) fn show(&self, direct: &Direct, clock: &Arc<IdleClock>) {
         *self.place.world() = Some((direct.clone(), Arc::clone(clock)));
+        self.place.slumber.begin();
+    }
+
+    /// The sleep of the process that asks here.
+    pub(crate) fn slumber(&self) -> &Slumber {
+        &self.place.slumber
     }
 
     /// Somebody else comes just before this start of a restore job, or nobody.
@@ -91,6 +99,11 @@ impl Stage {
     /// Writes down what is asked from now on.
     pub(crate) fn listen(&self) {
         *self.place.asked() = Some(Vec::new());
+    }
+
+    /// How much was asked since then.
+    pub(crate) fn asked_so_far(&self) -> usize {
+        self.place.asked().as_ref().map_or(0, Vec::len)
     }
 
     /// What was asked since then, in order.
@@ -153,6 +166,9 @@ impl Exchange for Place {
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         let direct = self.world().as_ref().map(|(direct, _)| direct.clone());
         let Some(direct) = direct else { return Err("there is no world".to_owned()) };
+        if !self.slumber.lets_out().await {
+            return Err("the connection was closed while nobody used it".to_owned());
+        }
         self.note(&direct, &request);
         if let Some(other) = self.other_wish(&direct, &request)
             && let Ok(answer) = direct.exchange(other).await
@@ -160,7 +176,15 @@ impl Exchange for Place {
             let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
             self.stranger().jobs.extend(answer["RestoreJobId"].as_str().map(str::to_owned));
         }
-        direct.exchange(request).await.map_err(|cut| cut.to_string())
+        let woken = self.slumber.is_of_new_call().then(|| (direct.operation(&request), direct.inventory().calls.len()));
+        let answer = direct.exchange(request).await.map_err(|cut| cut.to_string());
+        if let Some((Some(operation), before)) = woken
+            && direct.inventory().effects_after(before).any(|call| call.operation == operation)
+        {
+            self.slumber.note_change(operation);
+        }
+        self.slumber.awake().await;
+        answer
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -25,13 +25,17 @@ use crate::words::time::Clock;
 const LATE: usize = 2;
 
 /// What the stand-in said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Said {
     pub(crate) name: Name,
     pub(crate) purpose: Purpose,
     pub(crate) held: bool,
     /// The restore job of the thing that it was asked about.
     pub(crate) job: Option<String>,
+    /// When, by the run's clock.
+    pub(crate) at: Timestamp,
+    /// What was read, where it held.
+    pub(crate) values: BTreeMap<String, Value>,
 }
 
 /// Stands in for the workload of one run.
@@ -123,8 +127,13 @@ impl StandIn {
 #[async_trait]
 impl Prober for StandIn {
     async fn ask(&self, question: Question, clock: &Arc<dyn Clock>) -> Tried {
-        let (held, job, tried) = self.answer(&question, clock.now());
-        self.lock().push(Said { name: question.name, purpose: question.purpose, held, job });
+        let at = clock.now();
+        let (held, job, tried) = self.answer(&question, at);
+        let values = match &tried {
+            Tried::Held { observed, .. } => observed.values.clone(),
+            Tried::Missed { .. } => BTreeMap::new(),
+        };
+        self.lock().push(Said { name: question.name, purpose: question.purpose, held, job, at, values });
         tried
     }
 }

@@ -38,6 +38,16 @@ pub(crate) enum Trouble {
     /// Just before this start of a restore job, counted from 1, somebody else restores the same recovery point under the
     /// same name.
     Stranger { nth: u32 },
+    /// As soon as so many records are durable the process is paused and its lock is lost. Another goes on with the run; then
+    /// the first wakes.
+    Takeover { records: u64, how: Takeover },
+    /// When the time of what was kept is over, this request of its removal, counted from there, meets this.
+    LeaseEnd { how: LeaseEnd, operation: String, nth: u32 },
+    /// Somebody has stopped everything when the run looks whether anybody has for this time, counted from 1: when it begins,
+    /// and before each of its writes.
+    Stop { look: u32 },
+    /// After so many records it takes so long that what the run costs reaches its bound.
+    MaxCost { records: u64 },
 }
 
 macro_rules! words {
@@ -107,6 +117,8 @@ words! {
         Late = "job_late",
         /// It completes and never says what it made.
         WithoutArn = "job_without_arn",
+        /// It completes, and half of what it restores failed: only its message says so.
+        Partial = "job_partial",
         /// The role may not use the key.
         MissingGrant = "job_missing_grant",
         /// The recovery point is gone when the job is asked for.
@@ -178,6 +190,30 @@ words! {
     }
 }
 
+words! {
+    /// When a process wakes that was taken over.
+    Takeover {
+        /// While the other is at work. What it had asked for before still arrived.
+        Beside = "taken_over",
+        /// When the other is long done and AWS has forgotten the run's tokens. What it was about to ask for had not left.
+        Late = "taken_over_late",
+    }
+}
+
+words! {
+    /// What befalls a request while what was kept is removed.
+    LeaseEnd {
+        /// It is throttled.
+        Throttle = "lease_end_throttle",
+        /// HTTP 500.
+        Error500 = "lease_end_error_500",
+        /// The connection is reset before its effect.
+        ResetBefore = "lease_end_reset_before",
+        /// The connection is reset after its effect.
+        ResetAfter = "lease_end_reset_after",
+    }
+}
+
 impl Jump {
     /// How far, and whether the world moves with it.
     pub(crate) fn by(self) -> (SignedDuration, bool) {
@@ -205,6 +241,10 @@ impl Trouble {
             Self::Probe { how, .. } => how.word().to_owned(),
             Self::Runner(how) => how.word().to_owned(),
             Self::Stranger { .. } => "stranger".to_owned(),
+            Self::Takeover { how, .. } => how.word().to_owned(),
+            Self::LeaseEnd { how, .. } => how.word().to_owned(),
+            Self::Stop { .. } => "stop".to_owned(),
+            Self::MaxCost { .. } => "max_cost".to_owned(),
         }
     }
 }
@@ -224,6 +264,10 @@ impl fmt::Display for Trouble {
             Self::Probe { how, probe } => write!(f, "{}@{probe}", how.word()),
             Self::Runner(how) => f.write_str(how.word()),
             Self::Stranger { nth } => write!(f, "stranger@{nth}"),
+            Self::Takeover { records, how } => write!(f, "{}@{records}", how.word()),
+            Self::LeaseEnd { how, operation, nth } => write!(f, "{}@{operation}#{nth}", how.word()),
+            Self::Stop { look } => write!(f, "stop@{look}"),
+            Self::MaxCost { records } => write!(f, "max_cost@{records}"),
         }
     }
 }
@@ -265,6 +309,10 @@ fn read(text: &str) -> Option<Trouble> {
         let (nth, lasting) = nth.strip_suffix("..").map_or((nth, false), |nth| (nth, true));
         return Some(Trouble::Wire { how, operation: operation.to_owned(), nth: nth.parse().ok()?, lasting });
     }
+    if let Some(how) = LeaseEnd::of(word) {
+        let (operation, nth) = place.split_once('#')?;
+        return Some(Trouble::LeaseEnd { how, operation: operation.to_owned(), nth: nth.parse().ok()? });
+    }
     if let Some(how) = Job::of(word) {
         return Some(Trouble::Job { how, restore: place.parse().ok()? });
     }
@@ -277,12 +325,22 @@ fn read(text: &str) -> Option<Trouble> {
     if word == "stranger" {
         return Some(Trouble::Stranger { nth: place.parse().ok()? });
     }
-    let number: u64 = place.parse().ok()?;
-    if word == "disk_full" {
-        return Some(Trouble::DiskFull { append: number });
+    if word == "stop" {
+        return Some(Trouble::Stop { look: place.parse().ok()? });
+    }
+    at_record(word, place.parse().ok()?)
+}
+
+/// What comes at a record, or at an append.
+fn at_record(word: &str, number: u64) -> Option<Trouble> {
+    match word {
+        "disk_full" => return Some(Trouble::DiskFull { append: number }),
+        "max_cost" => return Some(Trouble::MaxCost { records: number }),
+        _ => {}
     }
     Crash::of(word)
         .map(|how| Trouble::Crash { records: number, how })
+        .or_else(|| Takeover::of(word).map(|how| Trouble::Takeover { records: number, how }))
         .or_else(|| Damage::of(word).map(|how| Trouble::Damage { records: number, how }))
         .or_else(|| Jump::of(word).map(|how| Trouble::Clock { records: number, how }))
 }
@@ -301,10 +359,14 @@ mod tests {
             "ctrl_c_twice@11 disk_full@4 bit_flip@9",
             "clock_back@3 control_holds@has-orders second_machine",
             "stranger@1",
+            "taken_over@12 job_partial@invoices",
+            "taken_over_late@9 stop@3 max_cost@20",
+            "probe_wrong@has-orders lease_end_reset_after@rds:DeleteDBInstance#1",
         ] {
             assert_eq!(text.parse::<Scenario>().unwrap().to_string(), text);
         }
-        for text in ["throttle", "throttle@rds:X", "crash@x", "nonsense@1", "crash@-1"] {
+        for text in ["throttle", "throttle@rds:X", "crash@x", "nonsense@1", "crash@-1", "stop", "lease_end_throttle@3"]
+        {
             assert!(text.parse::<Scenario>().is_err(), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::cli::rehearse::trouble::{Job, Scenario, Trouble, Wire};
+use crate::cli::rehearse::trouble::{Job, LeaseEnd, Scenario, Trouble, Wire};
 use crate::definition::model::Definition;
 use crate::sandbox::fault::{Fault, Lasting, What};
 use crate::sandbox::file::Span;
@@ -20,6 +20,23 @@ pub(crate) fn faults(definition: &Definition, scenario: &Scenario) -> Vec<Fault>
         Trouble::Job { how, restore } => {
             let fault = of_job(*how);
             Some(Fault { resource: Some(restore.to_string()), drill: Some(drill.clone()), ..fault })
+        }
+        _ => None,
+    };
+    scenario.0.iter().filter_map(fault).collect()
+}
+
+/// The faults that come when the time of what was kept is over.
+pub(crate) fn faults_of_lease_end(scenario: &Scenario) -> Vec<Fault> {
+    let fault = |trouble: &Trouble| match trouble {
+        Trouble::LeaseEnd { how, operation, nth } => {
+            let what = match how {
+                LeaseEnd::Throttle => What::Throttle,
+                LeaseEnd::Error500 => What::Error500,
+                LeaseEnd::ResetBefore => What::ResetBefore,
+                LeaseEnd::ResetAfter => What::ResetAfter,
+            };
+            Some(Fault { after: nth.saturating_sub(1), times: Some(1), ..Fault::new(what).on(operation) })
         }
         _ => None,
     };
@@ -56,6 +73,7 @@ fn of_job(how: Job) -> Fault {
             Fault { lasts: Some(day), ..leaving(What::JobStuck, true, false) }
         }
         Job::WithoutArn => Fault::new(What::JobWithoutArn),
+        Job::Partial => Fault::new(What::JobPartial),
         Job::MissingGrant => Fault::new(What::MissingGrant),
         Job::PointExpired => Fault::new(What::PointExpired),
     }

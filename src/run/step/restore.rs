@@ -50,7 +50,8 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
             if entry.arn().is_none() && !entry.searched {
                 return Next::call(Call::Search(name.clone()));
             }
-            let doubt = job.message.as_deref().and_then(|message| facts_of(situation, name)?.doubt(message));
+            let message = job.message.as_deref().filter(|_| situation.guards.stand(Guard::WholeRestore));
+            let doubt = message.and_then(|message| facts_of(situation, name)?.doubt(message));
             let by_name = goes_by_its_name(situation.definition(), name);
             Next::record(judge_completed(step, entry, job, (doubt, by_name)))
         }

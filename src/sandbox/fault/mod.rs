@@ -259,14 +259,14 @@ impl Faults {
     /// The fault that befalls a restore job of this resource.
     pub(crate) fn on_job(
         &mut self,
-        drill: &str,
-        resource: &str,
+        (drill, resource, kind): (&str, &str, ResourceKind),
         region: &str,
         clock: (Timestamp, Timestamp),
     ) -> Option<Fault> {
         self.entries.iter_mut().find_map(|entry| {
             let fault = &entry.fault;
             let fits = fault.what.is_of_job()
+                && fault.what.befalls(kind)
                 && fault.reaches("backup:StartRestoreJob", region)
                 && fault.resource.as_deref().is_none_or(|wanted| wanted == resource)
                 && (fault.drill.is_none() || fault.resource.is_none() || fault.drill.as_deref() == Some(drill));

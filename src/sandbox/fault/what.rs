@@ -4,6 +4,8 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::sandbox::suggest::hint;
+use crate::sandbox::thing::physics;
+use crate::words::kind::ResourceKind;
 use crate::words::text::tame;
 
 macro_rules! kinds {
@@ -62,6 +64,8 @@ kinds!(
     JobStuck = "job_stuck",
     /// The restore job completes and never says what it made.
     JobWithoutArn = "job_without_arn",
+    /// The restore job completes, and half of what it restores failed: its message says so (facts 2.8).
+    JobPartial = "job_partial",
     /// The restore role may not use the key: its restores fail.
     MissingGrant = "missing_grant",
     /// The key of the destination vault is disabled: its restores fail.
@@ -164,6 +168,7 @@ impl What {
             | Self::JobAborted
             | Self::JobStuck
             | Self::JobWithoutArn
+            | Self::JobPartial
             | Self::MissingGrant => false,
         }
     }
@@ -190,7 +195,21 @@ impl What {
 
     /// It is decided when a restore job is started.
     pub(crate) fn is_of_job(self) -> bool {
-        matches!(self, Self::JobFailed | Self::JobAborted | Self::JobStuck | Self::JobWithoutArn | Self::MissingGrant)
+        matches!(
+            self,
+            Self::JobFailed
+                | Self::JobAborted
+                | Self::JobStuck
+                | Self::JobWithoutArn
+                | Self::JobPartial
+                | Self::MissingGrant
+        )
+    }
+
+    /// Whether a restore of this kind can meet it.
+    #[must_use]
+    pub fn befalls(self, kind: ResourceKind) -> bool {
+        self != Self::JobPartial || physics(kind).completes_in_part()
     }
 }
 

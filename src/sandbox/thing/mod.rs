@@ -85,6 +85,11 @@ pub(crate) trait Physics: Sync {
     /// The median of a restore's duration, in seconds.
     fn usual_seconds(&self, spec: &ResourceSpec) -> f64;
 
+    /// Whether a job can be `COMPLETED` though not everything was restored, and its message alone says so.
+    fn completes_in_part(&self) -> bool {
+        false
+    }
+
     /// Reads the metadata: what the job will make, or the `StatusMessage` with which it fails seconds later (trap 10). Ids
     /// that AWS assigns are drawn here, from [`World::stream`].
     fn wish(
@@ -131,6 +136,9 @@ pub(crate) trait Making: Send {
 
     /// The job is complete.
     fn complete(&mut self, _site: &mut Site, _at: Timestamp) {}
+
+    /// Half of what it restores fails, where the kind [completes in part](Physics::completes_in_part).
+    fn restore_in_part(&mut self) {}
 
     /// `StatusMessage` of a completed job.
     fn completed_message(&self) -> Option<String> {

@@ -108,6 +108,12 @@ impl Making for Restored {
         self.write(site, at, all);
     }
 
+    fn restore_in_part(&mut self) {
+        let failing = self.objects.len() / 2;
+        self.objects.truncate(self.objects.len() - failing);
+        self.failing += failing;
+    }
+
     fn completed_message(&self) -> Option<String> {
         if self.failing > 0 {
             let all = self.objects.len() + self.failing;
