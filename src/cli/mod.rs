@@ -4,6 +4,7 @@
 //! A verb is a file: an `Args` struct whose documentation is the help, and a function that returns an exit code.
 
 pub mod approve;
+mod archive;
 pub mod ask;
 pub mod cancel;
 pub mod clock;
