@@ -32,8 +32,8 @@ use crate::words::kind::{ReportFormat, Verdict};
 /// The name of what is printed.
 pub const PDF: &str = "report.pdf";
 
-/// Requests to KMS or S3 that failed in a way that passes: after so many the report does without. Some minutes of pauses
-/// lie between them.
+/// Requests to KMS or S3 that failed in a way that passes: after so many the report does without. Two minutes of pauses lie
+/// between them.
 const MOST_STUMBLES: u32 = 6;
 
 /// The verdict is journalled first: the report is made from it, and a report that cannot be written changes nothing.
