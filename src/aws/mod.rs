@@ -12,6 +12,8 @@ pub mod permissions;
 pub mod resource;
 
 #[cfg(feature = "aws")]
+pub mod archive;
+#[cfg(feature = "aws")]
 pub mod buckets;
 #[cfg(feature = "aws")]
 pub mod error;
@@ -33,6 +35,8 @@ pub mod remote;
 pub mod secrets;
 #[cfg(feature = "aws")]
 pub mod session;
+#[cfg(feature = "aws")]
+pub mod signature;
 #[cfg(feature = "aws")]
 pub mod surroundings;
 #[cfg(feature = "aws")]

@@ -61,6 +61,20 @@ pub const INSTANCES: &[&str] = &["ec2:DescribeInstanceStatus", "ec2:DescribeInst
 /// Only where a restore selects by tags (`aws/vault.rs`): on the recovery points.
 pub const SELECTIONS: &[&str] = &["backup:ListTags"];
 
+/// Only where a key of KMS signs the evidence, `report.sign.kms` (`aws/signature.rs`): on that key.
+pub const SIGNING: &[&str] = &["kms:GetPublicKey", "kms:Sign"];
+
+/// Only where the evidence is archived, `report.archive` (`aws/archive.rs`): the first and `s3:ListBucket` on that bucket,
+/// the others below the prefix. Without `s3:ListBucket` S3 does not tell what is not there from what may not be seen.
+pub const ARCHIVE: &[&str] = &[
+    "s3:GetBucketObjectLockConfiguration",
+    "s3:GetObject",
+    "s3:GetObjectRetention",
+    "s3:ListBucket",
+    "s3:PutObject",
+    "s3:PutObjectRetention",
+];
+
 /// Only for `drill sweep`: what it lists, in every region and account that it looks into. To remove something it needs
 /// what the thing's type needs.
 pub const SWEEP: &[&str] = &[
@@ -149,8 +163,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::{
-        ACCESS_ROLE, BUCKETS, COMMON, COPIES, DATABASE_TOKENS, FUNCTIONS, GROUND, INSTANCES, METRICS, NEVER,
-        PARAMETERS, PREFLIGHT, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS, SWEEP, TABLES, TUNNELS, VAULT,
+        ACCESS_ROLE, ARCHIVE, BUCKETS, COMMON, COPIES, DATABASE_TOKENS, FUNCTIONS, GROUND, INSTANCES, METRICS, NEVER,
+        PARAMETERS, PREFLIGHT, RESTORE_ROLE, SCRIPTS, SECRETS, SELECTIONS, SIGNING, SWEEP, TABLES, TUNNELS, VAULT,
     };
     use crate::aws::resource::facts;
     use crate::words::kind::ResourceKind;
@@ -168,7 +182,7 @@ mod tests {
         let always = [VAULT, RESTORE_ROLE, COPIES, GROUND, PREFLIGHT, ACCESS_ROLE, TUNNELS, SWEEP];
         let where_asked_for =
             [SECRETS, PARAMETERS, DATABASE_TOKENS, SCRIPTS, FUNCTIONS, TABLES, BUCKETS, SELECTIONS, METRICS, INSTANCES];
-        for list in always.into_iter().chain(where_asked_for) {
+        for list in always.into_iter().chain(where_asked_for).chain([SIGNING, ARCHIVE]) {
             needed.extend(list);
         }
         for kind in ResourceKind::ALL {

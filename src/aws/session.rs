@@ -18,6 +18,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
 
+use crate::aws::archive::AwsArchive;
 use crate::aws::buckets::AwsBuckets;
 use crate::aws::error::cloud_error;
 use crate::aws::exchange::{Exchange, Inside};
@@ -27,6 +28,7 @@ use crate::aws::metrics::AwsMetrics;
 use crate::aws::remote::AwsRemote;
 use crate::aws::resource;
 use crate::aws::secrets::AwsSecrets;
+use crate::aws::signature::AwsSignatures;
 use crate::aws::surroundings::AwsSurroundings;
 use crate::aws::tables::AwsTables;
 use crate::aws::tunnel::AwsTunnels;
@@ -208,7 +210,35 @@ async fn connected(
     Ok(Connected { cloud: cloud(clients, destination_config, &copies, mode), mode, endpoints })
 }
 
+/// The destination's credentials for services of other regions: the key that signs evidence and the bucket that it is
+/// archived in need not be where a drill restores.
+#[derive(Clone)]
+pub struct Elsewhere {
+    config: SdkConfig,
+    mode: Mode,
+}
+
+impl Elsewhere {
+    fn config(&self, region: &Region) -> SdkConfig {
+        let region = aws_types::region::Region::new(region.as_str().to_owned());
+        self.config.clone().into_builder().region(region).build()
+    }
+
+    /// KMS of a region.
+    pub(crate) fn kms(&self, region: &Region) -> aws_sdk_kms::Client {
+        let guard = Guard { service: "kms", mode: self.mode };
+        let config = aws_sdk_kms::config::Builder::from(&self.config(region)).interceptor(guard).build();
+        aws_sdk_kms::Client::from_conf(config)
+    }
+
+    /// S3 of a region.
+    pub(crate) fn s3(&self, region: &Region) -> aws_sdk_s3::Client {
+        s3(&self.config(region), self.mode)
+    }
+}
+
 fn cloud(destination: Clients, config: &SdkConfig, source: &Clients, mode: Mode) -> Cloud {
+    let elsewhere = Elsewhere { config: config.clone(), mode };
     Cloud {
         vault: Arc::new(AwsVault::new(destination.backup.clone())),
         copies: Arc::new(AwsCopyHistory::new(source.backup.clone())),
@@ -223,6 +253,8 @@ fn cloud(destination: Clients, config: &SdkConfig, source: &Clients, mode: Mode)
         tunnels: Arc::new(AwsTunnels::new(&destination, config.clone(), mode)),
         source_tables: Arc::new(AwsTables::new(source.dynamodb.clone())),
         source_buckets: Arc::new(AwsBuckets::new(source.s3.clone())),
+        signatures: Arc::new(AwsSignatures::new(elsewhere.clone())),
+        archive: Arc::new(AwsArchive::new(elsewhere)),
         resources: Arc::new(move |kind: ResourceKind| -> Option<Arc<dyn ResourceCalls>> {
             resource::calls(kind, &destination)
         }),

@@ -9,6 +9,7 @@ use crate::report::write::WriteError;
 use crate::run::drive::DriveError;
 use crate::run::select::SelectError;
 use crate::run::step::report::BundleError;
+use crate::run::step::seal::Unsigned;
 
 /// What a user reads after `error:`.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +98,9 @@ pub enum CliError {
         /// Why.
         source: std::io::Error,
     },
+    /// The key of AWS KMS that signs the evidence of a run did not sign a finding.
+    #[error("nothing was added: the key that signs the evidence of this run did not sign the finding")]
+    Unsigned(#[source] Box<Unsigned>),
     /// What a rehearsal needs and cannot have: a folder, a process of its own, an answer of one.
     #[error("the rehearsal cannot go on: {0}")]
     Rehearsal(String),
@@ -154,6 +158,7 @@ impl CliError {
             | Self::State { .. }
             | Self::Drive(_)
             | Self::Write(_)
+            | Self::Unsigned(_)
             | Self::Rehearsal(_) => Exit::Inconclusive,
         }
     }

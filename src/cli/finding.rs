@@ -7,18 +7,26 @@ use jiff::civil::Date;
 use serde_json::json;
 
 use crate::cli::clock::MachineClock;
+use crate::cli::connect::CloudArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
 use crate::cli::previous::LARGEST_MANIFEST;
+use crate::cli::resume::reconnect;
 use crate::cli::run::started_by;
 use crate::cli::signing;
 use crate::cli::ui::{Ui, clean};
+use crate::cloud::signature::Signatures;
+use crate::definition::model::SignBy;
 use crate::evidence::addendum::{Addendum, MOST, VERSION};
 use crate::evidence::bundle::{ADDENDA, MANIFEST};
+use crate::evidence::key::PublicKey;
 use crate::evidence::manifest::{Manifest, SignedBy};
 use crate::journal::chain::sha256_hex;
 use crate::journal::private;
+use crate::journal::state::State;
+use crate::run::step::seal::Unsigned;
+use crate::words::arn::Arn;
 use crate::words::text::tame;
 use crate::words::time::Clock as _;
 
@@ -33,7 +41,8 @@ pub(crate) const LARGEST_ADDENDUM: u64 = 256 * 1024;
 /// The report stays as it is: a finding is an addendum, a file of its own beside the report, signed on its own.
 /// `drill verify` and `drill report` show it. `add` takes --text, and --owner and --due where somebody sees to it.
 ///
-/// Exit code: 0 when it was added, 2 when there is no such run or it has no evidence bundle.
+/// Exit code: 0 when it was added, 2 when there is no such run or it has no evidence bundle, 3 when the key of AWS KMS that
+/// signs the run's evidence did not sign it: then nothing was added.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -58,6 +67,9 @@ enum What {
         /// Until when, such as 2027-01-31
         #[arg(long, value_name = "DATE")]
         due: Option<Date>,
+
+        #[command(flatten)]
+        cloud: CloudArgs,
     },
 }
 
@@ -65,8 +77,8 @@ enum What {
 ///
 /// # Errors
 /// When there is no such run, it has no bundle, or the addendum cannot be signed or written.
-pub fn finding(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
-    let What::Add { run, text, owner, due } = &args.what;
+pub async fn finding(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let What::Add { run, text, owner, due, cloud } = &args.what;
     let empty = |text: &str| text.trim().is_empty();
     if empty(text)
         || text.len() > LONGEST_TEXT
@@ -84,9 +96,9 @@ pub fn finding(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         let what = format!("run {0} has no evidence bundle; `drill report {0}` writes it", found.row.run);
         return Err(CliError::usage(what));
     };
-    let key = signing::key(place)?;
+    let state = found.store.state(&found.row.run)?;
     let (earlier, before) = earlier(&folder)?;
-    let addendum = Addendum {
+    let mut addendum = Addendum {
         version: VERSION,
         run: manifest.run,
         number: earlier + 1,
@@ -97,23 +109,53 @@ pub fn finding(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         due: *due,
         journal_head: manifest.journal.head,
         before,
-        signer: key.as_ref().map(|key| SignedBy::of(&key.public())),
+        signer: None,
     };
-    let signature = key.as_ref().map(|key| addendum.signed(key)).transpose();
-    let signature =
-        signature.map_err(|error| CliError::Key { path: place.signing_key(), source: io::Error::other(error) })?;
+    let signature = match &state.started.plan.definition.report.sign {
+        Some(SignBy::Kms(key)) => Some(signed_by_kms(&mut addendum, key, &state, (cloud, place)).await?),
+        None => signed_here(&mut addendum, place)?,
+    };
     let path = folder.join(ADDENDA).join(Addendum::name(addendum.number));
     write(&folder, &addendum, signature.as_deref()).map_err(|source| CliError::State { path: path.clone(), source })?;
     if ui.is_json() {
         let file = Place::shown(&path);
-        ui.json(&json!({"version": 1, "run": addendum.run, "number": addendum.number, "file": file, "signed": key.is_some()}));
+        ui.json(&json!({"version": 1, "run": addendum.run, "number": addendum.number, "file": file, "signed": signature.is_some()}));
     } else {
         ui.print(&Place::shown(&path));
-        if key.is_none() {
+        if signature.is_none() {
             ui.say("nobody signed it: there is no signing key; `drill key new` makes one");
         }
     }
     Ok(Exit::Passed)
+}
+
+/// By the key of this machine, if there is one.
+fn signed_here(addendum: &mut Addendum, place: &Place) -> Result<Option<String>, CliError> {
+    let Some(key) = signing::key(place)? else { return Ok(None) };
+    addendum.signer = Some(SignedBy::of(&key.public()));
+    let failed = |error| CliError::Key { path: place.signing_key(), source: io::Error::other(error) };
+    addendum.signed(&key).map(Some).map_err(failed)
+}
+
+/// By the key that signs the run's evidence.
+async fn signed_by_kms(
+    addendum: &mut Addendum,
+    key: &Arn,
+    state: &State,
+    (cloud, place): (&CloudArgs, &Place),
+) -> Result<String, CliError> {
+    let connection = reconnect(state, cloud, place).await?;
+    let signed = enveloped(addendum, key, connection.cloud.signatures.as_ref()).await;
+    connection.close().await;
+    signed.map_err(|why| CliError::Unsigned(Box::new(why)))
+}
+
+async fn enveloped(addendum: &mut Addendum, key: &Arn, signatures: &dyn Signatures) -> Result<String, Unsigned> {
+    let half = signatures.public_key(key).await?;
+    let public = PublicKey::from_spki(&half.spki)?;
+    addendum.signer = Some(SignedBy::of(&public));
+    let signature = signatures.sign(key, half.scheme, &addendum.to_sign()).await?;
+    Ok(addendum.enveloped(&public, &signature)?)
 }
 
 /// How many addenda there are, and the hash of the last.

@@ -59,7 +59,12 @@ fn subject(event: &Event) -> Option<String> {
         | Event::Kept { restore, .. }
         | Event::LeaseTagged { restore }
         | Event::LeaseTagFailed { restore, .. } => Some(format!("teardown.{restore}")),
-        Event::Concluded { .. } | Event::ReportWritten { .. } | Event::ReportFailed { .. } => Some("report".into()),
+        Event::Concluded { .. }
+        | Event::ReportWritten { .. }
+        | Event::ReportFailed { .. }
+        | Event::ArchiveIntended { .. }
+        | Event::Archived { .. }
+        | Event::ArchiveFailed { .. } => Some("report".into()),
         Event::RunStarted(_)
         | Event::RunResumed { .. }
         | Event::CancelRequested { .. }
@@ -117,6 +122,11 @@ fn words(event: &Event) -> (&'static str, String) {
             ("written", names.join(", "))
         }
         Event::ReportFailed { message } => ("not written", message.clone()),
+        Event::ArchiveIntended { place, until } => {
+            ("intends", format!("to keep a copy in {place} until {}", show_instant(*until)))
+        }
+        Event::Archived { place, files, .. } => ("archived", format!("{} files in {place}", files.len())),
+        Event::ArchiveFailed { message } => ("not archived", message.clone()),
         of_resource => resource_words(of_resource),
     }
 }

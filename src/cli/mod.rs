@@ -4,6 +4,7 @@
 //! A verb is a file: an `Args` struct whose documentation is the help, and a function that returns an exit code.
 
 pub mod approve;
+mod archive;
 pub mod ask;
 pub mod cancel;
 pub mod clock;
@@ -168,7 +169,7 @@ async fn dispatch(verb: Verb, place: &Place, ui: &Ui) -> Result<Exit, CliError> 
         Verb::Report(args) => report::report(&args, place, ui).await,
         Verb::Import(args) => import::import(&args, place, ui),
         Verb::Verify(args) => verify::verify(&args, place, ui),
-        Verb::Finding(args) => finding::finding(&args, place, ui),
+        Verb::Finding(args) => finding::finding(&args, place, ui).await,
         Verb::Key(args) => signing::signing(&args, place, ui),
         Verb::Sweep(args) => sweep::sweep(&args, place, ui).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args, place, ui).await,

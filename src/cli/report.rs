@@ -1,27 +1,38 @@
 //! `drill report`.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 use serde_json::json;
 
 use crate::aws::resource::facts;
-use crate::cli::connect::environment;
+use crate::cli::archive;
+use crate::cli::connect::{CloudArgs, Connection, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::finding;
+use crate::cli::past::whole;
 use crate::cli::place::Place;
+use crate::cli::resume::reconnect;
 use crate::cli::templates::own;
 use crate::cli::ui::{Ui, clean};
+use crate::definition::model::SignBy;
 use crate::journal::event::Recorded;
 use crate::journal::state::State;
+use crate::journal::store::Store;
 use crate::report::facts::context;
 use crate::report::{oscal, runbook};
-use crate::run::step::report::{bundle, printed, rendered, to_print};
+use crate::run::step::report::{Written, bundle, printed, rendered, to_print, unsigned_text};
+use crate::run::step::seal::{Sealer, Unsigned};
 use crate::words::id::Name;
 
 /// Writes a run's report and its evidence bundle again, from its journal alone.
 ///
 /// The bytes are the same every time, but for those of a `report.pdf`, which a browser of this machine prints. The bundle is
-/// signed if there is a key (`drill key new`). Another template or form is printed, and changes no file.
+/// signed if there is a key (`drill key new`), or by the key of AWS KMS that the definition names: a signature that is there
+/// and still fits is kept, for another one AWS is asked. Another template or form is printed, and changes no file.
+///
+/// Exit code: 0 when it was written (and archived, with --archive), 3 when it was not.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits
@@ -38,6 +49,13 @@ pub struct Args {
     /// Print the run in another form
     #[arg(long, value_enum, conflicts_with = "print")]
     format: Option<Form>,
+
+    /// Copy the bundle, with its findings, to the `archive` of its definition; what is there already stays
+    #[arg(long, conflicts_with_all = ["print", "template", "format"])]
+    archive: bool,
+
+    #[command(flatten)]
+    cloud: CloudArgs,
 }
 
 /// A form that a run is printed in.
@@ -89,16 +107,87 @@ pub async fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
             Err(text) => ui.say(&format!("warning: {}", clean(&text))),
         }
     }
-    let written = bundle(&records, facts, (&folder, &place.signing_key()), pdf.as_deref())?;
+    let state = State::replay(&records).map_err(|illegal| CliError::Render(illegal.to_string()))?;
+    if args.archive {
+        archive::wanted(&state)?;
+    }
+    let mut session = Session { state: &state, args, place, connection: None };
+    let done = session.write(&records, &folder, pdf.as_deref(), ui).await;
+    let exit = match &done {
+        Ok(written) if args.archive => session.archive(&found.store, written, &folder, ui).await,
+        _ => Ok(Exit::Passed),
+    };
+    session.close().await;
+    let written = done?;
     if ui.is_json() {
-        ui.json(&json!({"version": 1, "run": found.row.run, "evidence": Place::shown(&folder), "files": written}));
+        let files = &written.files;
+        ui.json(&json!({"version": 1, "run": found.row.run, "evidence": Place::shown(&folder), "files": files}));
     } else {
         ui.print(&Place::shown(&folder.join("report.md")));
         for line in finding::lines(&folder) {
             ui.say(&line);
         }
     }
-    Ok(Exit::Passed)
+    exit
+}
+
+/// A run whose report is written again, and the cloud that it talked to once that is needed.
+struct Session<'a> {
+    state: &'a State,
+    args: &'a Args,
+    place: &'a Place,
+    connection: Option<Connection>,
+}
+
+impl Session<'_> {
+    async fn connection(&mut self) -> Result<&Connection, CliError> {
+        if self.connection.is_none() {
+            self.args.cloud.check()?;
+            self.connection = Some(reconnect(self.state, &self.args.cloud, self.place).await?);
+        }
+        Ok(self.connection.as_ref().expect("it was made above"))
+    }
+
+    /// Nobody is asked for a signature that is there already.
+    async fn write(
+        &mut self,
+        records: &[Recorded],
+        folder: &Path,
+        pdf: Option<&[u8]>,
+        ui: &Ui,
+    ) -> Result<Written, CliError> {
+        let Some(SignBy::Kms(key)) = self.state.started.plan.definition.report.sign.clone() else {
+            let own = self.place.signing_key();
+            return Ok(bundle(records, facts, folder, Sealer::File(&own), pdf).await?);
+        };
+        let offline = Sealer::Kms { key: &key, signatures: None };
+        let mut written = bundle(records, facts, folder, offline, pdf).await?;
+        if written.unsigned == Some(Unsigned::NoSession) {
+            match self.connection().await {
+                Ok(connection) => {
+                    let signatures = Some(connection.cloud.signatures.as_ref());
+                    written = bundle(records, facts, folder, Sealer::Kms { key: &key, signatures }, pdf).await?;
+                }
+                Err(error) => ui.say(&clean(&format!("warning: {}", whole(&error)))),
+            }
+        }
+        if let Some(why) = &written.unsigned {
+            ui.say(&clean(&format!("warning: {}", unsigned_text(why))));
+        }
+        Ok(written)
+    }
+
+    async fn archive(&mut self, store: &Store, written: &Written, folder: &Path, ui: &Ui) -> Result<Exit, CliError> {
+        let state = self.state;
+        let connection = self.connection().await?;
+        archive::again(state, store, &written.files, folder, connection, ui).await
+    }
+
+    async fn close(self) {
+        if let Some(connection) = self.connection {
+            connection.close().await;
+        }
+    }
 }
 
 /// The built-in templates and the user's as they are today, over those that the run kept.

@@ -354,7 +354,10 @@ fn replay(records: &[Recorded], row: &RunRow) -> Result<State, CliError> {
 }
 
 /// The same cloud as before: a run never changes sides.
-async fn reconnect(state: &State, args: &CloudArgs, place: &Place) -> Result<Connection, CliError> {
+///
+/// # Errors
+/// When it cannot be reached, or is another account's.
+pub(crate) async fn reconnect(state: &State, args: &CloudArgs, place: &Place) -> Result<Connection, CliError> {
     let definition = &state.started.plan.definition;
     let connection = match (&state.started.world, args.sandbox.as_deref()) {
         (Some(World::InProcess), _) => return connect_nowhere(definition).await,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::resource::facts;
+use crate::cli::archive;
 use crate::cli::ask::{Asking, can_ask};
 use crate::cli::clock::MachineClock;
 use crate::cli::commit::commit;
@@ -348,13 +349,14 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
     let evidence = place.evidence(state.started.mode, &state.started.drill, &state.run);
     let report = Place::shown(&evidence.join("report.md"));
     let mut exit = Exit::from(conclusion.verdict);
-    if exit == Exit::Passed && state.report.is_none() {
-        // A pass that nobody can show is none for whoever waits for the report.
+    if exit == Exit::Passed && (state.report.is_none() || archive::is_owed(state)) {
+        // A pass that nobody can show is none for whoever waits for the report, there or in the archive.
         exit = Exit::Inconclusive;
     }
     if ui.is_json() {
         let mut summary = json::summary(state, state.report.as_ref().map(|_| Place::shown(&evidence)).as_deref());
         summary["exit_code"] = exit.number().into();
+        summary["archive"] = archive::value(state);
         ui.json(&summary);
         return exit;
     }
@@ -380,6 +382,7 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
             text.push_str(&format!("  the report could not be written; `drill report {}` tries again\n", state.run));
         }
     }
+    text.push_str(&archive::text(state));
     ui.print(&clean(&text));
     exit
 }

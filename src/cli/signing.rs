@@ -12,7 +12,7 @@ use crate::cli::place::Place;
 use crate::cli::ui::Ui;
 use crate::evidence::key::{PublicKey, SigningKey};
 use crate::journal::private;
-use crate::run::step::report::signing_key;
+use crate::run::step::seal::signing_key;
 use crate::words::id::Name;
 use crate::words::kind::Mode;
 

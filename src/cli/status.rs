@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::cli::archive;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lease;
@@ -102,6 +103,7 @@ async fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         let evidence = place.evidence(state.started.mode, &state.started.drill, &state.run);
         let mut value = summary(&state, state.report.as_ref().map(|_| Place::shown(&evidence)).as_deref());
         value["running"] = json!(running);
+        value["archive"] = archive::value(&state);
         ui.json(&value);
         return Ok(Exit::Passed);
     }
@@ -117,6 +119,10 @@ async fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     ui.print(&Ui::table(&["step", "status", "took", "details"], step_rows(&state)));
     if !state.ledger.is_empty() {
         ui.print(&format!("\n{}", Ui::table(&["made", "state"], made_rows(&state))));
+    }
+    let archived = archive::text(&state);
+    if !archived.is_empty() {
+        ui.print(&clean(&format!("\n{}", archived.trim_end())));
     }
     Ok(Exit::Passed)
 }

@@ -3,6 +3,7 @@
 //! An implementation takes *one* look or makes *one* request. It never loops (but for paging one list to its end),
 //! sleeps, retries, journals or prints: order, deadlines, pace, retries and the ledger belong to the engine (`run`).
 
+pub mod archive;
 pub mod check;
 pub mod data;
 pub mod error;
@@ -10,15 +11,18 @@ pub mod ground;
 pub mod leftover;
 pub mod remote;
 pub mod resource;
+pub mod signature;
 pub mod surroundings;
 pub mod vault;
 
 use std::sync::Arc;
 
+use crate::cloud::archive::Archive;
 use crate::cloud::data::{Buckets, Instances, Metrics, Tables};
 use crate::cloud::ground::{Ground, Secrets};
 use crate::cloud::remote::{Remote, Tunnels};
 use crate::cloud::resource::ResourceCalls;
+use crate::cloud::signature::Signatures;
 use crate::cloud::surroundings::Surroundings;
 use crate::cloud::vault::{CopyHistory, Vault};
 use crate::words::kind::ResourceKind;
@@ -52,6 +56,10 @@ pub struct Cloud {
     pub source_tables: Arc<dyn Tables>,
     /// Buckets in the source, likewise.
     pub source_buckets: Arc<dyn Buckets>,
+    /// The keys that sign evidence, as whom the destination is reached.
+    pub signatures: Arc<dyn Signatures>,
+    /// Where evidence is archived, likewise.
+    pub archive: Arc<dyn Archive>,
     /// The calls of each resource type in the destination; none for the type whose calls the definition describes.
     pub resources: Arc<dyn Fn(ResourceKind) -> Option<Arc<dyn ResourceCalls>> + Send + Sync>,
 }

@@ -35,7 +35,7 @@ pub fn definition(checked: &Json) -> Result<Definition, serde_json::Error> {
     let mut teardown = copied(&checked["teardown"], &["when", "keep_for"]);
     teardown.insert("timeout".to_owned(), or(&checked["teardown"]["timeout"], "PT2H"));
     whole.insert("teardown".to_owned(), Json::Object(teardown));
-    let mut report = copied(&checked["report"], &["formats", "redact"]);
+    let mut report = copied(&checked["report"], &["formats", "redact", "sign", "archive"]);
     report.insert("runbook".to_owned(), or(&checked["report"]["runbook"], "default"));
     whole.insert("report".to_owned(), Json::Object(report));
     let definition: Definition = serde_json::from_value(Json::Object(whole))?;

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::cloud::resource::Types;
 use crate::definition::model::Definition;
-use crate::definition::{assemble, bounds, names, places, proof, shape};
+use crate::definition::{assemble, bounds, evidence, names, places, proof, shape};
 use crate::yaml::check::check as check_shape;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::yaml::node::{Node, Sources, Span, Value};
@@ -80,6 +80,7 @@ pub fn check(
     let subject = Subject { root: &root, json: &json, sources, types };
     places::check(&subject, stem, problems);
     bounds::check(&subject, problems);
+    evidence::check(&subject, problems);
     names::check(&subject, problems);
     proof::check(&subject, problems);
     if problems.has_errors() {

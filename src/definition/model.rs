@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use crate::cloud::resource::Settings;
 use crate::cloud::vault::Metadata;
+use crate::words::archive::{BucketPath, Retention};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, DrillName, Name, Region, VaultName};
-use crate::words::kind::{ProbeKind, ReportFormat, ResourceKind};
+use crate::words::kind::{LockMode, ProbeKind, ReportFormat, ResourceKind};
 
 /// A checked definition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -670,6 +671,39 @@ pub struct ReportSettings {
     /// What the report's files do not show. The journal keeps it: the run and its resume need it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redact: Vec<Redaction>,
+    /// Who signs the evidence; without it, the key of the machine if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<SignBy>,
+    /// Where the evidence is copied to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveSettings>,
+}
+
+/// Who signs the evidence, in the place of the key of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignBy {
+    /// An asymmetric key of AWS KMS, in whatever region and account.
+    Kms(Arn),
+}
+
+/// Where the evidence is copied to, with Object Lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveSettings {
+    /// A bucket of the destination's account, and what the keys begin with.
+    pub s3: BucketPath,
+    /// How long nobody may delete it, from the verdict on.
+    pub retain: Retention,
+    /// Who may shorten that.
+    #[serde(default = "governance")]
+    pub mode: LockMode,
+    /// The bucket's region, where that is not the destination's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+}
+
+fn governance() -> LockMode {
+    LockMode::Governance
 }
 
 /// The forms of a report whose definition says nothing of them.

@@ -11,9 +11,10 @@ use serde_json::Value;
 use crate::cloud::resource::Types;
 use crate::definition::model::Share;
 use crate::probe;
+use crate::words::archive::{BucketPath, Retention};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, DrillName, Name, Region, VaultName};
-use crate::words::kind::{ProbeKind, ReportFormat, ResourceKind};
+use crate::words::kind::{LockMode, ProbeKind, ReportFormat, ResourceKind};
 use crate::words::reference::{is_value_name, is_variable_name};
 use crate::yaml::schema::document;
 use crate::yaml::shape::{Field, Shape};
@@ -537,9 +538,37 @@ fn report() -> Vec<Field> {
             list(Shape::Choice(&["account_ids", "restore_metadata"]), 1),
             "What the report's files do not show: `account_ids`, `restore_metadata`. The journal keeps it.",
         ),
-        Field::not_yet("sign", Shape::Scalar, "make a key of this machine with `drill key new`"),
+        Field::optional("sign", Shape::Map(sign()), "Who signs the evidence. Default: the key of `drill key new`."),
         Field::not_yet("notify", Shape::Scalar, "send the report on from where drill is started"),
-        Field::not_yet("archive", Shape::Scalar, "copy the folder of reports with your own tools"),
+        Field::optional("archive", Shape::Map(archive()), "Where the evidence is copied to, with Object Lock."),
+    ]
+}
+
+fn sign() -> Vec<Field> {
+    vec![Field::required("kms", arn("a key's ARN"), "An asymmetric key of AWS KMS for signatures.")]
+}
+
+fn archive() -> Vec<Field> {
+    let place = Shape::Parsed {
+        what: "a place in S3",
+        format: Some("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_./-]*)?$"),
+        parse: parsed::<BucketPath>,
+    };
+    let retain = Shape::Parsed {
+        what: "a time to keep something for",
+        format: Some("^[1-9][0-9]*[dy]$"),
+        parse: parsed::<Retention>,
+    };
+    let region = Shape::Parsed { what: "a region", format: Some(REGION), parse: parsed::<Region> };
+    vec![
+        Field::required("s3", place, "A bucket of the destination's account, and what keys begin with."),
+        Field::required("retain", retain, "How long nobody may delete it, such as `7y` or `90d`."),
+        Field::optional(
+            "mode",
+            Shape::Choice(LockMode::WORDS),
+            "`governance` (the default), or `compliance`: then nobody at all can shorten it.",
+        ),
+        Field::optional("region", region, "The bucket's region. Default: the destination's."),
     ]
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::bundle::{ADDENDA, Bundle};
 use crate::evidence::dsse;
-use crate::evidence::key::{KeyError, SigningKey};
+use crate::evidence::key::{KeyError, PublicKey, SigningKey};
 use crate::evidence::manifest::{Manifest, SignedBy};
 use crate::evidence::statement;
 use crate::evidence::verify::{Found, Signer, TrustedKey, signer};
@@ -93,8 +93,25 @@ impl Addendum {
     /// # Errors
     /// When the key does not sign.
     pub fn signed(&self, key: &SigningKey) -> Result<String, KeyError> {
-        let name = Self::name(self.number);
-        dsse::sign(&statement::of_addendum(self.run, &name, self.text().as_bytes()), key)
+        dsse::sign(&self.statement(), key)
+    }
+
+    /// The bytes to sign, for a key that is elsewhere.
+    #[must_use]
+    pub fn to_sign(&self) -> Vec<u8> {
+        dsse::encoded(dsse::PAYLOAD_TYPE, self.statement().as_bytes())
+    }
+
+    /// The text of its signature, around a signature of [`Addendum::to_sign`].
+    ///
+    /// # Errors
+    /// When it is not that key's signature.
+    pub fn enveloped(&self, key: &PublicKey, signature: &[u8]) -> Result<String, KeyError> {
+        dsse::enveloped(&self.statement(), key, signature)
+    }
+
+    fn statement(&self) -> String {
+        statement::of_addendum(self.run, &Self::name(self.number), self.text().as_bytes())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::dsse;
-use crate::evidence::key::{KeyError, SigningKey};
+use crate::evidence::key::{KeyError, PublicKey, SigningKey};
 use crate::evidence::manifest::{Listed, Manifest, SignedBy};
 use crate::evidence::statement;
 use crate::journal::event::{Event, Recorded};
@@ -45,28 +45,82 @@ pub struct Before {
     pub journal: Option<Vec<u8>>,
 }
 
+/// The files of a bundle besides those of its report: name and content.
+pub type Files = Vec<(&'static str, String)>;
+
+/// A bundle before somebody signs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    files: Files,
+    /// What is signed, but for its encoding.
+    statement: String,
+}
+
+impl Draft {
+    /// The draft of a bundle with the `rendered` files of its report: journal, definition, manifest. The manifest names who
+    /// will sign it. Nothing while the run has no verdict.
+    #[must_use]
+    pub fn of(history: &[Recorded], rendered: &[(&str, &[u8])], signer: Option<&PublicKey>) -> Option<Self> {
+        let records = until_verdict(history);
+        let Some(Recorded { event: Event::RunStarted(started), .. }) = records.first() else { return None };
+        let mut files = vec![(JOURNAL, write_lines(records)), (DEFINITION, started.definition.clone())];
+        let made = files.iter().map(|(name, text)| Listed::of(name, text.as_bytes()));
+        let mut listed: Vec<Listed> =
+            rendered.iter().map(|(name, bytes)| Listed::of(name, bytes)).chain(made).collect();
+        listed.sort_by(|one, other| one.name.cmp(&other.name));
+        let manifest = Manifest::of(records, listed, signer.map(SignedBy::of), env!("CARGO_PKG_VERSION"))?;
+        files.push((MANIFEST, manifest.text()));
+        Some(Self { files, statement: statement::of_bundle(&manifest) })
+    }
+
+    /// The bytes to sign.
+    #[must_use]
+    pub fn to_sign(&self) -> Vec<u8> {
+        dsse::encoded(dsse::PAYLOAD_TYPE, self.statement.as_bytes())
+    }
+
+    /// Whether an envelope is this key's signature of exactly this.
+    #[must_use]
+    pub fn is_signed_by(&self, envelope: &str, key: &PublicKey) -> bool {
+        dsse::check(envelope.as_bytes(), &self.statement, key).is_ok()
+    }
+
+    /// The files of a bundle that nobody signs.
+    #[must_use]
+    pub fn unsigned(self) -> Files {
+        self.files
+    }
+
+    /// The files with the envelope of an earlier signature.
+    #[must_use]
+    pub fn with_envelope(mut self, envelope: String) -> Files {
+        self.files.push((SIGNATURE, envelope));
+        self.files
+    }
+
+    /// The files with a signature of [`Draft::to_sign`].
+    ///
+    /// # Errors
+    /// When it is not that key's signature.
+    pub fn signed(self, key: &PublicKey, signature: &[u8]) -> Result<Files, KeyError> {
+        let envelope = dsse::enveloped(&self.statement, key, signature)?;
+        Ok(self.with_envelope(envelope))
+    }
+}
+
 /// What a bundle holds besides the `rendered` files of its report: journal, definition, manifest, and a signature where
 /// there is a key. Nothing while the run has no verdict.
 ///
 /// # Errors
 /// When the key does not sign.
-pub fn seal(
-    history: &[Recorded],
-    rendered: &[(&str, &[u8])],
-    key: Option<&SigningKey>,
-) -> Result<Vec<(&'static str, String)>, KeyError> {
-    let records = until_verdict(history);
-    let Some(Recorded { event: Event::RunStarted(started), .. }) = records.first() else { return Ok(Vec::new()) };
-    let mut files = vec![(JOURNAL, write_lines(records)), (DEFINITION, started.definition.clone())];
-    let made = files.iter().map(|(name, text)| Listed::of(name, text.as_bytes()));
-    let mut listed: Vec<Listed> = rendered.iter().map(|(name, bytes)| Listed::of(name, bytes)).chain(made).collect();
-    listed.sort_by(|one, other| one.name.cmp(&other.name));
-    let signer = key.map(|key| SignedBy::of(&key.public()));
-    let Some(manifest) = Manifest::of(records, listed, signer, env!("CARGO_PKG_VERSION")) else {
-        return Ok(Vec::new());
-    };
-    let signature = key.map(|key| dsse::sign(&statement::of_bundle(&manifest), key)).transpose()?;
-    files.push((MANIFEST, manifest.text()));
-    files.extend(signature.map(|text| (SIGNATURE, text)));
-    Ok(files)
+pub fn seal(history: &[Recorded], rendered: &[(&str, &[u8])], key: Option<&SigningKey>) -> Result<Files, KeyError> {
+    let public = key.map(SigningKey::public);
+    let Some(draft) = Draft::of(history, rendered, public.as_ref()) else { return Ok(Vec::new()) };
+    match key.zip(public) {
+        Some((key, public)) => {
+            let signature = key.sign(&draft.to_sign())?;
+            draft.signed(&public, &signature)
+        }
+        None => Ok(draft.unsigned()),
+    }
 }

@@ -60,10 +60,21 @@ pub fn encoded(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 /// When the key does not sign.
 pub fn sign(payload: &str, key: &SigningKey) -> Result<String, KeyError> {
     let signature = key.sign(&encoded(PAYLOAD_TYPE, payload.as_bytes()))?;
+    enveloped(payload, &key.public(), &signature)
+}
+
+/// The text of an envelope around a signature that somebody else made, over what [`encoded`] makes of the payload.
+///
+/// # Errors
+/// When it is not that key's signature of this payload.
+pub fn enveloped(payload: &str, key: &PublicKey, signature: &[u8]) -> Result<String, KeyError> {
+    if !key.checks(&encoded(PAYLOAD_TYPE, payload.as_bytes()), signature) {
+        return Err(KeyError::NotItsOwn);
+    }
     let envelope = Envelope {
         payload: base64::encode(payload.as_bytes()),
         payload_type: PAYLOAD_TYPE.to_owned(),
-        signatures: vec![Signature { keyid: key.public().id(), sig: base64::encode(&signature) }],
+        signatures: vec![Signature { keyid: key.id(), sig: base64::encode(signature) }],
     };
     Ok(written(&envelope))
 }
@@ -94,14 +105,24 @@ fn written(envelope: &Envelope) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DsseError, check, encoded, sign};
-    use crate::evidence::key::SigningKey;
+    use super::{DsseError, check, encoded, enveloped, sign};
+    use crate::evidence::key::{KeyError, SigningKey};
 
     /// The example of the protocol's own page.
     #[test]
     fn what_is_signed_is_encoded_as_the_protocol_says() {
         let bytes = encoded("http://example.com/HelloWorld", b"hello world");
         assert_eq!(bytes, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+    }
+
+    #[test]
+    fn nothing_but_the_keys_own_signature_is_put_into_an_envelope() {
+        let (key, _) = SigningKey::generate().unwrap();
+        let (other, _) = SigningKey::generate().unwrap();
+        let signature = key.sign(&encoded(super::PAYLOAD_TYPE, b"{}")).unwrap();
+        assert_eq!(enveloped("{}", &key.public(), &signature), sign("{}", &key));
+        assert_eq!(enveloped("{}", &other.public(), &signature), Err(KeyError::NotItsOwn));
+        assert_eq!(enveloped("{ }", &key.public(), &signature), Err(KeyError::NotItsOwn));
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub enum KeyError {
     /// The cryptography fails.
     #[error("the key does not sign")]
     NotSigned,
+    /// What came back as a signature is none, or another key's.
+    #[error("what came back is not the key's signature")]
+    NotItsOwn,
 }
 
 /// A key that signs. It cannot be shown.

@@ -30,8 +30,9 @@ use crate::words::kind::{Mode, Verdict};
 /// | 1 | 0.1.0 | first |
 ///
 /// Events and words that were added since stay format 1, because an older journal reads as before: leases (`kept`,
-/// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), runs that are ended by `stopped` or `max_cost`, and
-/// `history`, `commit`, `previous` and `world_id` in the first record.
+/// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), runs that are ended by `stopped` or `max_cost`,
+/// `history`, `commit`, `previous` and `world_id` in the first record, and the archive (`archive_intended`, `archived`,
+/// `archive_failed`).
 pub const FORMAT: u32 = 1;
 
 /// One record of the journal.
@@ -164,6 +165,12 @@ pub enum Event {
     ReportWritten { files: Vec<ReportFile> },
     /// The report could not be written; `drill report RUN` writes it.
     ReportFailed { message: String },
+    /// INTENT. The bundle is copied to this place in S3, where it stays until then.
+    ArchiveIntended { place: String, until: Timestamp },
+    /// All of it is there, and stays.
+    Archived { place: String, until: Timestamp, files: Vec<ReportFile> },
+    /// It is not, or not all of it; `drill report RUN --archive` tries again.
+    ArchiveFailed { message: String },
 }
 
 /// The first record: everything that the run, its resume and its report need.

@@ -72,6 +72,29 @@ pub struct State {
     pub report: Option<Vec<ReportFile>>,
     /// The report could not be written.
     pub report_failed: bool,
+    /// What became of the copy of the bundle, if one was asked for.
+    pub archive: Option<Archiving>,
+}
+
+/// The copy of the bundle in the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Archiving {
+    /// It may be there, all of it or some.
+    Intended,
+    /// It is there.
+    Done {
+        /// Where: `s3://` and what the keys begin with.
+        place: String,
+        /// Until when nobody may delete it.
+        until: Timestamp,
+        /// What was copied.
+        files: Vec<ReportFile>,
+    },
+    /// It is not there, or not all of it.
+    Failed {
+        /// Why.
+        message: String,
+    },
 }
 
 /// Where a step stands.
@@ -218,6 +241,7 @@ impl State {
             concluded_seq: None,
             report: None,
             report_failed: false,
+            archive: None,
         })
     }
 
@@ -344,6 +368,11 @@ impl State {
             }
             Event::ReportWritten { files } => self.report = Some(files.clone()),
             Event::ReportFailed { .. } => self.report_failed = true,
+            Event::ArchiveIntended { .. } => self.archive = Some(Archiving::Intended),
+            Event::Archived { place, until, files } => {
+                self.archive = Some(Archiving::Done { place: place.clone(), until: *until, files: files.clone() });
+            }
+            Event::ArchiveFailed { message } => self.archive = Some(Archiving::Failed { message: message.clone() }),
             Event::RestoreIntended { restore, entry } => {
                 if self.ledger.get(restore).is_some_and(|entry| entry.gone.is_none()) {
                     return Err(format!("`{restore}` is in the ledger already"));
@@ -628,6 +657,7 @@ impl State {
         self.concluded_seq = None;
         self.report = None;
         self.report_failed = false;
+        self.archive = None;
         // What could not be tagged is tried again.
         self.ledger.values_mut().filter_map(|entry| entry.lease.as_mut()).for_each(|lease| lease.failed = None);
         let left: Vec<StepId> = self

@@ -14,6 +14,19 @@ const TUNNELS: &[&str] = &["ssm:StartSession", "ssm:TerminateSession", "ssmmessa
 /// What a function that asks in drill's place needs: on the function.
 const FUNCTIONS: &[&str] = &["lambda:InvokeFunction"];
 
+/// What a key of KMS that signs the evidence needs: on the key.
+const SIGNING: &[&str] = &["kms:GetPublicKey", "kms:Sign"];
+
+/// What the archive of the evidence needs: on the bucket and below its prefix.
+const ARCHIVE: &[&str] = &[
+    "s3:GetBucketObjectLockConfiguration",
+    "s3:GetObject",
+    "s3:GetObjectRetention",
+    "s3:ListBucket",
+    "s3:PutObject",
+    "s3:PutObjectRetention",
+];
+
 /// The IAM actions of the drill's own identity: `common` (what every drill needs) and those of the plan's types and
 /// kinds, sorted.
 #[must_use]
@@ -31,6 +44,13 @@ pub fn permissions(plan: &Plan, types: Types, common: &[&str]) -> Vec<String> {
     }
     for restore in plan.definition.restore.values() {
         actions.extend(types(restore.kind).permissions());
+    }
+    let report = &plan.definition.report;
+    if report.sign.is_some() {
+        actions.extend(SIGNING);
+    }
+    if report.archive.is_some() {
+        actions.extend(ARCHIVE);
     }
     actions.into_iter().map(str::to_owned).collect()
 }

@@ -61,6 +61,8 @@ pub enum Call {
     LookAtStop,
     /// Write the report.
     WriteReport,
+    /// Copy the bundle to the archive.
+    Archive,
 }
 
 impl Call {
@@ -81,6 +83,7 @@ impl Call {
                 | Self::Remove(_)
                 | Self::TagLease(_)
                 | Self::WriteReport
+                | Self::Archive
         )
     }
 
@@ -142,7 +145,8 @@ pub fn begin(
         Call::Remove(name) => step::teardown::remove(step, name, state, services),
         Call::TagLease(name) => step::lease::tag(step, name, state, services),
         Call::LookAtStop => stop::look(state, services),
-        Call::WriteReport => step::report::write(history(), services),
+        Call::WriteReport => step::report::write(step, state, history(), services),
+        Call::Archive => step::archive::copy(step, state, services),
     }
 }
 

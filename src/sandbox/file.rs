@@ -10,9 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::sandbox::evidence::{BucketFile, KeyFile};
 use crate::sandbox::fault::Fault;
 use crate::sandbox::resource_file::{KnownResource, ResourceFile};
 use crate::sandbox::spec::Quotas;
+use crate::sandbox::thing::s3::is_bucket_name;
+use crate::words::arn::Arn;
 use crate::words::text::tame;
 use crate::words::time::{parse_duration, show_duration};
 
@@ -68,6 +71,12 @@ pub struct WorldFile {
     /// Instances of the destination that no restore makes, by id.
     #[serde(default)]
     pub instances: BTreeMap<String, InstanceFile>,
+    /// Keys of KMS, by ARN.
+    #[serde(default)]
+    pub keys: BTreeMap<Arn, KeyFile>,
+    /// Buckets that are no resource of the definition, by name.
+    #[serde(default)]
+    pub buckets: BTreeMap<String, BucketFile>,
     /// Limits.
     #[serde(default)]
     pub quotas: Option<QuotasFile>,
@@ -260,6 +269,17 @@ impl WorldFile {
                 "`{}` under `instances` is not the id of an instance, such as `i-0a1b2c3d4e5f60718`",
                 tame(id)
             ));
+        }
+        let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
+        let is_placed = |arn: &Arn| arn.region().is_some() && arn.account().is_some();
+        if let Some(arn) = self.keys.keys().find(|arn| !is_key(arn) || !is_placed(arn)) {
+            return Err(format!(
+                "`{}` under `keys` is not the ARN of a key, such as arn:aws:kms:eu-west-1:123456789012:key/ID",
+                tame(arn.as_str())
+            ));
+        }
+        if let Some(name) = self.buckets.keys().find(|name| !is_bucket_name(name)) {
+            return Err(format!("`{}` under `buckets` is not the name of a bucket", tame(name)));
         }
         self.faults.iter().try_for_each(Fault::sense)
     }

@@ -13,6 +13,7 @@ use crate::sandbox::network;
 use crate::sandbox::rates::Buckets;
 use crate::sandbox::role::{RESTORES, Role, S3_RESTORE, Trust};
 use crate::sandbox::seed::{Seed, Stream};
+use crate::sandbox::signing::KeySpec;
 use crate::sandbox::spec::{Credential, OtherSecret, Place, ResourceSpec, SecretHome, WorldSpec};
 use crate::sandbox::thing::database::Databases;
 use crate::sandbox::thing::{self, Copied};
@@ -53,6 +54,7 @@ pub(crate) fn make(spec: WorldSpec, seed: u64, started: Timestamp, databases: Da
         spec.functions.iter().for_each(|(name, declared)| thing::lambda::declare(&mut world, place, name, *declared));
         spec.instances.iter().for_each(|(id, declared)| thing::ec2::declare(&mut world, place, id, *declared));
     }
+    spec.evidence.add_to(&mut world);
     for fault in spec.faults {
         add_fault(&mut world, fault);
     }
@@ -120,7 +122,7 @@ fn add_vault(world: &mut World, place: &Place, name: &str) -> String {
     let site = world.site(place);
     if !site.vaults.contains_key(name) {
         let key = format!("arn:aws:kms:{}:{}:key/{}", place.region, place.account, stream.uuid());
-        site.keys.push(Key { arn: key.clone(), enabled: true, shut: false, created });
+        site.keys.push(Key { arn: key.clone(), enabled: true, shut: false, created, spec: KeySpec::Symmetric });
         site.vaults.insert(name.to_owned(), Vault { arn: arn.clone(), key, created, denies: false });
     }
     arn

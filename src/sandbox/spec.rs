@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::definition::model::{Definition, Probe, Restore, Select, Selection};
 use crate::sandbox::engine::Engine;
+use crate::sandbox::evidence::EvidenceSpec;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::file::{FunctionFile, InstanceFile, WorldFile, WriteRule};
 use crate::sandbox::resource_file::{KnownResource, ResourceFile};
@@ -55,6 +56,8 @@ pub struct WorldSpec {
     /// Functions and instances of every destination, besides those that definitions name.
     pub(crate) functions: BTreeMap<String, FunctionFile>,
     pub(crate) instances: BTreeMap<String, InstanceFile>,
+    /// Keys and buckets of the evidence.
+    pub(crate) evidence: EvidenceSpec,
     pub(crate) faults: Vec<Fault>,
     pub(crate) quotas: Quotas,
 }
@@ -195,6 +198,7 @@ impl WorldSpec {
             resources: Vec::new(),
             functions: BTreeMap::new(),
             instances: BTreeMap::new(),
+            evidence: EvidenceSpec::default(),
             faults: Vec::new(),
             quotas: Quotas::default(),
         }
@@ -206,7 +210,8 @@ impl WorldSpec {
         let mut resources =
             definition.restore.iter().map(|(name, restore)| resource(definition, name, restore)).collect::<Vec<_>>();
         resources.extend(definition.selections.iter().flat_map(|(name, open)| selected(definition, name, open)));
-        Self { default_account: definition.destination.account.clone(), resources, ..Self::empty() }
+        let evidence = EvidenceSpec::of(definition);
+        Self { default_account: definition.destination.account.clone(), resources, evidence, ..Self::empty() }
     }
 
     /// Lays a world file over the spec. Resources that the file names and the definition does not are an error that
@@ -227,6 +232,8 @@ impl WorldSpec {
         }
         self.functions.extend(file.functions);
         self.instances.extend(file.instances);
+        let place = self.resources.first().map(|resource| resource.destination.clone());
+        self.evidence.refine(file.keys, file.buckets, place.as_ref());
         let drill = self.resources.first().map(|resource| resource.drill.clone());
         self.faults.extend(file.faults.into_iter().map(|fault| fault.owned_by(drill.as_deref())));
         self
@@ -272,6 +279,7 @@ impl WorldSpec {
         }
         self.functions.extend(other.functions);
         self.instances.extend(other.instances);
+        self.evidence.merge(other.evidence);
         self.faults.extend(other.faults);
         for resource in other.resources {
             self.join(resource);

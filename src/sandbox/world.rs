@@ -14,6 +14,7 @@ use crate::sandbox::rates::Buckets;
 use crate::sandbox::restore::RestoreJob;
 use crate::sandbox::role::Role;
 use crate::sandbox::seed::{Seed, Stream};
+use crate::sandbox::signing::KeySpec;
 use crate::sandbox::spec::{Place, Quotas, ResourceSpec};
 use crate::sandbox::sql::Server;
 use crate::sandbox::thing::database::Databases;
@@ -180,6 +181,7 @@ pub(crate) struct Key {
     /// Nobody but its administrators may use it: no grant, and no other statement in its policy.
     pub(crate) shut: bool,
     pub(crate) created: Timestamp,
+    pub(crate) spec: KeySpec,
 }
 
 /// A secret in Secrets Manager.

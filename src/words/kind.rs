@@ -184,6 +184,10 @@ closed_set!(
         PlansSelection = "plans.selection",
         /// Settings that contradict each other.
         SettingsKind = "settings.kind",
+        /// The key of AWS KMS that signs the evidence.
+        ReportSigning = "report.signing",
+        /// The bucket that the evidence is archived in.
+        ReportArchive = "report.archive",
     }
 );
 
@@ -212,6 +216,16 @@ closed_set!(
         Junit = "junit",
         /// `report.pdf`, printed by a browser of this machine.
         Pdf = "pdf",
+    }
+);
+
+closed_set!(
+    /// Who may shorten a lock of S3 Object Lock.
+    LockMode {
+        /// Whoever has `s3:BypassGovernanceRetention`.
+        Governance = "governance",
+        /// Nobody, the account's root user included.
+        Compliance = "compliance",
     }
 );
 

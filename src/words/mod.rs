@@ -3,6 +3,7 @@
 //! Invariant: a value of one of these types is valid; parsing is the only way to make one from text.
 //! Anyone may import this module; it imports nothing of ours.
 
+pub mod archive;
 pub mod arn;
 pub mod base64;
 pub mod id;

@@ -337,6 +337,10 @@ def walk_ground(url, point):
     if not kms.list_grants(KeyId=point["EncryptionKeyArn"])["Grants"]:
         finding("kms:ListGrants", "is empty")
     expect_error("NotFoundException", kms.list_grants, KeyId=str(uuid.uuid4()))
+    # A key that encrypts signs nothing.
+    expect_error("UnsupportedOperationException", kms.get_public_key, KeyId=point["EncryptionKeyArn"])
+    expect_error("InvalidKeyUsageException", kms.sign, KeyId=point["EncryptionKeyArn"], Message=b"x",
+                 SigningAlgorithm="ECDSA_SHA_256")
     rbin = client(url, "rbin")
     if rbin.list_rules(ResourceType="EBS_VOLUME")["Rules"]:
         finding("rbin:ListRules", "is not empty")

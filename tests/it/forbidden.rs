@@ -92,6 +92,10 @@ const CHANGES: &[(&str, &str)] = &[
     ("fsx:TagResource", "stamps the restored file system or volume"),
     ("fsx:UntagResource", "takes inherited tags off the restored file system or volume"),
     ("iam:PassRole", "hands the restore role to AWS Backup, and to nobody else by the policy's condition"),
+    (
+        "kms:Sign",
+        "signs the hash of the evidence, with the key that the definition names; it decrypts and changes nothing",
+    ),
     ("lambda:InvokeFunction", "only the function that the definition names"),
     ("rds-db:connect", "logs in to a restored database"),
     ("rds:AddTagsToResource", "stamps the restored instance or cluster"),
@@ -111,6 +115,11 @@ const CHANGES: &[(&str, &str)] = &[
     ("s3:PutBucketTagging", "stamps the bucket that the run made"),
     ("s3:PutBucketVersioning", "prepares the bucket that the run made"),
     ("s3:PutEncryptionConfiguration", "prepares the bucket that the run made"),
+    (
+        "s3:PutObject",
+        "archives the evidence below the prefix that the definition names, never in a bucket that is drilled",
+    ),
+    ("s3:PutObjectRetention", "locks what it archives, at the moment that it is written; nothing else"),
     ("ssm:SendCommand", "runs the scripts that the definition's probes and actions are"),
     ("ssm:StartSession", "opens the way that a probe names"),
     ("ssm:TerminateSession", "closes the way that the run opened"),
@@ -151,6 +160,7 @@ const REQUESTS: &[(&str, &str)] = &[
     ("put_bucket_ownership_controls", "s3:PutBucketOwnershipControls"),
     ("put_bucket_tagging", "s3:PutBucketTagging"),
     ("put_bucket_versioning", "s3:PutBucketVersioning"),
+    ("put_object", "s3:PutObject"),
     ("put_public_access_block", "s3:PutBucketPublicAccessBlock"),
     ("remove_tags_from_resource", "rds:RemoveTagsFromResource"),
     ("send_command", "ssm:SendCommand"),
@@ -368,6 +378,25 @@ fn what_deletes_goes_through_the_guard_of_its_type() {
     let calls = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws/resource/cluster/calls.rs");
     let calls = code(&fs::read_to_string(calls).expect("the calls of clusters are there"));
     assert!(calls.contains("guard.check("), "clusters are deleted without a guard");
+}
+
+/// What is archived is written by one file, which sets a lock and nothing else, and for one caller in the engine, which asks
+/// whether the bucket is drilled.
+#[test]
+fn objects_are_written_to_the_archive_alone() {
+    for (path, code) in sources("src/aws") {
+        let name = path.display().to_string();
+        let writes = code.contains(".put_object()") || code.contains("_object_retention()");
+        assert!(!writes || name.ends_with("aws/archive.rs"), "{name} writes objects");
+        assert!(!code.contains("put_object_retention") && !code.contains("bypass_governance"), "{name} changes locks");
+    }
+    for (path, code) in sources("src/run").into_iter().chain(sources("src/cli")) {
+        let name = path.display().to_string();
+        if code.contains(".keep(") {
+            assert!(name.ends_with("run/step/archive.rs"), "{name} writes to the archive");
+            assert!(code.contains("is_drilled("), "{name} does not ask whether the bucket is drilled");
+        }
+    }
 }
 
 /// The engine can only ask for what the traits of the seam have, and those have no word for what hurts.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod archive;
 mod asked;
 mod aws_probes;
 mod canary;
@@ -49,6 +50,7 @@ mod report_fields;
 mod schema;
 mod select;
 mod shell;
+mod signing;
 mod sqlserver;
 mod ssrf;
 mod stop;

@@ -304,6 +304,12 @@ impl Judge<'_> {
     fn touched_only_own(&mut self) {
         let destination = &self.script.definition().destination;
         let before = &self.played.before;
+        // What is archived lies below the definition's own prefix, wherever its bucket is.
+        let archive = self.script.definition().report.archive.as_ref();
+        let archive = archive.map(|to| {
+            let below = to.s3.key(&[self.script.definition().name.as_str(), ""]);
+            format!("{}/{below}", to.s3.bucket())
+        });
         let mut foreign = Vec::new();
         for call in self.played.after.effects() {
             let resource = call.resource.as_deref().unwrap_or_default();
@@ -314,7 +320,9 @@ impl Judge<'_> {
             let asks = ["backup:StartRestoreJob", "ssm:SendCommand", "lambda:InvokeFunction"];
             let own = asks.contains(&call.operation.as_str()) || !resource.split(',').map(str::trim).any(was_there);
             let at_home = call.region == destination.region.as_str() && call.account == destination.account.to_string();
-            if !own || !at_home {
+            let is_archived =
+                call.operation == "s3:PutObject" && archive.as_deref().is_some_and(|below| resource.starts_with(below));
+            if !is_archived && (!own || !at_home) {
                 foreign.push(format!("{} on `{resource}`", call.operation));
             }
         }

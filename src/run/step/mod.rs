@@ -2,6 +2,7 @@
 //! calls that it can ask for (one look or one request, turned into events).
 
 pub mod action;
+pub mod archive;
 pub mod consistency;
 pub mod finish;
 pub mod gate;
@@ -12,6 +13,7 @@ pub mod probe;
 pub mod ready;
 pub mod report;
 pub mod restore;
+pub mod seal;
 pub mod teardown;
 
 use crate::journal::event::{Class, Event, StepEnd};

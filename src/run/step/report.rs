@@ -1,4 +1,4 @@
-//! `report`: the verdict, then the report's files.
+//! `report`: the verdict, then the report's files, then their copy in the archive.
 
 use std::fs;
 use std::io;
@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cloud::resource::Types;
-use crate::evidence::bundle::{SIGNATURE, seal};
-use crate::evidence::key::SigningKey;
-use crate::journal::event::{Class, Event, Recorded, ReportFile};
-use crate::journal::private;
-use crate::journal::state::State;
+use crate::definition::model::SignBy;
+use crate::evidence::bundle::SIGNATURE;
+use crate::journal::event::{CancelBy, Class, Event, Recorded, ReportFile};
+use crate::journal::state::{State, StepState};
 use crate::journal::store::StoreError;
 use crate::journal::verdict::conclude;
 use crate::plan::step::{Step, Work};
@@ -25,10 +24,17 @@ use crate::run::decide::{Next, Situation};
 use crate::run::guards::Guard;
 use crate::run::print::pdf;
 use crate::run::services::Services;
+use crate::run::step::archive;
+use crate::run::step::seal::{Sealer, Unsigned, Unusable, sealed};
+use crate::words::id::StepId;
 use crate::words::kind::{ReportFormat, Verdict};
 
 /// The name of what is printed.
 pub const PDF: &str = "report.pdf";
+
+/// Requests to KMS or S3 that failed in a way that passes: after so many the report does without. Two minutes of pauses lie
+/// between them.
+const MOST_STUMBLES: u32 = 6;
 
 /// The verdict is journalled first: the report is made from it, and a report that cannot be written changes nothing.
 #[must_use]
@@ -49,11 +55,32 @@ pub fn next(situation: &Situation<'_>, step: &Step) -> Next {
         let message = "the report could not be written".to_owned();
         return Next::record(failed(&step.id, Class::Environment, message, Some(&advice)));
     }
-    Next::record(passed(&step.id))
+    archive::next(state, step).unwrap_or_else(|| Next::record(passed(&step.id)))
 }
 
-/// Renders the journal and writes the files.
-pub fn write(history: Result<Vec<Recorded>, StoreError>, services: Arc<Services>) -> Outcome {
+/// Whether AWS can still be asked: a simulated one that ended with its process cannot.
+pub(crate) fn is_reachable(state: &State) -> bool {
+    !state.cancelled.as_ref().is_some_and(|(_, by)| *by == CancelBy::WorldLost)
+}
+
+/// Whether a request that failed in a way that passes is made again.
+pub(crate) fn is_patient(state: &State, step: &StepId) -> bool {
+    let stumbled = match state.steps.get(step) {
+        Some(StepState::Running { stumbled_in_all, .. }) => *stumbled_in_all,
+        _ => 0,
+    };
+    stumbled < MOST_STUMBLES
+}
+
+/// Renders the journal, signs and writes the files.
+pub fn write(
+    step: &StepId,
+    state: &State,
+    history: Result<Vec<Recorded>, StoreError>,
+    services: Arc<Services>,
+) -> Outcome {
+    let (step, patient, reachable) = (step.clone(), is_patient(state, step), is_reachable(state));
+    let sign = state.started.plan.definition.report.sign.clone();
     Box::pin(async move {
         let (history, page) = match to_write(history, &services) {
             Ok(both) => both,
@@ -66,13 +93,31 @@ pub fn write(history: Result<Vec<Recorded>, StoreError>, services: Arc<Services>
                 Err(text) => events.push(Event::Warned { step: Work::Report.id(), text }),
             }
         }
-        let place = (services.evidence.as_path(), services.signing_key.as_path());
-        events.push(match bundle(&history, services.types, place, pdf.as_deref()) {
-            Ok(files) => Event::ReportWritten { files },
-            Err(error) => Event::ReportFailed { message: explain(error) },
-        });
+        let sealer = match &sign {
+            Some(SignBy::Kms(key)) => {
+                Sealer::Kms { key, signatures: reachable.then_some(services.cloud.signatures.as_ref()) }
+            }
+            None => Sealer::File(&services.signing_key),
+        };
+        match bundle(&history, services.types, &services.evidence, sealer, pdf.as_deref()).await {
+            // What is written now is written once more, with a signature.
+            Ok(Written { unsigned: Some(Unsigned::Request(error)), .. }) if patient && error.passes() => {
+                return vec![Event::Stumbled { step, error }];
+            }
+            Ok(Written { files, unsigned }) => {
+                events.extend(unsigned.map(|why| Event::Warned { step, text: unsigned_text(&why) }));
+                events.push(Event::ReportWritten { files });
+            }
+            Err(error) => events.push(Event::ReportFailed { message: explain(error) }),
+        }
         events
     })
+}
+
+/// What a user reads who asked for a signature and has none.
+#[must_use]
+pub fn unsigned_text(why: &Unsigned) -> String {
+    format!("nobody signed the evidence, all of the report is there: {why}")
 }
 
 /// The journal, and the page that is to be printed.
@@ -113,43 +158,45 @@ pub enum BundleError {
     Write(#[from] WriteError),
 }
 
+impl From<Unusable> for BundleError {
+    fn from(Unusable { path, source }: Unusable) -> Self {
+        Self::Key { path, source }
+    }
+}
+
+/// A report that was written.
+#[derive(Debug)]
+pub struct Written {
+    /// Its files, those of the bundle among them.
+    pub files: Vec<ReportFile>,
+    /// Why the key of KMS that was to sign did not.
+    pub unsigned: Option<Unsigned>,
+}
+
 /// Writes the report, what was printed of it, and, once the run has a verdict, what makes it an evidence bundle, into
-/// `folder`; signed if the file of the key is there.
+/// `folder`.
 ///
 /// # Errors
-/// When it cannot be rendered, signed or written.
-pub fn bundle(
+/// When it cannot be rendered or written, or the key of this machine cannot be used.
+pub async fn bundle(
     history: &[Recorded],
     types: Types,
-    (folder, key): (&Path, &Path),
+    folder: &Path,
+    sealer: Sealer<'_>,
     pdf: Option<&[u8]>,
-) -> Result<Vec<ReportFile>, BundleError> {
+) -> Result<Written, BundleError> {
     let rendered = rendered(history, types).map_err(BundleError::Render)?;
-    let failed = |source| BundleError::Key { path: key.to_owned(), source };
-    let signing = signing_key(key).map_err(failed)?;
     let mut bytes: Vec<(&str, &[u8])> = rendered.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
     bytes.extend(pdf.map(|pdf| (PDF, pdf)));
-    let sealed = seal(history, &bytes, signing.as_ref()).map_err(|error| failed(io::Error::other(error)))?;
-    let all = rendered.iter().chain(&sealed);
+    let sealed = sealed(history, &bytes, folder, sealer).await?;
+    let all = rendered.iter().chain(&sealed.files);
     let files: Vec<(&str, &str)> = all.map(|(name, text)| (*name, text.as_str())).collect();
     let mut written = write::write(folder, &files)?;
     if let Some(pdf) = pdf {
         written.push(write::add(folder, PDF, pdf)?);
     }
-    forget_signature(folder, &sealed);
-    Ok(written)
-}
-
-/// The key in a file, if there is one.
-///
-/// # Errors
-/// When it cannot be read, or is no key.
-pub fn signing_key(path: &Path) -> io::Result<Option<SigningKey>> {
-    match private::read(path) {
-        Ok(text) => SigningKey::from_pem(&text).map(Some).map_err(io::Error::other),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    forget_signature(folder, &sealed.files);
+    Ok(Written { files: written, unsigned: sealed.unsigned })
 }
 
 /// A bundle that is written without a key has no signature; what an earlier one left would be that of another manifest.
@@ -197,7 +244,7 @@ fn up_to_verdict(history: &[Recorded]) -> Result<State, String> {
 }
 
 /// An error with everything beneath it.
-fn explain(error: impl std::error::Error) -> String {
+pub(crate) fn explain(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

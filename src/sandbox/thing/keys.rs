@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::sandbox::clock::earlier;
+use crate::sandbox::signing::KeySpec;
 use crate::sandbox::spec::ResourceSpec;
 use crate::sandbox::world::{Key, Point, Site, World};
 
@@ -18,7 +19,7 @@ pub(crate) fn add_named(world: &mut World, spec: &ResourceSpec) {
     let site = world.site(place);
     for arn in named {
         if !site.keys.iter().any(|key| key.arn == arn) {
-            site.keys.push(Key { arn, enabled: true, shut: false, created });
+            site.keys.push(Key { arn, enabled: true, shut: false, created, spec: KeySpec::Symmetric });
         }
     }
 }

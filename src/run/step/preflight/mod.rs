@@ -21,6 +21,7 @@ mod policy;
 mod protection;
 mod quota;
 mod region;
+mod report;
 mod role;
 mod simulate;
 mod types;
@@ -68,6 +69,11 @@ const GROUPS: &[Group] = &[
     },
     Group { id: CheckId::ProtectionAsked, what: "protections", look: |cx| Box::pin(protection::check(cx)) },
     Group { id: CheckId::PlansSelection, what: "backup plans", look: |cx| Box::pin(plans::check(cx)) },
+    Group {
+        id: CheckId::ReportSigning,
+        what: "key and archive of the evidence",
+        look: |cx| Box::pin(report::check(cx)),
+    },
 ];
 
 /// What a group's look comes to.

@@ -6,7 +6,7 @@ use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::{Answer, Ask};
 use crate::sandbox::service::s3::request::{self, Node};
 use crate::sandbox::spec::Place;
-use crate::sandbox::thing::s3::{Bucket, home, is_bucket_name};
+use crate::sandbox::thing::s3::{Bucket, Versioning, home, is_bucket_name};
 use crate::sandbox::world::World;
 
 /// The region of buckets without a location constraint.
@@ -54,9 +54,6 @@ pub(super) fn create(world: &mut World, place: &Place, ask: &Ask) -> Result<Answ
     if !is_bucket_name(name) {
         return Err(Failure::bad("InvalidBucketName", "The specified bucket is not valid."));
     }
-    if request::header_text(ask, "x-amz-bucket-object-lock-enabled") == Some("true") {
-        return Err(Failure::new(501, "NotImplemented", "The simulated AWS has no object lock"));
-    }
     let wanted = Wanted::read(ask)?;
     let home_wanted = location(place, wanted.location.as_deref())?;
     match home(world, name) {
@@ -80,6 +77,10 @@ pub(super) fn create(world: &mut World, place: &Place, ask: &Ask) -> Result<Answ
         None => {
             let mut bucket = Bucket::new(name, world.now);
             bucket.tags.extend(wanted.tags);
+            if request::header_text(ask, "x-amz-bucket-object-lock-enabled") == Some("true") {
+                bucket.locks = true;
+                bucket.versioning = Versioning::Enabled;
+            }
             if let Some(ownership) = request::header_text(ask, "x-amz-object-ownership") {
                 bucket.ownership = Some(ownership.to_owned());
             }

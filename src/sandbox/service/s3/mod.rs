@@ -2,6 +2,7 @@
 
 mod buckets;
 mod listing;
+mod lock;
 mod objects;
 mod request;
 mod routes;
@@ -59,6 +60,7 @@ impl ServiceCalls for S3 {
             "PutBucketOwnershipControls",
             "GetBucketEncryption",
             "PutBucketEncryption",
+            "GetObjectLockConfiguration",
         ]
     }
 
@@ -89,7 +91,7 @@ fn write(world: &mut World, place: &Place, ask: &Ask) -> Result<Answer, Failure>
     let (now, mut stream) = (world.now, world.stream("object version"));
     let bucket = buckets::open(world, place, ask)?;
     match ask.operation.as_str() {
-        "PutObject" => Ok(objects::put(bucket, ask, now, &mut stream)),
+        "PutObject" => objects::put(bucket, ask, now, &mut stream),
         "DeleteObject" => objects::delete(bucket, ask, now, &mut stream),
         "DeleteObjects" => objects::delete_many(bucket, ask, now, &mut stream),
         _ => Ok(objects::begin_upload(bucket, ask, now, &mut stream)),

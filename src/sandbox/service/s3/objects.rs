@@ -9,6 +9,7 @@ use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::xml::{Element, node, text};
 use crate::sandbox::protocol::{Answer, Ask};
 use crate::sandbox::seed::Stream;
+use crate::sandbox::service::s3::lock;
 use crate::sandbox::service::s3::request::{Node, document, header_text, malformed};
 use crate::sandbox::thing::s3::{Blob, Bucket, Deleted, NULL_VERSION, Version, Versioning};
 
@@ -40,6 +41,7 @@ pub(super) fn get(bucket: &Bucket, ask: &Ask) -> Result<Answer, Failure> {
         headers.push((version_header(), version.id.clone()));
     }
     let whole = blob.body.len();
+    headers.extend(lock::headers(version, blob, ask));
     let Some(asked) = header_text(ask, "range").and_then(|range| range.strip_prefix("bytes=")) else {
         return Ok(Answer::Raw { status: 200, headers, body: blob.body.clone() });
     };
@@ -77,20 +79,21 @@ fn find<'a>(bucket: &'a Bucket, ask: &Ask) -> Result<(&'a Version, &'a Blob), Fa
     }
 }
 
-pub(super) fn put(bucket: &mut Bucket, ask: &Ask, now: Timestamp, stream: &mut Stream) -> Answer {
+pub(super) fn put(bucket: &mut Bucket, ask: &Ask, now: Timestamp, stream: &mut Stream) -> Result<Answer, Failure> {
+    let (sha256, retained) = (lock::checksum(ask)?, lock::asked(bucket, ask, now)?);
     let content_type = header_text(ask, "content-type").unwrap_or("binary/octet-stream");
-    let blob = Arc::new(Blob::new(ask.raw.clone(), content_type));
+    let blob = Arc::new(Blob { sha256, ..Blob::new(ask.raw.clone(), content_type) });
     let etag = format!("\"{}\"", blob.etag);
-    let id = bucket.put(ask.label(1), stream.word(VERSION_ID), now, blob);
+    let id = bucket.put_retained(ask.label(1), stream.word(VERSION_ID), (now, retained), blob);
     let mut headers = vec![(header::ETAG, etag), (encryption_header(), bucket.encryption.algorithm.clone())];
     if bucket.versioning != Versioning::Never {
         headers.push((version_header(), id));
     }
-    Answer::Raw { status: 200, headers, body: Vec::new() }
+    Ok(Answer::Raw { status: 200, headers, body: Vec::new() })
 }
 
 pub(super) fn delete(bucket: &mut Bucket, ask: &Ask, now: Timestamp, stream: &mut Stream) -> Result<Answer, Failure> {
-    let deleted = delete_one(bucket, ask.label(1), ask.param("versionId"), now, stream)?;
+    let deleted = delete_one(bucket, ask.label(1), ask.param("versionId"), (now, lock::bypasses(ask)), stream)?;
     let mut headers: Vec<(HeaderName, String)> = deleted.version.map(|id| (version_header(), id)).into_iter().collect();
     if deleted.is_marker {
         headers.push((HeaderName::from_static("x-amz-delete-marker"), "true".to_owned()));
@@ -102,11 +105,12 @@ fn delete_one(
     bucket: &mut Bucket,
     key: &str,
     version: Option<&str>,
-    now: Timestamp,
+    (now, bypasses): (Timestamp, bool),
     stream: &mut Stream,
 ) -> Result<Deleted, Failure> {
     match version {
         None => Ok(bucket.delete(key, stream.word(VERSION_ID), now)),
+        Some(id) if bucket.retains(key, id, now, bypasses) => Err(lock::protected()),
         Some(id) if id == NULL_VERSION || id.len() == VERSION_ID => Ok(bucket.delete_version(key, id)),
         Some(_) => Err(Failure::bad("InvalidArgument", "Invalid version id specified")),
     }
@@ -129,22 +133,25 @@ pub(super) fn delete_many(
     for object in objects {
         let key = object.all("Key").next().map(Node::text).filter(|key| !key.is_empty()).ok_or_else(malformed)?;
         let version = object.at(&["VersionId"]);
-        match delete_one(bucket, key, version, now, stream) {
+        match delete_one(bucket, key, version, (now, lock::bypasses(ask)), stream) {
             Ok(_) if quiet => {}
             Ok(deleted) => shown.push(node("Deleted", show_deleted(key, version, deleted))),
+            Err(failure) if failure.code == "AccessDenied" => {
+                shown.push(show_failed(key, version, ("AccessDenied", &failure.message)));
+            }
             // Among many, S3 calls a version id that is none a version that is not there.
-            Err(_) => shown.push(node(
-                "Error",
-                vec![
-                    text("Key", key),
-                    text("VersionId", version.unwrap_or_default()),
-                    text("Code", "NoSuchVersion"),
-                    text("Message", "The specified version does not exist."),
-                ],
-            )),
+            Err(_) => {
+                let said = ("NoSuchVersion", "The specified version does not exist.");
+                shown.push(show_failed(key, version, said));
+            }
         }
     }
     Ok(Answer::Xml(vec![node("DeleteResult", shown)]))
+}
+
+fn show_failed(key: &str, version: Option<&str>, (code, message): (&str, &str)) -> Element {
+    let version = text("VersionId", version.unwrap_or_default());
+    node("Error", vec![text("Key", key), version, text("Code", code), text("Message", message)])
 }
 
 fn show_deleted(key: &str, version: Option<&str>, deleted: Deleted) -> Vec<Element> {
@@ -195,13 +202,58 @@ mod tests {
         assert_eq!((range("10-", 10), range("5-2", 10), range("0-1", 0), range("-0", 10)), (None, None, None, None));
     }
 
+    fn locked(mode: &str, until: &str) -> Ask {
+        let mut ask = Ask { labels: vec!["b".into(), "k".into()], raw: b"x".to_vec(), ..Ask::default() };
+        // The SHA-256 of `x`.
+        let sums = "LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=";
+        let said = [
+            ("x-amz-object-lock-mode", mode),
+            ("x-amz-object-lock-retain-until-date", until),
+            ("x-amz-checksum-sha256", sums),
+        ];
+        for (name, value) in said {
+            ask.headers.insert(name, value.parse().unwrap());
+        }
+        ask
+    }
+
+    #[test]
+    fn what_is_retained_is_not_deleted_before_its_time() {
+        let mut stream = Seed::new(1).stream("test");
+        let (now, later) = (Timestamp::UNIX_EPOCH, "1970-01-03T00:00:00Z".parse().unwrap());
+        let mut bucket = Bucket::new("b", now);
+        bucket.versioning = Versioning::Enabled;
+        let mut put = |bucket: &mut Bucket, ask: &Ask| put(bucket, ask, now, &mut stream).map_err(|no| no.code);
+        let ask = locked("COMPLIANCE", "1970-01-02T00:00:00Z");
+        assert_eq!(put(&mut bucket, &ask).unwrap_err(), "InvalidRequest", "the bucket has no lock");
+        bucket.locks = true;
+        assert_eq!(put(&mut bucket, &locked("FOREVER", "1970-01-02T00:00:00Z")).unwrap_err(), "InvalidArgument");
+        assert_eq!(put(&mut bucket, &locked("COMPLIANCE", "1969-01-02T00:00:00Z")).unwrap_err(), "InvalidArgument");
+        let other = Ask { raw: b"y".to_vec(), ..ask.clone() };
+        assert_eq!(put(&mut bucket, &other).unwrap_err(), "BadDigest");
+        put(&mut bucket, &ask).unwrap();
+        put(&mut bucket, &locked("GOVERNANCE", "1970-01-02T00:00:00Z")).unwrap();
+        let ids: Vec<String> = bucket.objects["k"].iter().map(|version| version.id.clone()).collect();
+        let [governed, complied] = &ids[..] else { panic!("two versions") };
+        let mut stream = Seed::new(2).stream("test");
+        let mut delete = |bucket: &mut Bucket, id: &str, at, bypasses| {
+            super::delete_one(bucket, "k", Some(id), (at, bypasses), &mut stream).map(drop).map_err(|no| no.code)
+        };
+        for (id, bypasses) in [(governed, false), (complied, false), (complied, true)] {
+            assert_eq!(delete(&mut bucket, id, now, bypasses), Err("AccessDenied".to_owned()), "{id} {bypasses}");
+        }
+        assert_eq!(delete(&mut bucket, governed, now, true), Ok(()));
+        assert_eq!(delete(&mut bucket, complied, later, false), Ok(()));
+        assert!(bucket.objects.is_empty());
+    }
+
     #[test]
     fn many_deletions_answer_each() {
         let mut stream = Seed::new(1).stream("test");
         let mut bucket = Bucket::new("b", Timestamp::UNIX_EPOCH);
         bucket.versioning = Versioning::Enabled;
         let ask = Ask { labels: vec!["b".into(), "k".into()], raw: b"x".to_vec(), ..Ask::default() };
-        put(&mut bucket, &ask, Timestamp::UNIX_EPOCH, &mut stream);
+        put(&mut bucket, &ask, Timestamp::UNIX_EPOCH, &mut stream).unwrap();
         let id = bucket.objects["k"][0].id.clone();
         let body = format!(
             "<Delete><Object><Key>k</Key><VersionId>{id}</VersionId></Object><Object><Key>m</Key></Object><Object>\

@@ -17,6 +17,7 @@ const OF_BUCKET: &[(&str, &str, &str)] = &[
     ("ownershipControls", "PUT", "PutBucketOwnershipControls"),
     ("encryption", "GET", "GetBucketEncryption"),
     ("encryption", "PUT", "PutBucketEncryption"),
+    ("object-lock", "GET", "GetObjectLockConfiguration"),
     ("versions", "GET", "ListObjectVersions"),
     ("uploads", "GET", "ListMultipartUploads"),
     ("delete", "POST", "DeleteObjects"),
@@ -104,6 +105,7 @@ mod tests {
     #[test]
     fn a_flag_that_is_not_simulated_is_no_other_operation() {
         assert_eq!(operation(Method::PUT, &["b"], "policy"), None);
+        assert_eq!(operation(Method::PUT, &["b"], "object-lock"), None);
         assert_eq!(operation(Method::DELETE, &["b"], "lifecycle"), None);
         assert_eq!(operation(Method::GET, &["b", "k"], "tagging"), None);
     }

@@ -35,6 +35,7 @@ pub(super) fn call(bucket: &mut Bucket, place: &Place, ask: &Ask) -> Option<Resu
         "PutBucketOwnershipControls" => put_ownership(bucket, ask),
         "GetBucketEncryption" => Ok(encryption(bucket)),
         "PutBucketEncryption" => put_encryption(bucket, ask),
+        "GetObjectLockConfiguration" => object_lock(bucket),
         _ => return None,
     })
 }
@@ -58,6 +59,13 @@ fn versioning(bucket: &Bucket) -> Answer {
 fn put_versioning(bucket: &mut Bucket, ask: &Ask) -> Result<Answer, Failure> {
     bucket.versioning = match document(ask, "VersioningConfiguration")?.at(&["Status"]) {
         Some("Enabled") => Versioning::Enabled,
+        Some("Suspended") if bucket.locks => {
+            return Err(Failure::new(
+                409,
+                "InvalidBucketState",
+                "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+            ));
+        }
         Some("Suspended") => Versioning::Suspended,
         _ => {
             return Err(Failure::bad(
@@ -67,6 +75,17 @@ fn put_versioning(bucket: &mut Bucket, ask: &Ask) -> Result<Answer, Failure> {
         }
     };
     Ok(Answer::empty(200))
+}
+
+fn object_lock(bucket: &Bucket) -> Result<Answer, Failure> {
+    if !bucket.locks {
+        return Err(Failure::new(
+            404,
+            "ObjectLockConfigurationNotFoundError",
+            "Object Lock configuration does not exist for this bucket",
+        ));
+    }
+    Ok(Answer::Xml(vec![node("ObjectLockConfiguration", vec![text("ObjectLockEnabled", "Enabled")])]))
 }
 
 fn tagging(bucket: &Bucket) -> Result<Answer, Failure> {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 
+use crate::words::kind::LockMode;
+
 /// The version id of what was written while versioning was off.
 pub(crate) const NULL_VERSION: &str = "null";
 
@@ -26,6 +28,8 @@ pub(crate) struct Bucket {
     pub(crate) uploads: BTreeMap<(String, String), Timestamp>,
     /// The restore job that wrote to it.
     pub(crate) made_by: Option<String>,
+    /// It has Object Lock: versions may be retained.
+    pub(crate) locks: bool,
 }
 
 /// Whether old versions are kept.
@@ -61,6 +65,15 @@ pub(crate) struct Version {
     pub(crate) at: Timestamp,
     /// A delete marker has none.
     pub(crate) blob: Option<Arc<Blob>>,
+    /// Until when nobody deletes it.
+    pub(crate) retained: Option<Retained>,
+}
+
+/// A retention of Object Lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retained {
+    pub(crate) mode: LockMode,
+    pub(crate) until: Timestamp,
 }
 
 /// An object's bytes.
@@ -70,6 +83,8 @@ pub(crate) struct Blob {
     /// Without its quotes. No MD5: that of an object under a KMS key is none either.
     pub(crate) etag: String,
     pub(crate) content_type: String,
+    /// The SHA-256 that it was sent with, in Base64.
+    pub(crate) sha256: Option<String>,
 }
 
 /// What a deletion did.
@@ -85,7 +100,7 @@ impl Blob {
     pub(crate) fn new(body: Vec<u8>, content_type: &str) -> Self {
         let hash = digest(&SHA256, &body);
         let etag = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self { body, etag, content_type: content_type.to_owned() }
+        Self { body, etag, content_type: content_type.to_owned(), sha256: None }
     }
 }
 
@@ -108,6 +123,7 @@ impl Bucket {
             objects: BTreeMap::new(),
             uploads: BTreeMap::new(),
             made_by: None,
+            locks: false,
         }
     }
 
@@ -129,7 +145,24 @@ impl Bucket {
 
     /// Writes a new version; answers its id. `id` is used where versioning is on.
     pub(crate) fn put(&mut self, key: &str, id: String, at: Timestamp, blob: Arc<Blob>) -> String {
-        self.add(key, id, at, Some(blob))
+        self.add(key, Version { id, at, blob: Some(blob), retained: None })
+    }
+
+    /// The same with a retention.
+    pub(crate) fn put_retained(
+        &mut self,
+        key: &str,
+        id: String,
+        (at, retained): (Timestamp, Option<Retained>),
+        blob: Arc<Blob>,
+    ) -> String {
+        self.add(key, Version { id, at, blob: Some(blob), retained })
+    }
+
+    /// Whether this version must stay; a governance retention may be bypassed.
+    pub(crate) fn retains(&self, key: &str, id: &str, now: Timestamp, bypasses: bool) -> bool {
+        let retained = self.version(key, id).and_then(|version| version.retained);
+        retained.is_some_and(|retained| retained.until > now && !(bypasses && retained.mode == LockMode::Governance))
     }
 
     /// Deletes without a version: a delete marker where versions are kept.
@@ -138,7 +171,8 @@ impl Bucket {
             self.objects.remove(key);
             return Deleted::default();
         }
-        Deleted { version: Some(self.add(key, id, at, None)), is_marker: true }
+        let marker = Version { id, at, blob: None, retained: None };
+        Deleted { version: Some(self.add(key, marker)), is_marker: true }
     }
 
     /// Deletes one version for good. One that does not exist is deleted too, S3 says.
@@ -154,15 +188,14 @@ impl Bucket {
         Deleted { version: Some(id.to_owned()), is_marker }
     }
 
-    fn add(&mut self, key: &str, id: String, at: Timestamp, blob: Option<Arc<Blob>>) -> String {
+    fn add(&mut self, key: &str, mut version: Version) -> String {
         let versions = self.objects.entry(key.to_owned()).or_default();
-        let id = if self.versioning == Versioning::Enabled {
-            id
-        } else {
+        if self.versioning != Versioning::Enabled {
             versions.retain(|version| version.id != NULL_VERSION);
-            NULL_VERSION.to_owned()
-        };
-        versions.insert(0, Version { id: id.clone(), at, blob });
+            NULL_VERSION.clone_into(&mut version.id);
+        }
+        let id = version.id.clone();
+        versions.insert(0, version);
         id
     }
 }

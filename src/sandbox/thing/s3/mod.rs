@@ -18,7 +18,7 @@ use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::s3::block::BucketBlock;
 pub(crate) use crate::sandbox::thing::s3::bucket::{
-    Blob, Bucket, Deleted, Encryption, NULL_VERSION, PublicAccessBlock, Version, Versioning,
+    Blob, Bucket, Deleted, Encryption, NULL_VERSION, PublicAccessBlock, Retained, Version, Versioning,
 };
 use crate::sandbox::thing::s3::making::Restored;
 pub(crate) use crate::sandbox::thing::s3::shelf::{S3Shelf, home, is_bucket_name};

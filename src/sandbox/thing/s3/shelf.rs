@@ -50,10 +50,18 @@ impl Shelf for S3Shelf {
     fn advance(&mut self, _now: Timestamp) {}
 
     fn things(&self) -> Vec<Thing> {
+        // What is archived only grows: how much it is says nothing of what a run left.
+        let state = |bucket: &Bucket| {
+            if bucket.locks {
+                "object lock".to_owned()
+            } else {
+                format!("{} objects", bucket.current_objects().count())
+            }
+        };
         let thing = |bucket: &Bucket| Thing {
             arn: bucket.arn(),
             kind: "s3:bucket".to_owned(),
-            state: format!("{} objects", bucket.current_objects().count()),
+            state: state(bucket),
             made_by_restore_job: bucket.made_by.clone(),
             tags: bucket.tags.clone(),
         };
