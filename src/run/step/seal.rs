@@ -81,16 +81,17 @@ pub(crate) async fn sealed(
             Ok(Sealed { files, unsigned: None })
         }
         Sealer::Kms { key, signatures } => {
+            // Without a verdict there is nothing to sign.
+            let Some(unsigned) = Draft::of(history, rendered, None) else {
+                return Ok(Sealed { files: Vec::new(), unsigned: None });
+            };
             let signed = match signatures {
                 Some(signatures) => by_kms(history, rendered, folder, (key, signatures)).await,
                 None => as_before(history, rendered, folder),
             };
             Ok(match signed {
                 Ok(files) => Sealed { files, unsigned: None },
-                Err(why) => {
-                    let files = Draft::of(history, rendered, None).map(Draft::unsigned).unwrap_or_default();
-                    Sealed { files, unsigned: Some(why) }
-                }
+                Err(why) => Sealed { files: unsigned.unsigned(), unsigned: Some(why) },
             })
         }
     }

@@ -5,10 +5,15 @@
 use crate::cloud::archive::ArchiveBucket;
 use crate::cloud::check::{Check, CheckResult};
 use crate::cloud::error::{CloudError, ErrorKind};
-use crate::definition::model::{ArchiveSettings, SignBy};
+use crate::definition::model::{ArchiveSettings, Definition, SignBy};
 use crate::run::step::preflight::Looking;
 use crate::words::arn::Arn;
 use crate::words::kind::CheckId;
+
+/// Whether there is anything to look at.
+pub(super) fn is_asked(definition: &Definition) -> bool {
+    definition.report.sign.is_some() || definition.report.archive.is_some()
+}
 
 pub(super) async fn check(cx: &Looking<'_>) -> Vec<Check> {
     let report = &cx.definition.report;
