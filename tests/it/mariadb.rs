@@ -135,7 +135,7 @@ fn install(folder: &Path) {
     let output = Command::new("mariadb-install-db")
         .arg("--no-defaults")
         .arg(option("datadir", &folder.join("data")))
-        .arg(option("tmpdir", folder))
+        .arg(option("tmpdir", &folder.join("data")))
         .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"])
         .arg("--innodb-log-file-size=8M")
         .args(account())
@@ -152,7 +152,7 @@ fn start(folder: &Path, port: u16, log: &Path) -> Child {
         let mut server = Command::new(program);
         server.arg("--no-defaults").args(account()).args(["--bind-address=127.0.0.1", "--skip-name-resolve"]);
         server.arg(format!("--port={port}")).arg(option("datadir", &folder.join("data")));
-        server.arg(option("tmpdir", folder));
+        server.arg(option("tmpdir", &folder.join("data")));
         server.arg(option("socket", &folder.join("data/socket"))).arg(option("pid-file", &folder.join("data/pid")));
         server.arg(option("ssl-ca", &folder.join("ca.pem"))).arg(option("ssl-cert", &folder.join("server.pem")));
         server.arg(option("ssl-key", &folder.join("server.key"))).arg(option("init-file", &folder.join("init.sql")));

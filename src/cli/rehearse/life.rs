@@ -264,6 +264,11 @@ impl Actor<'_> {
             let (journal, state) = match self.comes_to_life(number)? {
                 Birth::Life(life) => *life,
                 Birth::Over => {
+                    // It had died after its last record, and nothing is owed but the end of what it keeps.
+                    if let Some(until) = self.state.as_ref().and_then(State::lease) {
+                        self.lease_ends(until);
+                        continue;
+                    }
                     // Nothing was left to take over.
                     self.struck &= self.asleep.is_none();
                     return Ok(());
@@ -425,10 +430,11 @@ impl Actor<'_> {
         };
         match again() {
             Ok((_, state)) if self.is_over(&state) => {
-                if let Some((at, conclusion)) = state.concluded.clone() {
+                let concluded = state.concluded.clone();
+                self.state = Some(state);
+                if let Some((at, conclusion)) = concluded {
                     self.ended(How::Concluded(Box::new(conclusion), at));
                 }
-                self.state = Some(state);
                 Ok(Birth::Over)
             }
             Ok(life) => Ok(Birth::Life(Box::new(life))),
