@@ -21,11 +21,11 @@ pub fn definition(checked: &Json) -> Result<Definition, serde_json::Error> {
         &["name", "title", "owner", "labels", "controls", "objectives", "policy", "source", "destination", "rates"],
     );
     whole.insert("limits".to_owned(), limits(&checked["limits"]));
-    let is_open = |one: &Json| one.get("select").is_some();
-    let (open, named): (Map<_, _>, Map<_, _>) =
-        checked["restore"].as_object().cloned().unwrap_or_default().into_iter().partition(|(_, one)| is_open(one));
-    whole.insert("restore".to_owned(), each(&Json::Object(named), restore));
-    whole.insert("selections".to_owned(), each(&Json::Object(open), selection));
+    let restores = || checked["restore"].as_object().into_iter().flatten();
+    let named = restores().filter(|(_, one)| !is_open(one)).map(|(name, one)| (name.clone(), restore(one)));
+    whole.insert("restore".to_owned(), named.collect());
+    let open = restores().filter(|(_, one)| is_open(one)).map(|(name, one)| (name.clone(), selection(one)));
+    whole.insert("selections".to_owned(), open.collect());
     whole.insert("probes".to_owned(), each(&checked["probes"], probe));
     whole.insert("actions".to_owned(), each(&checked["actions"], action));
     whole.insert("gates".to_owned(), checked.get("gates").cloned().unwrap_or_else(|| json!({})));
@@ -41,6 +41,11 @@ pub fn definition(checked: &Json) -> Result<Definition, serde_json::Error> {
     let definition: Definition = serde_json::from_value(Json::Object(whole))?;
     // What is open until the vault was asked is expanded then.
     if definition.selections.is_empty() { Ok(expand(definition, &BTreeMap::new())) } else { Ok(definition) }
+}
+
+/// Whether it is a selection.
+fn is_open(restore: &Json) -> bool {
+    restore.get("select").is_some()
 }
 
 fn copied(from: &Json, keys: &[&str]) -> Map<String, Json> {

@@ -35,7 +35,7 @@ fn policy(subject: &Subject<'_>, problems: &mut Diagnostics) {
 /// What is kept has an end, and an end is of something that is kept.
 fn lease(subject: &Subject<'_>, problems: &mut Diagnostics) {
     let (when, keep_for) = (["teardown", "when"], ["teardown", "keep_for"]);
-    let written = |route: &[&str]| subject.root.follow(route).is_some();
+    let written = |route: &[&str]| subject.node(route).is_some();
     match subject.text(&when) {
         Some(word @ ("on_pass" | "manual")) if !written(&keep_for) => {
             let message = format!("`when: {word}` needs `keep_for`: how long what is kept may stay");

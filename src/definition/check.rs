@@ -2,6 +2,10 @@
 //!
 //! Order: shapes first, then what spans several keys. The later checks look at whatever the shapes let through, so that
 //! one wrong key does not hide the rest; the model is made only when nothing is wrong.
+//!
+//! A definition may have thousands of probes: what is looked for by name is found through an index, never by a walk.
+
+use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
@@ -10,8 +14,27 @@ use crate::definition::model::Definition;
 use crate::definition::{assemble, bounds, evidence, names, places, proof, shape};
 use crate::yaml::check::check as check_shape;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::yaml::node::{Node, Sources, Span, Value};
+use crate::yaml::node::{Key, Node, Sources, Span, Value};
 use crate::yaml::shape::Shape;
+
+/// The mappings right below the root, each with its entries by name.
+struct Index<'a>(HashMap<&'a str, HashMap<&'a str, (&'a Key, &'a Node)>>);
+
+impl<'a> Index<'a> {
+    fn of(root: &'a Node) -> Self {
+        let mappings = root.entries().iter().filter(|(_, node)| matches!(node.value, Value::Map(_)));
+        let entries = |node: &'a Node| node.entries().iter().map(|(key, node)| (key.name.as_str(), (key, node)));
+        Self(mappings.map(|(key, node)| (key.name.as_str(), entries(node).collect())).collect())
+    }
+
+    fn has(&self, mapping: &str) -> bool {
+        self.0.contains_key(mapping)
+    }
+
+    fn get(&self, mapping: &str, name: &str) -> Option<(&'a Key, &'a Node)> {
+        self.0.get(mapping)?.get(name).copied()
+    }
+}
 
 /// What the checks that span several keys look at.
 #[derive(Clone, Copy)]
@@ -24,28 +47,40 @@ pub struct Subject<'a> {
     pub sources: &'a Sources,
     /// The resource types.
     pub types: Types,
+    index: &'a Index<'a>,
 }
 
 impl<'a> Subject<'a> {
+    /// The node at the end of a route.
+    #[must_use]
+    pub fn node(&self, route: &[&str]) -> Option<&'a Node> {
+        match route {
+            [mapping, name, rest @ ..] if self.index.has(mapping) => self.index.get(mapping, name)?.1.follow(rest),
+            _ => self.root.follow(route),
+        }
+    }
+
+    /// The key at the end of a route.
+    fn key(&self, route: &[&str]) -> Option<&'a Key> {
+        match route {
+            [mapping, name] if self.index.has(mapping) => self.index.get(mapping, name).map(|(key, _)| key),
+            [parents @ .., last] => self.node(parents)?.get(last).map(|(key, _)| key),
+            [] => None,
+        }
+    }
+
     /// Where a value is written; where its nearest ancestor is, if it is not.
     #[must_use]
     pub fn value_span(&self, route: &[&str]) -> Span {
-        (0..=route.len())
-            .rev()
-            .find_map(|length| self.root.follow(&route[..length]))
-            .map_or(self.root.span, |node| node.span)
+        let found = (0..=route.len()).rev().find_map(|length| self.node(&route[..length]));
+        found.map_or(self.root.span, |node| node.span)
     }
 
     /// Where a key is written; where its nearest ancestor is, if it is not.
     #[must_use]
     pub fn key_span(&self, route: &[&str]) -> Span {
-        (1..=route.len())
-            .rev()
-            .find_map(|length| {
-                let (last, parents) = route[..length].split_last()?;
-                self.root.follow(parents)?.get(last).map(|(key, _)| key.span)
-            })
-            .unwrap_or(self.root.span)
+        let found = (1..=route.len()).rev().find_map(|length| self.key(&route[..length]));
+        found.map_or(self.root.span, |key| key.span)
     }
 
     /// What the shapes let through at a route.
@@ -68,7 +103,7 @@ impl<'a> Subject<'a> {
 
 /// Checks the nodes of a definition whose file has this stem.
 pub fn check(
-    root: &Node,
+    root: Node,
     stem: &str,
     types: Types,
     sources: &Sources,
@@ -77,7 +112,8 @@ pub fn check(
     let root = without_expectations_of_controls(root, problems);
     let fields = Shape::Map(shape::definition(types));
     let json = check_shape(sources, &root, &fields, "the definition", problems).unwrap_or_default();
-    let subject = Subject { root: &root, json: &json, sources, types };
+    let index = Index::of(&root);
+    let subject = Subject { root: &root, json: &json, sources, types, index: &index };
     places::check(&subject, stem, problems);
     bounds::check(&subject, problems);
     evidence::check(&subject, problems);
@@ -101,8 +137,7 @@ const RIGHT_CONTROL: &str = "change the query, the target or the credential and 
 
 /// A control that changes what is expected shows only that a comparison works. It gets its own words, because the
 /// mistake is natural; afterwards the key is gone, so that nothing complains of it twice.
-fn without_expectations_of_controls(root: &Node, problems: &mut Diagnostics) -> Node {
-    let mut root = root.clone();
+fn without_expectations_of_controls(mut root: Node, problems: &mut Diagnostics) -> Node {
     let Some(Value::Map(probes)) = child(&mut root, "probes").map(|node| &mut node.value) else { return root };
     for (_, probe) in probes {
         let Value::Map(settings) = &mut probe.value else { continue };

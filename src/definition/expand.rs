@@ -8,7 +8,7 @@ use crate::cloud::resource::Settings;
 use crate::definition::model::{Action, Definition, Probe, Via};
 use crate::words::arn::Arn;
 use crate::words::id::Name;
-use crate::words::reference::{Reference, exchange};
+use crate::words::reference::{OPEN, Reference, exchange};
 
 /// Expands a definition. `found` are the resources of each selection; without an entry a selection has none.
 #[must_use]
@@ -36,10 +36,13 @@ pub fn expand(mut definition: Definition, found: &BTreeMap<Name, Vec<Arn>>) -> D
     let expansion = Expansion { children, copies };
     for (name, probe) in probes {
         match expansion.copies.get(&name) {
-            None => drop(definition.probes.insert(name, expansion.probe(&probe, &probe.on))),
+            None => {
+                let target = probe.on.clone();
+                definition.probes.insert(name, expansion.probe(probe, &target));
+            }
             Some(copies) => {
                 for (copy, target) in copies {
-                    definition.probes.insert(copy.clone(), expansion.probe(&probe, target));
+                    definition.probes.insert(copy.clone(), expansion.probe(probe.clone(), target));
                 }
             }
         }
@@ -95,14 +98,13 @@ struct Expansion {
 }
 
 impl Expansion {
-    fn probe(&self, probe: &Probe, target: &Name) -> Probe {
-        let mut probe = probe.clone();
+    fn probe(&self, mut probe: Probe, target: &Name) -> Probe {
         probe.on = target.clone();
         probe.on_each.clear();
         probe.needs = self.needs(&probe.needs, Some(target));
-        probe.settings = self.settings(&probe.settings, Some(target));
+        probe.settings = self.settings(std::mem::take(&mut probe.settings), Some(target));
         if let Some(control) = &mut probe.negative_control {
-            control.settings = self.settings(&control.settings, Some(target));
+            control.settings = self.settings(std::mem::take(&mut control.settings), Some(target));
         }
         if let Some(when) = &mut probe.when {
             when.value = self.text(&when.value, target);
@@ -117,9 +119,9 @@ impl Expansion {
     fn action(&self, action: &mut Action) {
         let on = action.on.clone();
         action.needs = self.needs(&action.needs, on.as_ref());
-        action.settings = self.settings(&action.settings, on.as_ref());
+        action.settings = self.settings(std::mem::take(&mut action.settings), on.as_ref());
         if let Some(undo) = &mut action.undo {
-            undo.settings = self.settings(&undo.settings, on.as_ref());
+            undo.settings = self.settings(std::mem::take(&mut undo.settings), on.as_ref());
         }
     }
 
@@ -140,11 +142,14 @@ impl Expansion {
 
     fn text(&self, text: &str, own: &Name) -> String {
         let whole = Settings::from_iter([("text".to_owned(), Value::from(text))]);
-        let changed = self.settings(&whole, Some(own));
+        let changed = self.settings(whole, Some(own));
         changed.get("text").and_then(Value::as_str).unwrap_or(text).to_owned()
     }
 
-    fn settings(&self, settings: &Settings, own: Option<&Name>) -> Settings {
+    fn settings(&self, settings: Settings, own: Option<&Name>) -> Settings {
+        if !settings.values().any(mentions) {
+            return settings;
+        }
         let other = |reference: &Reference| match (reference, own) {
             (Reference::On(output), Some(name)) => Some(Reference::Restore { name: name.clone(), output: *output }),
             (Reference::Probe { name, value }, _) => {
@@ -154,9 +159,20 @@ impl Expansion {
             }
             _ => None,
         };
-        match exchange(&Value::Object(settings.clone()), &other) {
-            Value::Object(settings) => settings,
-            _ => settings.clone(),
+        let settings = Value::Object(settings);
+        match exchange(&settings, &other) {
+            Value::Object(exchanged) => exchanged,
+            _ => Settings::new(),
         }
+    }
+}
+
+/// Whether a text of a value may hold a reference.
+fn mentions(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(OPEN),
+        Value::Array(items) => items.iter().any(mentions),
+        Value::Object(entries) => entries.values().any(mentions),
+        _ => false,
     }
 }

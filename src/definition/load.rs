@@ -1,6 +1,6 @@
 //! Files → [`Loaded`]: the only file I/O of this stage. Everything behind [`check_text`] is pure.
 //!
-//! Invariant: nothing outside of the definitions' folder is read, and never more than 1 MiB of a file.
+//! Invariant: nothing outside of the definitions' folder is read, and never more than 2 MiB of a file.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -128,7 +128,7 @@ pub fn check_text(
         let variables = Variables::read(&root, overrides, &sources, &mut problems);
         let root = variables.substitute(root, &sources, &mut problems);
         let runbook = root.follow(&["report", "runbook"]).map(|node| node.span);
-        (super::check::check(&root, stem(file_name), types, &sources, &mut problems), variables, runbook)
+        (super::check::check(root, stem(file_name), types, &sources, &mut problems), variables, runbook)
     });
     match checked {
         Some((Some(definition), variables, runbook)) => {

@@ -36,6 +36,10 @@ impl Thing<'_> {
     }
 }
 
+/// So many known names are compared with unknown ones to find what was meant: enough for every slip, and for a file full of
+/// wrong names no more than some milliseconds.
+const MOST_COMPARED: usize = 50_000;
+
 /// What waits for what, and where that is written.
 type Edges<'a> = BTreeMap<Thing<'a>, Vec<(Thing<'a>, Span)>>;
 
@@ -48,6 +52,7 @@ pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
         actions: keys(subject.root, "actions"),
         gates: keys(subject.root, "gates"),
         edges: BTreeMap::new(),
+        compared: 0,
         problems,
     };
     names.collect();
@@ -68,6 +73,7 @@ struct Names<'a, 'p> {
     actions: BTreeMap<&'a str, &'a Node>,
     gates: BTreeMap<&'a str, &'a Node>,
     edges: Edges<'a>,
+    compared: usize,
     problems: &'p mut Diagnostics,
 }
 
@@ -137,7 +143,7 @@ impl<'a> Names<'a, '_> {
 
     /// `consistency: { of: [...] }` names restores.
     fn group(&mut self) {
-        let Some(node) = self.subject.root.follow(&["consistency", "of"]) else { return };
+        let Some(node) = self.subject.node(&["consistency", "of"]) else { return };
         let Value::List(items) = &node.value else { return };
         for item in items {
             if let Some(name) = item.text().filter(|name| !self.restores.contains_key(name)) {
@@ -214,7 +220,9 @@ impl<'a> Names<'a, '_> {
     fn unknown(&mut self, what: &str, name: &str, known: &[&str], place: Span) {
         let shown: String = name.chars().take(60).collect();
         let diagnostic = Diagnostic::error(Code::UnknownName, format!("no {what} is named `{shown}`")).at(place);
-        self.problems.push(diagnostic.maybe_help(suggestion(name, known)));
+        self.compared = self.compared.saturating_add(known.len());
+        let help = if self.compared > MOST_COMPARED { None } else { suggestion(name, known) };
+        self.problems.push(diagnostic.maybe_help(help));
     }
 
     /// Restores start before anything that could fill a reference to a step.
@@ -328,25 +336,28 @@ impl<'a> Names<'a, '_> {
     }
 
     fn unproven(&mut self) {
-        for restore in self.restores.keys().copied() {
-            let proven = self.probes.values().any(|probe| {
-                let on = probe.get("on").is_some_and(|(_, on)| match &on.value {
-                    Value::List(items) => items.iter().any(|item| item.text() == Some(restore)),
-                    _ => on.text() == Some(restore),
-                });
-                let severity = probe.get("severity").and_then(|(_, severity)| severity.text());
-                on && severity != Some("advisory")
-            });
-            if !proven {
-                let message = format!("no required probe proves the restore `{restore}`");
-                let place = self.subject.key_span(&["restore", restore]);
-                let diagnostic = Diagnostic::error(Code::Unproven, message).at(place);
-                self.problems.push(
-                    diagnostic.help(format!(
-                        "add a probe with `on: {restore}`; one with `severity: advisory` does not count"
-                    )),
-                );
-            }
+        let proven = self.proven();
+        for restore in self.restores.keys().copied().filter(|restore| !proven.contains(restore)) {
+            let message = format!("no required probe proves the restore `{restore}`");
+            let place = self.subject.key_span(&["restore", restore]);
+            let diagnostic = Diagnostic::error(Code::Unproven, message).at(place);
+            self.problems.push(
+                diagnostic
+                    .help(format!("add a probe with `on: {restore}`; one with `severity: advisory` does not count")),
+            );
         }
+    }
+
+    /// What required probes are on.
+    fn proven(&self) -> BTreeSet<&'a str> {
+        let required = self.probes.values().copied().filter(|probe| {
+            let severity = probe.get("severity").and_then(|(_, severity)| severity.text());
+            severity != Some("advisory")
+        });
+        let on = required.filter_map(|probe| probe.get("on")).flat_map(|(_, on)| match &on.value {
+            Value::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(on),
+        });
+        on.filter_map(Node::text).collect()
     }
 }

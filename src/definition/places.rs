@@ -77,7 +77,7 @@ fn roles(subject: &Subject<'_>, problems: &mut Diagnostics) {
 
 /// Exactly one of `resource` and `select`, and a selection that chooses.
 fn what(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
-    let Some(node) = subject.root.follow(&["restore", restore]) else { return };
+    let Some(node) = subject.node(&["restore", restore]) else { return };
     let place = subject.key_span(&["restore", restore]);
     match (node.get("resource"), node.get("select")) {
         (Some(_), Some((key, _))) => {
@@ -198,7 +198,7 @@ fn metadata(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
 
 /// A control that nobody knows is no error: frameworks are many. The report only names it.
 fn controls(subject: &Subject<'_>, problems: &mut Diagnostics) {
-    let Some(Value::List(items)) = subject.root.follow(&["controls"]).map(|node| &node.value) else { return };
+    let Some(Value::List(items)) = subject.node(&["controls"]).map(|node| &node.value) else { return };
     for item in items {
         let Some(text) = item.text().filter(|text| Control::from_word(text).is_none()) else { continue };
         let message = format!("drill does not know the control `{text}`: the report only names it");
@@ -218,7 +218,7 @@ fn formats(subject: &Subject<'_>, problems: &mut Diagnostics) {
 /// Builds the metadata as a run would, so that what the type refuses is found before anything starts.
 fn rehearsed_metadata(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
     let route = ["restore", restore];
-    let Some(node) = subject.root.follow(&route) else { return };
+    let Some(node) = subject.node(&route) else { return };
     if problems.has_errors_in(node.span) {
         return;
     }

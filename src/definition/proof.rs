@@ -1,5 +1,7 @@
 //! Whether probes can prove anything: retries, expectations, measures, negative controls, the kinds' own checks.
 
+use std::sync::LazyLock;
+
 use jiff::SignedDuration;
 use serde_json::{Map, Value as Json};
 
@@ -8,6 +10,15 @@ use crate::probe;
 use crate::words::kind::{ProbeKind, ResourceKind};
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::yaml::shape::Need;
+
+/// The keys that each kind requires, made once: the shapes of a kind are long, and probes are many.
+static REQUIRED: LazyLock<Vec<(ProbeKind, Vec<&'static str>)>> = LazyLock::new(|| {
+    let required = |kind: &ProbeKind| -> Vec<&'static str> {
+        let fields = probe::kind(*kind).fields();
+        fields.iter().filter(|field| field.need == Need::Required).map(|field| field.key).collect()
+    };
+    ProbeKind::ALL.iter().map(|kind| (*kind, required(kind))).collect()
+});
 
 /// Checks every probe.
 pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
@@ -62,7 +73,7 @@ fn sensible(
     problems: &mut Diagnostics,
 ) {
     let inner: Vec<&str> = route.iter().copied().chain([kind.word()]).collect();
-    let Some(node) = subject.root.follow(route) else { return };
+    let Some(node) = subject.node(route) else { return };
     if problems.has_errors_in(node.span) {
         return;
     }
@@ -101,7 +112,7 @@ fn expectations(subject: &Subject<'_>, name: &str, problems: &mut Diagnostics) {
         let Some(expectation) = expectation.as_object() else { continue };
         let route = ["probes", name, "expect", value.as_str()];
         // What the shapes refused is left out of `expectation`; then it is not empty, it is wrong.
-        let written = subject.root.follow(&route).map_or(0, |node| node.entries().len());
+        let written = subject.node(&route).map_or(0, |node| node.entries().len());
         if written == 0 {
             let diagnostic =
                 Diagnostic::error(Code::Expectation, "this expectation says nothing").at(subject.key_span(&route));
@@ -177,14 +188,13 @@ fn complete(
     settings: &Map<String, Json>,
     problems: &Diagnostics,
 ) -> bool {
-    let Some(node) = subject.root.follow(route) else { return false };
+    let Some(node) = subject.node(route) else { return false };
     if problems.has_errors_in(node.span) {
         return false;
     }
     let written = node.entries().len();
-    let fields = probe::kind(kind).fields();
-    let mut required = fields.iter().filter(|field| field.need == Need::Required);
-    written == settings.len() && required.all(|field| settings.contains_key(field.key))
+    let mut required = REQUIRED.iter().filter(|(of, _)| *of == kind).flat_map(|(_, keys)| keys);
+    written == settings.len() && required.all(|key| settings.contains_key(*key))
 }
 
 fn control(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
@@ -199,7 +209,7 @@ fn control(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, pro
     }
     let Some(settings) = probe.get(kind.word()).and_then(Json::as_object) else { return };
     let inner = [route[0], route[1], route[2], kind.word()];
-    let Some(node) = subject.root.follow(&inner) else { return };
+    let Some(node) = subject.node(&inner) else { return };
     if node.entries().len() != overlay.len() || problems.has_errors_in(node.span) {
         return;
     }
@@ -213,7 +223,7 @@ fn control(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, pro
         problems.push(Diagnostic::error(Code::BadValue, message).at(subject.key_span(&inner)));
     }
     let predicted = control.get("fails_with").and_then(Json::as_str);
-    let judged = probe::kind(kind).judges() || subject.root.follow(&["probes", name, "expect"]).is_some();
+    let judged = probe::kind(kind).judges() || subject.node(&["probes", name, "expect"]).is_some();
     if predicted == Some("expectation") && !judged {
         let message = "this control is predicted to miss an expectation, and the probe has none";
         let place = subject.value_span(&[route[0], route[1], route[2], "fails_with"]);

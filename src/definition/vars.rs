@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use crate::words::reference::OPEN;
 use crate::yaml::check::part;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
-use crate::yaml::node::{Key, Node, Sources, Value, plain};
+use crate::yaml::node::{Key, Node, Sources, Value};
+use crate::yaml::scalar::plain;
 
 /// The variables of a definition, as they count after `--var`.
 #[derive(Debug, Default)]

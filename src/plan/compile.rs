@@ -1,11 +1,11 @@
 //! Model → plan: one function a construct. A restore's chain, its probes, actions and gates, teardown against the arrows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::cloud::resource::{Settings, Types};
+use crate::cloud::resource::{Expected, Settings, Types};
 use crate::definition::model::{Action, Definition, Gate, Probe, Restore};
 use crate::plan::graph::{Cycle, Graph};
 use crate::plan::step::{Need, Plan, Step, Until, Why, Work};
@@ -55,7 +55,7 @@ pub fn compile(definition: &Definition, types: Types) -> Result<Plan, NoPlan> {
     if let Some(open) = definition.selections.keys().next() {
         return Err(NoPlan::Open(open.clone()));
     }
-    let compiler = Compiler { definition, types };
+    let compiler = Compiler::new(definition, types)?;
     let mut steps = vec![step(Work::Preflight, Vec::new(), PREFLIGHT_TIMEOUT)];
     for (name, restore) in &definition.restore {
         steps.extend(compiler.restore_chain(name, restore));
@@ -63,19 +63,16 @@ pub fn compile(definition: &Definition, types: Types) -> Result<Plan, NoPlan> {
     steps.extend(definition.probes.iter().map(|(name, probe)| compiler.probe_step(name, probe)));
     steps.extend(definition.actions.iter().map(|(name, action)| compiler.action_step(name, action)));
     steps.extend(definition.gates.iter().map(|(name, gate)| compiler.gate_step(name, gate)));
-    let forward = Dependents::new(&steps);
-    let undone = definition.actions.iter().filter(|(_, action)| action.undo.is_some());
-    steps.extend(undone.map(|(name, _)| compiler.undo_step(name, &forward)));
-    steps.extend(definition.restore.keys().map(|name| compiler.teardown_step(name, &forward)));
+    let backward = compiler.backward_steps(&steps);
+    steps.extend(backward);
     steps.push(compiler.report_step());
     complete(&steps)?;
-    compiler.different_names()?;
     Ok(Plan { definition: definition.clone(), steps: in_order(steps)? })
 }
 
 /// Every need is a step of the plan: otherwise somebody would wait for ever.
 fn complete(steps: &[Step]) -> Result<(), NoPlan> {
-    let known: BTreeSet<&StepId> = steps.iter().map(|step| &step.id).collect();
+    let known: HashSet<&StepId> = steps.iter().map(|step| &step.id).collect();
     let lost = steps.iter().find_map(|step| {
         let need = step.needs.iter().find(|need| !known.contains(&need.step))?;
         Some(NoPlan::Nothing { step: step.id.clone(), need: need.step.clone() })
@@ -84,34 +81,33 @@ fn complete(steps: &[Step]) -> Result<(), NoPlan> {
 }
 
 /// Who leads back to whom, at any remove.
-struct Dependents {
-    works: BTreeMap<StepId, Work>,
-    later: BTreeMap<StepId, Vec<StepId>>,
+struct Dependents<'a> {
+    works: HashMap<&'a StepId, &'a Work>,
+    later: HashMap<&'a StepId, Vec<&'a StepId>>,
 }
 
-impl Dependents {
-    fn new(steps: &[Step]) -> Self {
-        let mut later: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();
+impl<'a> Dependents<'a> {
+    fn new(steps: &'a [Step]) -> Self {
+        let mut later: HashMap<&StepId, Vec<&StepId>> = HashMap::new();
         for step in steps {
             for need in &step.needs {
-                later.entry(need.step.clone()).or_default().push(step.id.clone());
+                later.entry(&need.step).or_default().push(&step.id);
             }
         }
-        Self { works: steps.iter().map(|step| (step.id.clone(), step.work.clone())).collect(), later }
+        Self { works: steps.iter().map(|step| (&step.id, &step.work)).collect(), later }
     }
 
     /// Everything that comes after `work` because of it, in the order of ids.
-    fn of(&self, work: &Work) -> Vec<Work> {
-        let mut found: BTreeSet<&StepId> = BTreeSet::new();
-        let mut open = vec![work.id()];
+    fn of(&self, work: &Work) -> Vec<&'a Work> {
+        let mut found: BTreeSet<&'a StepId> = BTreeSet::new();
+        let first = work.id();
+        let mut open: Vec<&'a StepId> = self.later.get(&first).into_iter().flatten().copied().collect();
         while let Some(id) = open.pop() {
-            for later in self.later.get(&id).into_iter().flatten() {
-                if found.insert(later) {
-                    open.push(later.clone());
-                }
+            if found.insert(id) {
+                open.extend(self.later.get(id).into_iter().flatten().copied());
             }
         }
-        found.into_iter().filter_map(|id| self.works.get(id).cloned()).collect()
+        found.into_iter().filter_map(|id| self.works.get(id).copied()).collect()
     }
 }
 
@@ -127,10 +123,33 @@ fn need(work: &Work, until: Until, why: Why) -> Need {
 
 struct Compiler<'a> {
     definition: &'a Definition,
-    types: Types,
+    /// The restores whose type adds something to what the job makes.
+    finishing: HashSet<&'a Name>,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    /// Asks each type once what it will make of a restore. What it is called makes no difference to what is added.
+    fn new(definition: &'a Definition, types: Types) -> Result<Self, NoPlan> {
+        let destination = &definition.destination;
+        let partition = destination.restore_role.partition();
+        let run = RunId::new(0, [0; 10]);
+        let mut known: BTreeMap<(ResourceKind, String), &Name> = BTreeMap::new();
+        let mut finishing = HashSet::new();
+        for (name, restore) in &definition.restore {
+            let facts = types(restore.kind);
+            let expected: Expected =
+                facts.expected(&run, name, 1, &destination.region, &destination.account, partition);
+            if !facts.finish(&restore.with, &expected).is_empty() {
+                finishing.insert(name);
+            }
+            // Names are cut where a type allows few characters: two restores must not end up as one.
+            if let Some(first) = known.insert((restore.kind, expected.name), name) {
+                return Err(NoPlan::SameName { first: first.clone(), second: name.clone() });
+            }
+        }
+        Ok(Self { definition, finishing })
+    }
+
     /// `preflight` -> `pick` -> `restore` -> `ready` -> `finish`. What else the restore needs comes before the job
     /// starts, not before the pick: choosing costs nothing.
     fn restore_chain(&self, name: &Name, restore: &Restore) -> Vec<Step> {
@@ -152,38 +171,8 @@ impl Compiler<'_> {
         chain
     }
 
-    /// Whether the type adds anything to what this restore makes. The name makes no difference to that.
     fn finishes(&self, name: &Name) -> bool {
-        let destination = &self.definition.destination;
-        self.definition.restore.get(name).is_some_and(|restore| {
-            let facts = (self.types)(restore.kind);
-            let run = RunId::new(0, [0; 10]);
-            let partition = destination.restore_role.partition();
-            let expected = facts.expected(&run, name, 1, &destination.region, &destination.account, partition);
-            !facts.finish(&restore.with, &expected).is_empty()
-        })
-    }
-
-    /// Names are cut where a type allows few characters: two restores must not end up as one.
-    fn different_names(&self) -> Result<(), NoPlan> {
-        let destination = &self.definition.destination;
-        let mut known: BTreeMap<(ResourceKind, String), &Name> = BTreeMap::new();
-        for (name, restore) in &self.definition.restore {
-            let partition = destination.restore_role.partition();
-            let run = RunId::new(0, [0; 10]);
-            let expected = (self.types)(restore.kind).expected(
-                &run,
-                name,
-                1,
-                &destination.region,
-                &destination.account,
-                partition,
-            );
-            if let Some(first) = known.insert((restore.kind, expected.name), name) {
-                return Err(NoPlan::SameName { first: first.clone(), second: name.clone() });
-            }
-        }
-        Ok(())
+        self.finishing.contains(name)
     }
 
     /// The step with which a restore's resource is usable.
@@ -245,8 +234,17 @@ impl Compiler<'_> {
         step(Work::Gate(name.clone()), needs, gate.timeout)
     }
 
+    /// Every undo, then every teardown.
+    fn backward_steps(&self, forward: &[Step]) -> Vec<Step> {
+        let forward = Dependents::new(forward);
+        let undone = self.definition.actions.iter().filter(|(_, action)| action.undo.is_some());
+        let undos = undone.map(|(name, _)| self.undo_step(name, &forward));
+        let teardowns = self.definition.restore.keys().map(|name| self.teardown_step(name, &forward));
+        undos.chain(teardowns).collect()
+    }
+
     /// Against the arrows: an undo waits, however they end, for the action and for everything that leads back to it.
-    fn undo_step(&self, name: &Name, forward: &Dependents) -> Step {
+    fn undo_step(&self, name: &Name, forward: &Dependents<'_>) -> Step {
         let action = Work::Action(name.clone());
         let mut needs = vec![need(&action, Until::Settled, Why::Chain)];
         needs.extend(self.users(&action, forward));
@@ -255,21 +253,20 @@ impl Compiler<'_> {
 
     /// Teardown waits, however they end, for the restore's own chain and for everything that leads back to it: probes,
     /// gates, actions and their undoing, and the teardown of whatever was restored because of it.
-    fn teardown_step(&self, name: &Name, forward: &Dependents) -> Step {
+    fn teardown_step(&self, name: &Name, forward: &Dependents<'_>) -> Step {
         let mut needs = vec![need(&Work::Restore(name.clone()), Until::Settled, Why::Chain)];
         let ready = Work::Ready(name.clone());
         needs.push(need(&ready, Until::Settled, Why::Chain));
         if self.finishes(name) {
             needs.push(need(&Work::Finish(name.clone()), Until::Settled, Why::Chain));
         }
-        needs.extend(
-            self.users(&ready, forward).into_iter().filter(|need| need.step != Work::Teardown(name.clone()).id()),
-        );
+        let own = Work::Teardown(name.clone()).id();
+        needs.extend(self.users(&ready, forward).into_iter().filter(|need| need.step != own));
         step(Work::Teardown(name.clone()), needs, self.definition.teardown.timeout)
     }
 
     /// What must be over before something that `work` brought about may be taken away.
-    fn users(&self, work: &Work, forward: &Dependents) -> Vec<Need> {
+    fn users(&self, work: &Work, forward: &Dependents<'_>) -> Vec<Need> {
         let over = |user: &Work| -> Vec<Work> {
             match user {
                 Work::Probe(_) | Work::Gate(_) => vec![user.clone()],
@@ -283,7 +280,7 @@ impl Compiler<'_> {
             }
         };
         let users = forward.of(work);
-        users.iter().flat_map(over).map(|work| need(&work, Until::Settled, Why::Teardown)).collect()
+        users.into_iter().flat_map(over).map(|work| need(&work, Until::Settled, Why::Teardown)).collect()
     }
 
     fn report_step(&self) -> Step {
@@ -314,15 +311,21 @@ fn references<const N: usize>(settings: [Option<&Settings>; N]) -> Vec<Reference
 }
 
 fn in_order(steps: Vec<Step>) -> Result<Vec<Step>, Cycle> {
-    let mut graph: Graph<StepId> = Graph::new();
-    for step in &steps {
-        graph.add(&step.id);
+    let order = positions(&steps)?;
+    let mut places: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+    Ok(order.into_iter().filter_map(|at| places.get_mut(at)?.take()).collect())
+}
+
+/// Where each step of the order stands now.
+fn positions(steps: &[Step]) -> Result<Vec<usize>, Cycle> {
+    let mut graph: Graph<&StepId> = Graph::new();
+    for step in steps {
+        graph.add(&&step.id);
     }
-    for step in &steps {
+    for step in steps {
         for need in &step.needs {
-            graph.after(&step.id, &need.step);
+            graph.after(&&step.id, &&need.step);
         }
     }
-    let mut by_id: BTreeMap<StepId, Step> = steps.into_iter().map(|step| (step.id.clone(), step)).collect();
-    Ok(graph.order()?.iter().filter_map(|id| by_id.remove(id)).collect())
+    graph.positions()
 }

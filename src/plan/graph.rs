@@ -39,10 +39,11 @@ impl<K: Clone + Eq + Hash + ToString> Graph<K> {
         node.index()
     }
 
-    /// `later` comes after `earlier`. Both are added if they are not there.
+    /// `later` comes after `earlier`. Both are added if they are not there. To say it twice changes nothing; it is not looked
+    /// for, because thousands may come after one.
     pub fn after(&mut self, later: &K, earlier: &K) {
         let (from, to) = (self.add(earlier), self.add(later));
-        self.graph.update_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+        self.graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
     }
 
     /// Every key, each after what it waits for; among those that are free, the one that was added first.
@@ -50,6 +51,14 @@ impl<K: Clone + Eq + Hash + ToString> Graph<K> {
     /// # Errors
     /// The first cycle.
     pub fn order(&self) -> Result<Vec<K>, Cycle> {
+        Ok(self.positions()?.into_iter().map(|at| self.graph[NodeIndex::new(at)].clone()).collect())
+    }
+
+    /// The same order, as positions.
+    ///
+    /// # Errors
+    /// The first cycle.
+    pub fn positions(&self) -> Result<Vec<usize>, Cycle> {
         let mut waiting: Vec<usize> = self
             .graph
             .node_indices()
@@ -59,7 +68,7 @@ impl<K: Clone + Eq + Hash + ToString> Graph<K> {
             self.graph.node_indices().filter(|node| waiting[node.index()] == 0).map(Reverse).collect();
         let mut order = Vec::with_capacity(waiting.len());
         while let Some(Reverse(node)) = free.pop() {
-            order.push(self.graph[node].clone());
+            order.push(node.index());
             for next in self.graph.neighbors_directed(node, Direction::Outgoing) {
                 waiting[next.index()] -= 1;
                 if waiting[next.index()] == 0 {
@@ -102,6 +111,8 @@ mod tests {
             graph.add(&key);
         }
         graph.after(&"a", &"d");
+        graph.after(&"a", &"d");
+        assert_eq!(graph.positions().unwrap(), [1, 2, 3, 0]);
         assert_eq!(graph.order().unwrap(), ["b", "c", "d", "a"]);
     }
 

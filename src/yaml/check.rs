@@ -42,6 +42,15 @@ pub fn part(sources: &Sources, node: &Node, at: usize, len: usize) -> Span {
     }
 }
 
+/// What was looked at before the fields of a mapping are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beside<'a> {
+    /// One of these is there, or that was said: none of them is missed.
+    one_of: &'a [&'a str],
+    /// The word at this key says which fields there are.
+    kind: Option<&'static str>,
+}
+
 struct Checker<'a> {
     sources: &'a Sources,
     problems: &'a mut Diagnostics,
@@ -51,7 +60,7 @@ impl Checker<'_> {
     fn value(&mut self, node: &Node, shape: &Shape, at: At<'_>) -> Option<Json> {
         match shape {
             Shape::SecretRef => self.secret(node, at),
-            Shape::Map(fields) => self.map(node, fields, at),
+            Shape::Map(fields) => self.map(node, fields, Beside::default(), at),
             Shape::OneOf(fields) => {
                 let keys: Vec<&str> = fields.iter().map(|field| field.key).collect();
                 self.tagged(node, fields, &keys, at)
@@ -213,20 +222,21 @@ impl Checker<'_> {
         Some(Json::Object(checked))
     }
 
-    fn map(&mut self, node: &Node, fields: &[Field], at: At<'_>) -> Option<Json> {
+    fn map(&mut self, node: &Node, fields: &[Field], beside: Beside<'_>, at: At<'_>) -> Option<Json> {
+        let is_missed = |field: &&Field| field.need == Need::Required && !beside.one_of.contains(&field.key);
         let entries = match &node.value {
             Value::Map(entries) => entries.as_slice(),
             // `tcp:` without anything is `tcp: {}` where nothing is required.
-            Value::Null if fields.iter().all(|field| field.need != Need::Required) => &[],
+            Value::Null if !fields.iter().any(|field| is_missed(&field)) => &[],
             _ => return self.wrong(node, "a mapping", at),
         };
-        let mut checked = Map::new();
-        for (key, value) in entries {
-            if let Some(good) = self.entry(key, value, fields) {
+        let mut checked = Map::with_capacity(entries.len());
+        for (key, value) in entries.iter().filter(|(key, _)| beside.kind != Some(key.name.as_str())) {
+            if let Some(good) = self.entry(key, value, fields, beside.kind) {
                 checked.insert(key.name.clone(), good);
             }
         }
-        for field in fields.iter().filter(|field| field.need == Need::Required) {
+        for field in fields.iter().filter(is_missed) {
             if !entries.iter().any(|(key, _)| key.name == field.key) {
                 let message = format!("{} needs the key `{}`", named(at.name), field.key);
                 self.problems.push(Diagnostic::error(Code::MissingKey, message).at(at.key).help(field.doc));
@@ -235,9 +245,9 @@ impl Checker<'_> {
         Some(Json::Object(checked))
     }
 
-    fn entry(&mut self, key: &Key, value: &Node, fields: &[Field]) -> Option<Json> {
+    fn entry(&mut self, key: &Key, value: &Node, fields: &[Field], kind: Option<&'static str>) -> Option<Json> {
         let Some(field) = fields.iter().find(|field| field.key == key.name) else {
-            self.unknown(key, value, fields);
+            self.unknown(key, value, fields, kind);
             return None;
         };
         if field.need == Need::NotYet {
@@ -248,9 +258,9 @@ impl Checker<'_> {
         self.value(value, &field.shape, At { name: &key.name, key: key.span })
     }
 
-    fn unknown(&mut self, key: &Key, value: &Node, fields: &[Field]) {
-        let known: Vec<&str> =
-            fields.iter().filter(|field| field.need != Need::NotYet).map(|field| field.key).collect();
+    fn unknown(&mut self, key: &Key, value: &Node, fields: &[Field], kind: Option<&'static str>) {
+        let acted_on = fields.iter().filter(|field| field.need != Need::NotYet).map(|field| field.key);
+        let known: Vec<&str> = acted_on.chain(kind).collect();
         let shown: String = key.name.chars().take(60).collect();
         let message = format!("unknown key `{shown}`");
         let mut diagnostic =
@@ -284,14 +294,7 @@ impl Checker<'_> {
                 self.problems.push(diagnostic.related(first.span, "the first"));
             }
         }
-        let open: Vec<Field> = fields
-            .iter()
-            .map(|field| {
-                let free = one_of.contains(&field.key) && field.need == Need::Required;
-                Field { need: if free { Need::Optional } else { field.need }, ..field.clone() }
-            })
-            .collect();
-        self.map(node, &open, at)
+        self.map(node, fields, Beside { one_of, kind: None }, at)
     }
 
     fn kinds(
@@ -301,7 +304,9 @@ impl Checker<'_> {
         cases: &[(&'static str, Vec<Field>)],
         at: At<'_>,
     ) -> Option<Json> {
-        let Value::Map(entries) = &node.value else { return self.wrong(node, "a mapping", at) };
+        if !matches!(node.value, Value::Map(_)) {
+            return self.wrong(node, "a mapping", at);
+        }
         let words: Vec<&str> = cases.iter().map(|(word, _)| *word).collect();
         let word = match node.get(key) {
             Some((found, value)) => self.kind(value, &words, At { name: key, key: found.span }),
@@ -314,10 +319,8 @@ impl Checker<'_> {
         };
         // Without the word, the keys of the first kind stand in: most are shared by all.
         let case = cases.iter().find(|(known, _)| Some(*known) == word.as_deref()).or(cases.first());
-        let mut fields: Vec<Field> = case.map(|(_, fields)| fields.clone()).unwrap_or_default();
-        fields.push(Field::optional(key, Shape::Scalar, ""));
-        let rest = entries.iter().filter(|(known, _)| known.name != key).cloned().collect();
-        let checked = self.map(&Node { value: Value::Map(rest), span: node.span }, &fields, at);
+        let fields = case.map(|(_, fields)| fields.as_slice()).unwrap_or_default();
+        let checked = self.map(node, fields, Beside { one_of: &[], kind: Some(key) }, at);
         let Some(Json::Object(mut checked)) = checked else { return None };
         if let Some(word) = word {
             checked.insert(key.to_owned(), word.into());

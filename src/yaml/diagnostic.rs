@@ -38,7 +38,7 @@ codes! {
     Encoding = "encoding",
     /// The file cannot be read.
     File = "file",
-    /// The file is over 1 MiB.
+    /// The file is over 2 MiB.
     TooLarge = "too-large",
     /// Lists and mappings are nested too deeply.
     TooDeep = "too-deep",

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod diagnostic;
 pub mod node;
+pub mod scalar;
 pub mod schema;
 pub mod shape;
 pub mod snippet;

@@ -1,0 +1,79 @@
+//! What this machine allows, measured beside the figure that it bounds.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::figure::{explain, number};
+use crate::measure::{Stopwatch, cpu};
+
+/// A record of a journal, about.
+const RECORD: [u8; 256] = [b'x'; 256];
+
+/// Appends of 256 bytes, each followed by `fdatasync`: all of them, in ms.
+pub(crate) fn synced_appends(folder: &Path, appends: usize) -> Result<f64, String> {
+    groups(folder, appends, 1)
+}
+
+/// The same in groups with one `fdatasync` each: all of them, in ms.
+pub(crate) fn groups(folder: &Path, groups: usize, size: usize) -> Result<f64, String> {
+    let path = folder.join("limit");
+    let mut file = File::create(&path).map_err(explain)?;
+    let group = RECORD.repeat(size);
+    let watch = Stopwatch::start();
+    for _ in 0..groups {
+        file.write_all(&group).and_then(|()| file.sync_data()).map_err(explain)?;
+    }
+    let took = watch.millis();
+    drop(file);
+    std::fs::remove_file(&path).map_err(explain)?;
+    Ok(took)
+}
+
+/// A program from its start to its end, in ms: the least of some.
+pub(crate) fn process(program: &str, argument: Option<&str>) -> Result<f64, String> {
+    let mut least = f64::MAX;
+    for _ in 0..5 {
+        let mut command = Command::new(program);
+        command.args(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let watch = Stopwatch::start();
+        command.status().map_err(explain)?;
+        least = least.min(watch.millis());
+    }
+    Ok(least)
+}
+
+/// CPU of one request and its answer over loopback with neither HTTP library nor TLS, both sides together, in ms.
+pub(crate) fn loopback_cpu() -> Result<f64, String> {
+    const ROUNDS: usize = 20_000;
+    const REQUEST: &[u8] = b"GET /restore-jobs/0 HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(explain)?;
+    let address = listener.local_addr().map_err(explain)?;
+    let before = cpu()?;
+    let server = std::thread::spawn(move || -> std::io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        let mut request = vec![0; REQUEST.len()];
+        for _ in 0..ROUNDS {
+            stream.read_exact(&mut request)?;
+            stream.write_all(ANSWER)?;
+        }
+        Ok(())
+    });
+    let ask = || -> std::io::Result<()> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let mut answer = vec![0; ANSWER.len()];
+        for _ in 0..ROUNDS {
+            stream.write_all(REQUEST)?;
+            stream.read_exact(&mut answer)?;
+        }
+        Ok(())
+    };
+    ask().map_err(explain)?;
+    server.join().map_err(|_| "the server of the limit panicked".to_owned())?.map_err(explain)?;
+    Ok((cpu()?.own - before.own) * 1_000.0 / number(ROUNDS))
+}

@@ -1,0 +1,135 @@
+//! Many runs in one process: the one place that starts them. What the program itself has for this later belongs here, and
+//! every figure of many drills goes on as it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use restore_drill::journal::chain::sha256_hex;
+use restore_drill::journal::event::{Event, FORMAT, Recorded, RunStarted, World};
+use restore_drill::journal::state::State;
+use restore_drill::journal::store::{Append, RunJournal, Store};
+use restore_drill::plan::step::Plan;
+use restore_drill::report::runbook;
+use restore_drill::run::drive::{Ended, Observer, drive};
+use restore_drill::run::services::Services;
+use restore_drill::sandbox::IdleClock;
+use restore_drill::words::id::{DrillName, RunId};
+use restore_drill::words::kind::Mode;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::figure::explain;
+
+/// A run that was begun and is not driven yet.
+pub(crate) struct Begun {
+    pub(crate) services: Services,
+    pub(crate) state: State,
+    pub(crate) journal: RunJournal,
+}
+
+/// Nobody looks.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn recorded(&mut self, _: &[Recorded], _: &State) {}
+}
+
+/// A runtime of one thread in real time.
+pub(crate) fn runtime() -> Result<Runtime, String> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)
+}
+
+/// A runtime of one thread in virtual time: it moves when nothing is left to do.
+pub(crate) fn virtual_runtime(clock: &Arc<IdleClock>) -> Result<Runtime, String> {
+    let clock = Arc::clone(clock);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().on_thread_park(move || {
+        clock.jump();
+    });
+    builder.build().map_err(explain)
+}
+
+/// The id of the n-th run.
+pub(crate) fn run_id(at: Timestamp, number: u32) -> RunId {
+    let mut random = [7; 10];
+    random[6..].copy_from_slice(&number.to_be_bytes());
+    RunId::new(u64::try_from(at.as_millisecond()).unwrap_or(0), random)
+}
+
+/// The first record of a run.
+pub(crate) fn first(plan: Plan) -> Event {
+    let text = format!("version: 1\nname: {}\n", plan.definition.name);
+    Event::RunStarted(Box::new(RunStarted {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        drill: plan.definition.name.clone(),
+        mode: Mode::Sandbox,
+        plan,
+        definition_sha256: sha256_hex(text.as_bytes()),
+        definition: text,
+        folder: String::new(),
+        vars: BTreeMap::new(),
+        started_by: "somebody@somewhere".to_owned(),
+        templates: runbook::built_in(),
+        seed: Some(7),
+        world: Some(World::Server { url: "bench".to_owned() }),
+        unmeasurable: BTreeMap::new(),
+        made_world: false,
+        last_pass: None,
+        history: Vec::new(),
+        commit: None,
+        previous: None,
+    }))
+}
+
+/// Begins the n-th run: its first record is durable.
+pub(crate) fn begin(store: &Store, plan: Plan, at: Timestamp, number: u32) -> Result<(State, RunJournal), String> {
+    let run = run_id(at, number);
+    let lock = store.lock(&plan.definition.name).map_err(explain)?;
+    let first = first(plan);
+    let journal = store.begin(lock, run, at, &first).map_err(explain)?;
+    Ok((State::begin(run, at, &first).map_err(explain)?, journal))
+}
+
+/// Goes on with a run: every record is read and checked, its state is rebuilt, the takeover is durable.
+pub(crate) fn go_on(store: &Store, run: RunId, drill: &str) -> Result<(State, RunJournal), String> {
+    let lock = store.lock(&drill.parse::<DrillName>().map_err(explain)?).map_err(explain)?;
+    let (mut journal, records) = store.go_on(lock, run).map_err(explain)?;
+    let mut state = State::replay(&records).map_err(explain)?;
+    let resumed = Event::RunResumed { by: "a bench".to_owned() };
+    journal.append(&[(state.last_at, resumed.clone())]).map_err(explain)?;
+    state.apply(state.last_at, &resumed).map_err(explain)?;
+    Ok((state, journal))
+}
+
+/// Makes events durable. Every append of a bench but the engine's own comes this way.
+#[expect(
+    clippy::unused_async,
+    reason = "an append of many runs in one process waits for others, once they share a journal"
+)]
+pub(crate) async fn append(journal: &mut RunJournal, events: &[(Timestamp, Event)]) -> Result<(), String> {
+    journal.append(events).map(|_| ()).map_err(explain)
+}
+
+/// Drives all of them in this runtime, each in a task of its own, and hands every end to `over`. Returns when all are over.
+pub(crate) async fn drive_all(runs: Vec<Begun>, mut over: impl FnMut(Result<Ended, String>)) {
+    let local = LocalSet::new();
+    let mut tasks = JoinSet::new();
+    for Begun { services, state, mut journal } in runs {
+        tasks.spawn_local_on(
+            async move {
+                let (_sender, mut signals) = mpsc::channel(1);
+                drive(Arc::new(services), state, &mut journal, &mut signals, &mut Nobody).await.map_err(explain)
+            },
+            &local,
+        );
+    }
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            over(ended.unwrap_or_else(|error| Err(explain(error))));
+        }
+    };
+    local.run_until(all).await;
+}

@@ -1,0 +1,163 @@
+//! B4: how much longer a drill of 50 steps takes than what AWS itself needs for it, in virtual time, polls included.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use restore_drill::aws::exchange::Exchange;
+use restore_drill::aws::resource::facts;
+use restore_drill::journal::state::State;
+use restore_drill::journal::store::Store;
+use restore_drill::plan::compile::compile;
+use restore_drill::run::drive::Ended;
+use restore_drill::sandbox::{IdleClock, Inventory, WorldFile, WorldSpec};
+use restore_drill::words::kind::Verdict;
+use restore_drill::words::time::Clock;
+
+use crate::figure::{EXACT, Figure, Once, explain, unprepared};
+use crate::inside::Inside;
+use crate::many::{self, Begun};
+use crate::table::shown;
+use crate::{no_op, waits};
+
+/// Each has four steps.
+const RESTORES: usize = 8;
+
+/// With the preflight and the report, 50 steps.
+const PROBES: usize = 16;
+
+/// Between two looks at the world's own books.
+const SAMPLE: SignedDuration = SignedDuration::from_secs(1);
+
+pub(crate) const FIGURES: &[Figure] = &[Figure {
+    id: "B4",
+    what: "a drill of 50 steps by its critical path in AWS, virtual time",
+    unit: "×",
+    target: Some(1.010),
+    moonshot: Some(1.002),
+    more: false,
+    times: EXACT,
+    deadline: Duration::from_secs(120),
+    prepare: unprepared,
+    once,
+}];
+
+fn text() -> String {
+    let mut text = String::from(
+        "version: 1\nname: fifty\ntitle: Fifty steps\nowner: platform@example.com\nlimits: { max_duration: 30d, \
+         max_parallel_restores: 8 }\nsource: { region: eu-west-2, account: \"123456789012\" }\ndestination:\n  region: \
+         eu-west-1\n  account: \"123456789012\"\n  vault: prod-rds-vault-dr\n  restore_role: \
+         arn:aws:iam::123456789012:role/drill-restore\nrestore:\n",
+    );
+    for number in 1..=RESTORES {
+        text.push_str(&format!(
+            "  db-{number}:\n    type: rds\n    resource: arn:aws:rds:eu-west-2:123456789012:db:db-{number}\n    timeout: 10d\n"
+        ));
+    }
+    text.push_str("probes:\n");
+    for number in 1..=PROBES {
+        text.push_str(&format!("  probe-{number}: {{ on: db-{}, tcp: {{}} }}\n", (number - 1) % RESTORES + 1));
+    }
+    text
+}
+
+fn world() -> String {
+    let mut text = String::from("version: 1\nstarts: \"2026-11-21T12:00:00Z\"\nresources:\n");
+    for number in 1..=RESTORES {
+        text.push_str(&format!("  db-{number}: {{ restore: {{ takes: {}s }} }}\n", 660 + 17 * number));
+    }
+    text
+}
+
+/// What the world's books say of one restored thing.
+#[derive(Default)]
+struct Life {
+    usable: Option<Timestamp>,
+    gone: Option<Timestamp>,
+}
+
+fn once(folder: &Path) -> Result<Once, String> {
+    let definition = no_op::definition(&text())?;
+    let file = WorldFile::read("fifty.world.yaml", &world()).map_err(explain)?;
+    let spec = WorldSpec::from_definition(&definition).overlay(file);
+    let clock = IdleClock::new(spec.starts.ok_or("the world has no start")?);
+    many::virtual_runtime(&clock)?.block_on(async {
+        let inside = Inside::new(spec, &clock);
+        let exchange: Arc<dyn Exchange> = Arc::clone(&inside) as Arc<dyn Exchange>;
+        let cloud = waits::cloud_over(&definition, &exchange).await?;
+        let mut services = no_op::services(cloud, &definition.destination.region, folder);
+        services.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        services.look_for_requests = Duration::from_secs(24 * 3_600);
+        let store = Store::open(&folder.join("state")).map_err(explain)?;
+        let plan = compile(&definition, facts).map_err(explain)?;
+        let steps = plan.steps.len();
+        let (state, journal) = many::begin(&store, plan, clock.now(), 1)?;
+        let mut end: Option<Box<State>> = None;
+        let mut lives = BTreeMap::new();
+        tokio::select! {
+            biased;
+            () = many::drive_all(vec![Begun { services, state, journal }], |ended| {
+                end = match ended {
+                    Ok(Ended::Concluded(state)) => Some(state),
+                    _ => None,
+                };
+            }) => {}
+            () = survey(&inside, &clock, &mut lives) => {}
+        }
+        note_lives(&inside.direct().inventory(), &mut lives);
+        let state = end.ok_or("the drill did not end")?;
+        let (at, conclusion) = state.concluded.as_ref().ok_or("the drill has no verdict")?;
+        if conclusion.verdict != Verdict::Passed {
+            return Err(format!("the drill ended {}", conclusion.verdict));
+        }
+        let wall = at.duration_since(state.started_at).as_secs_f64();
+        let path = critical(&inside.direct().inventory(), &lives)?;
+        let note = format!("{steps} steps: {} s, and {} s are AWS's own", shown(wall), shown(path));
+        Ok(Once::new(wall / path).limit(1.0).note(note))
+    })
+}
+
+/// Looks at the world's books again and again.
+async fn survey(inside: &Inside, clock: &Arc<IdleClock>, lives: &mut BTreeMap<String, Life>) {
+    loop {
+        note_lives(&inside.direct().inventory(), lives);
+        clock.sleep_until(clock.now().saturating_add(SAMPLE).unwrap_or(Timestamp::MAX)).await;
+    }
+}
+
+fn note_lives(books: &Inventory, lives: &mut BTreeMap<String, Life>) {
+    for job in books.restore_jobs.iter().filter(|job| job.status == "COMPLETED") {
+        let Some(made) = &job.makes else { continue };
+        let life = lives.entry(made.clone()).or_default();
+        match books.things.iter().find(|thing| thing.arn == *made) {
+            Some(thing) if thing.state == "available" => {
+                life.usable.get_or_insert(books.now);
+            }
+            None if life.usable.is_some() => {
+                life.gone.get_or_insert(books.now);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The longest of all: from the accepted start until it can be used, and from its deletion until it is gone. In seconds.
+fn critical(books: &Inventory, lives: &BTreeMap<String, Life>) -> Result<f64, String> {
+    let mut longest: f64 = 0.0;
+    for job in &books.restore_jobs {
+        let made = job.makes.as_deref().ok_or("a restore job made nothing")?;
+        let life = lives.get(made).ok_or("a restored database was never seen")?;
+        let (Some(usable), Some(gone)) = (life.usable, life.gone) else {
+            return Err(format!("`{made}` was not seen to come and to go"));
+        };
+        let name = made.rsplit(':').next().unwrap_or(made);
+        let deletes = |operation: &str| operation.ends_with(":DeleteDBInstance");
+        let asked = books.calls.iter().find(|call| deletes(&call.operation) && call.resource.as_deref() == Some(name));
+        let asked = asked.ok_or_else(|| format!("nobody deleted `{made}`"))?.at;
+        let there = usable.duration_since(job.created_at) + gone.duration_since(asked);
+        longest = longest.max(there.as_secs_f64());
+    }
+    if longest > 0.0 { Ok(longest) } else { Err("nothing was restored".to_owned()) }
+}

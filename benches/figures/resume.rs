@@ -1,0 +1,102 @@
+//! B10: many unfinished runs after a kill: until all states are rebuilt and the first request to AWS is made.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use restore_drill::aws::resource::facts;
+use restore_drill::cli::clock::MachineClock;
+use restore_drill::journal::store::Store;
+use restore_drill::plan::compile::compile;
+use restore_drill::words::time::Clock as _;
+
+use crate::figure::{Figure, Once, REAL, explain};
+use crate::many::{self, Begun};
+use crate::measure::Stopwatch;
+use crate::table::shown;
+use crate::{drill, histories, no_op, waits};
+
+pub(crate) const FIGURES: &[Figure] = &[
+    Figure {
+        id: "B10",
+        what: "10,000 unfinished runs of 40 events: all states rebuilt and the first request to AWS made",
+        unit: "ms",
+        target: Some(500.0),
+        moonshot: Some(150.0),
+        more: false,
+        times: REAL,
+        deadline: Duration::from_secs(120),
+        prepare: |folder| write(folder, 10_000),
+        once,
+    },
+    Figure {
+        id: "B10s",
+        what: "the same with 1,000 runs",
+        unit: "ms",
+        target: None,
+        moonshot: None,
+        more: false,
+        times: REAL,
+        deadline: Duration::from_secs(120),
+        prepare: |folder| write(folder, 1_000),
+        once,
+    },
+];
+
+/// The journals as a killed process left them.
+fn write(folder: &Path, count: u32) -> Result<(), String> {
+    let definition = no_op::definition(drill::ORDERS)?;
+    let plan = compile(&definition, facts).map_err(explain)?;
+    let store = Store::open(&folder.join("state")).map_err(explain)?;
+    for number in 1..=count {
+        histories::begin_waiting(&store, &plan, MachineClock.now(), number)?;
+    }
+    Ok(())
+}
+
+fn once(folder: &Path) -> Result<Once, String> {
+    let definition = no_op::definition(drill::ORDERS)?;
+    many::runtime()?.block_on(async {
+        let (cloud, asked) = waits::cloud_and_asked(&definition).await?;
+        let watch = Stopwatch::start();
+        let store = Store::open(&folder.join("state")).map_err(explain)?;
+        let rows = store.runs(None).map_err(explain)?;
+        let count = rows.len();
+        let mut runs = Vec::with_capacity(count);
+        for row in rows {
+            let gone_on = many::go_on(&store, row.run, row.drill.as_str());
+            let (state, journal) = gone_on.map_err(|why| {
+                format!("{} of {count} runs were gone on with, the next could not be: {why}", runs.len())
+            })?;
+            let services = no_op::services(cloud.clone(), &definition.destination.region, folder);
+            runs.push(Begun { services, state, journal });
+        }
+        let rebuilt = watch.millis();
+        tokio::select! {
+            () = many::drive_all(runs, |_| {}) => return Err("the runs ended instead of waiting".to_owned()),
+            () = all_looked_at(&asked, count) => {}
+        }
+        let first = watch.millis() - asked.since_first().ok_or("nothing was asked")?;
+        let (jobs, lists, _) = asked.counts();
+        let note = format!(
+            "{count} states after {} ms; then {jobs} looks at one job and {lists} pages of a list until every run knew",
+            shown(rebuilt)
+        );
+        Ok(Once::new(first).note(note))
+    })
+}
+
+/// Until every run was looked at, or a list was read and nobody asked for more for two seconds.
+async fn all_looked_at(asked: &waits::Asked, count: usize) {
+    let clock = MachineClock;
+    let wanted = u64::try_from(count).unwrap_or(u64::MAX);
+    let mut last = asked.counts();
+    let mut quiet = 0;
+    while asked.counts().0 < wanted && quiet < 40 {
+        let wake = clock.now().saturating_add(SignedDuration::from_millis(50));
+        clock.sleep_until(wake.unwrap_or(jiff::Timestamp::MAX)).await;
+        let now = asked.counts();
+        quiet = if now == last && now.1 > 0 { quiet + 1 } else { 0 };
+        last = now;
+    }
+}
