@@ -14,6 +14,8 @@ pub mod resource;
 #[cfg(feature = "aws")]
 pub mod buckets;
 #[cfg(feature = "aws")]
+mod callers;
+#[cfg(feature = "aws")]
 pub mod error;
 #[cfg(feature = "aws")]
 pub mod exchange;
@@ -21,6 +23,8 @@ pub mod exchange;
 pub mod ground;
 #[cfg(feature = "aws")]
 pub mod instances;
+#[cfg(feature = "aws")]
+pub mod limit;
 #[cfg(feature = "aws")]
 pub mod metrics;
 #[cfg(feature = "aws")]
@@ -33,6 +37,8 @@ pub mod remote;
 pub mod secrets;
 #[cfg(feature = "aws")]
 pub mod session;
+#[cfg(feature = "aws")]
+mod signature;
 #[cfg(feature = "aws")]
 pub mod surroundings;
 #[cfg(feature = "aws")]

@@ -418,6 +418,7 @@ impl Actor<'_> {
     }
 
     async fn live(&mut self, journal: RunJournal, state: State, fate: Fate, first: bool) -> Life {
+        self.play.stage.begin_process();
         let (sender, mut signals) = mpsc::channel(16);
         let mut watch = Watch::new(sender, &self.machine, &self.play.clock, self.scenario, first);
         let limit = self.play.clock.now().saturating_add(self.play.script.longest()).unwrap_or(Timestamp::MAX);
