@@ -1,7 +1,7 @@
 //! Whose request it is, as its signature says. Pure.
 //!
-//! The header of version 4 of the signature names key and scope: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`. A key's id
-//! is no secret, and still no text for people: nothing here prints it.
+//! The header of version 4 of the signature names key and scope: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`. A
+//! key's id is no secret, and still no text for people: nothing here prints it.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 

@@ -1,9 +1,9 @@
 //! Looks at restore jobs, shared by the runs of one process: one list in the place of a look for each job.
 //!
-//! Invariant: a list may spare a look, and never says that something is not there or went wrong. What it shows and is plain is
-//! answered, because it shows the same fields of the same service; everything else is looked at by itself. So a list that
-//! lags only delays, and one that omits costs a request. Only a list that was begun after a question answers it. A run that is
-//! alone looks as if there were no list.
+//! Invariant: a list may spare a look, and never says that something is not there or went wrong. What it shows and is plain
+//! is answered, because it shows the same fields of the same service; everything else is looked at by itself. So a list
+//! that lags only delays, and one that omits costs a request. Only a list that was begun after a question answers it. A run
+//! that is alone looks as if there were no list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -200,7 +200,7 @@ impl Desk {
             let known = self.watched.get(job).and_then(|watched| watched.said.as_ref()?.created);
             known.unwrap_or_else(|| earlier(now, MADE_BEFORE))
         };
-        let oldest = jobs.iter().map(|job| made(job)).min().filter(|_| jobs.len() > self.pages());
+        let oldest = jobs.iter().copied().map(made).min().filter(|_| jobs.len() > self.pages());
         // The filter leaves out what was made at that very second.
         Round { last: self.asked, since: oldest.map(|oldest| earlier(oldest, SignedDuration::from_secs(1))) }
     }
