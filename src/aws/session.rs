@@ -52,6 +52,8 @@ use crate::words::time::Clock;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Until a request that was sent is answered, and for one attempt as a whole. Real time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long nothing of an answer's body may come. Real time; the SDK's own.
+const STALLED_FOR: Duration = Duration::from_secs(5);
 /// Until credentials are there: longer than the SDK's five seconds, because single sign-on and credential processes
 /// are slow, and within one attempt.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -330,7 +332,7 @@ fn overridden(side: &Side, fixed: &Override) -> SdkConfig {
 /// a network that stands still; the time-outs of the attempt bound small bodies as well.
 fn limited(config: SdkConfig, limits: &Arc<Limits>) -> SdkConfig {
     let inner = config.http_client().unwrap_or_else(https);
-    let watched = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
+    let watched = StalledStreamProtectionConfig::enabled().grace_period(STALLED_FOR).upload_enabled(false).build();
     let client = Limited { inner, limits: Arc::clone(limits) };
     config.into_builder().http_client(client).stalled_stream_protection(watched).build()
 }
