@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
 use crate::aws::limit::rate::reads;
-use crate::aws::signature::signature;
+use crate::aws::scope::signature;
 use crate::words::id::AccountId;
 
 /// So many keys are remembered: the present one, and a few for requests that are on their way while it changes.

@@ -36,7 +36,7 @@ use crate::aws::error::classify;
 use crate::aws::limit::bucket::{Bucket, Turn, later};
 use crate::aws::limit::rate::{documented, patience};
 use crate::aws::limit::refusal::{code, retry_after};
-use crate::aws::signature::{account, signature};
+use crate::aws::scope::{account, signature};
 use crate::cloud::error::ErrorKind;
 use crate::words::time::Clock;
 

@@ -34,11 +34,11 @@ mod paging;
 #[cfg(feature = "aws")]
 pub mod remote;
 #[cfg(feature = "aws")]
+mod scope;
+#[cfg(feature = "aws")]
 pub mod secrets;
 #[cfg(feature = "aws")]
 pub mod session;
-#[cfg(feature = "aws")]
-mod signature;
 #[cfg(feature = "aws")]
 pub mod surroundings;
 #[cfg(feature = "aws")]
