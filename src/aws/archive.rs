@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{ChecksumMode, ObjectLockConfiguration, ObjectLockEnabled
 use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::aws::buckets::s3_error;
-use crate::aws::session::Elsewhere;
+use crate::aws::elsewhere::Elsewhere;
 use crate::aws::time::{date_time, instant};
 use crate::cloud::archive::{Archive, ArchiveBucket, Kept, Lock};
 use crate::cloud::error::{CloudError, ErrorKind};

@@ -14,6 +14,8 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
+use crate::aws::callers::Unvouched;
+use crate::aws::limit::HeldBack;
 use crate::aws::witness::Refused;
 use crate::cloud::error::{CloudError, ErrorKind};
 
@@ -160,6 +162,12 @@ fn unanswered(error: &(dyn Error + 'static)) -> (ErrorKind, String) {
     if find::<Refused>(error).is_some() {
         return (ErrorKind::Invalid, code("endpoint"));
     }
+    if find::<HeldBack>(error).is_some() {
+        return (ErrorKind::Throttled, code("held_back"));
+    }
+    if find::<Unvouched>(error).is_some() {
+        return (ErrorKind::Credentials, code("credentials_changed"));
+    }
     if let Some(refusal) = find::<AssumeRoleError>(error).map(ProvideErrorMetadata::meta) {
         // Without the role there are no credentials: nothing was sent, and what mends it is what STS said.
         let word = refusal.code().unwrap_or("assume_role");
@@ -234,6 +242,7 @@ mod tests {
     use aws_smithy_types::error::ErrorMetadata;
 
     use super::{classify, cloud_error};
+    use crate::aws::limit::HeldBack;
     use crate::cloud::error::ErrorKind;
 
     fn answer(status: u16) -> HttpResponse {
@@ -305,6 +314,11 @@ mod tests {
         };
         let dns = failed("dns error");
         assert_eq!((dns.kind, dns.code.as_str(), dns.may_have_happened()), (ErrorKind::Unreachable, "dns", false));
+        let held = ConnectorError::other(HeldBack { operation: "backup:StartRestoreJob".to_owned() }.into(), None);
+        let held = SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(held);
+        let held = cloud_error("backup:StartRestoreJob", &held);
+        assert_eq!((held.kind, held.code.as_str()), (ErrorKind::Throttled, "held_back"));
+        assert!(held.passes() && !held.may_have_happened(), "it was not sent");
         let refused = failed("client error (Connect)");
         assert_eq!((refused.kind, refused.may_have_happened()), (ErrorKind::Unreachable, false));
         let reset = failed("client error (SendRequest)");

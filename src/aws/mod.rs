@@ -16,6 +16,10 @@ pub mod archive;
 #[cfg(feature = "aws")]
 pub mod buckets;
 #[cfg(feature = "aws")]
+mod callers;
+#[cfg(feature = "aws")]
+pub mod elsewhere;
+#[cfg(feature = "aws")]
 pub mod error;
 #[cfg(feature = "aws")]
 pub mod exchange;
@@ -24,6 +28,8 @@ pub mod ground;
 #[cfg(feature = "aws")]
 pub mod instances;
 #[cfg(feature = "aws")]
+pub mod limit;
+#[cfg(feature = "aws")]
 pub mod metrics;
 #[cfg(feature = "aws")]
 mod nulls;
@@ -31,6 +37,8 @@ mod nulls;
 mod paging;
 #[cfg(feature = "aws")]
 pub mod remote;
+#[cfg(feature = "aws")]
+mod scope;
 #[cfg(feature = "aws")]
 pub mod secrets;
 #[cfg(feature = "aws")]

@@ -1,7 +1,8 @@
 //! The session with AWS: credentials, regions, roles, endpoints, and the mode that follows from them.
 //!
 //! Invariant: every client that this module hands out carries the witness's guard of the session's mode. Only `cli`
-//! calls [`connect`]. The SDK retries nothing here: the engine does, so that every try is seen and journalled.
+//! calls [`connect`]. The SDK retries nothing here: the engine does, so that every try is seen and journalled. Every request
+//! waits for its turn in [`Limits`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,12 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -20,10 +27,13 @@ use aws_types::app_name::AppName;
 
 use crate::aws::archive::AwsArchive;
 use crate::aws::buckets::AwsBuckets;
+use crate::aws::callers::{Callers, Doorman};
+use crate::aws::elsewhere::Elsewhere;
 use crate::aws::error::cloud_error;
 use crate::aws::exchange::{Exchange, Inside};
 use crate::aws::ground::AwsGround;
 use crate::aws::instances::AwsInstances;
+use crate::aws::limit::{Limited, Limits, Meter};
 use crate::aws::metrics::AwsMetrics;
 use crate::aws::remote::AwsRemote;
 use crate::aws::resource;
@@ -39,11 +49,14 @@ use crate::cloud::resource::ResourceCalls;
 use crate::words::arn::Arn;
 use crate::words::id::Region;
 use crate::words::kind::{Mode, ResourceKind};
+use crate::words::time::Clock;
 
 /// Until a connection stands. Real time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Until a request that was sent is answered, and for one attempt as a whole. Real time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long nothing of an answer's body may come. Real time; the SDK's own.
+const STALLED_FOR: Duration = Duration::from_secs(5);
 /// Until credentials are there: longer than the SDK's five seconds, because single sign-on and credential processes
 /// are slow, and within one attempt.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -82,6 +95,29 @@ pub struct Connected {
     pub mode: Mode,
     /// Where requests go, one line a service, destination first.
     pub endpoints: Vec<String>,
+    /// What it learns while it lasts.
+    pub learned: Learned,
+}
+
+/// What a session learns while it lasts, and what its clients share.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    /// How often AWS may be asked.
+    pub limits: Arc<Limits>,
+    /// Whose the destination's and the source's credentials are.
+    callers: [Arc<Callers>; 2],
+}
+
+impl Learned {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { limits: Limits::new(clock), callers: [Arc::default(), Arc::default()] }
+    }
+
+    /// Forgets everything, as if the process had just begun, and goes by this clock.
+    pub fn start_over(&self, clock: Arc<dyn Clock>) {
+        self.limits.start_over(clock);
+        self.callers.iter().for_each(|callers| callers.start_over());
+    }
 }
 
 /// Why there is no session. Nothing was sent.
@@ -148,12 +184,14 @@ pub struct Clients {
     pub storagegateway: aws_sdk_storagegateway::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
+    /// Whose the credentials of all of them are.
+    pub(crate) callers: Arc<Callers>,
 }
 
 /// Builds the session of a run. Sends nothing.
 ///
 /// `overrides` (destination's, source's) replace what the environment says. `sandbox` marks a rehearsal. `run_tag`
-/// names the sessions of assumed roles, for the audit log: `drill-<run tag>`.
+/// names the sessions of assumed roles, for the audit log: `drill-<run tag>`. Requests wait for their turn by `clock`.
 ///
 /// # Errors
 /// When the endpoint of a service cannot be resolved, or a rehearsal would reach AWS itself.
@@ -163,11 +201,12 @@ pub async fn connect(
     overrides: Option<(Override, Override)>,
     sandbox: bool,
     run_tag: &str,
+    clock: Arc<dyn Clock>,
 ) -> Result<Connected, SessionError> {
     let (there, here) = overrides.unzip();
     let destination_config = configure(destination, there.as_ref(), run_tag).await;
     let source_config = configure(source, here.as_ref(), run_tag).await;
-    connected((destination, &destination_config), (source, &source_config), sandbox).await
+    connected((destination, destination_config), (source, source_config), sandbox, clock).await
 }
 
 /// Builds the session of a rehearsal whose requests `exchange` answers: nothing reaches a network.
@@ -186,20 +225,25 @@ pub async fn connect_inside(
     };
     let destination_config = within(overridden(destination, &overrides.0));
     let source_config = within(overridden(source, &overrides.1));
-    connected((destination, &destination_config), (source, &source_config), true).await
+    connected((destination, destination_config), (source, source_config), true, exchange.clock()).await
 }
 
 async fn connected(
-    (destination, destination_config): (&Side, &SdkConfig),
-    (source, source_config): (&Side, &SdkConfig),
+    (destination, destination_config): (&Side, SdkConfig),
+    (source, source_config): (&Side, SdkConfig),
     sandbox: bool,
+    clock: Arc<dyn Clock>,
 ) -> Result<Connected, SessionError> {
-    let mut places = destination_places(&destination.region, destination_config).await?;
-    places.extend(source_places(&source.region, source_config).await?);
+    let mut places = destination_places(&destination.region, &destination_config).await?;
+    places.extend(source_places(&source.region, &source_config).await?);
     let mode = mode(&places, sandbox)?;
 
-    let clients = Clients::new(&destination.region, destination_config, mode);
-    let copies = Clients::new(&source.region, source_config, mode);
+    let learned = Learned::new(clock);
+    let destination_config = limited(destination_config, &learned.limits);
+    let source_config = limited(source_config, &learned.limits);
+    let [callers_there, callers_here] = &learned.callers;
+    let clients = Clients::new(&destination.region, &destination_config, mode, &learned.limits, callers_there);
+    let copies = Clients::new(&source.region, &source_config, mode, &learned.limits, callers_here);
     let mut endpoints: Vec<String> = Vec::new();
     for place in &places {
         let line = place.to_string();
@@ -207,38 +251,12 @@ async fn connected(
             endpoints.push(line);
         }
     }
-    Ok(Connected { cloud: cloud(clients, destination_config, &copies, mode), mode, endpoints })
+    let cloud = cloud(clients, &destination_config, &copies, mode, &learned.limits);
+    Ok(Connected { cloud, mode, endpoints, learned })
 }
 
-/// The destination's credentials for services of other regions: the key that signs evidence and the bucket that it is
-/// archived in need not be where a drill restores.
-#[derive(Clone)]
-pub struct Elsewhere {
-    config: SdkConfig,
-    mode: Mode,
-}
-
-impl Elsewhere {
-    fn config(&self, region: &Region) -> SdkConfig {
-        let region = aws_types::region::Region::new(region.as_str().to_owned());
-        self.config.clone().into_builder().region(region).build()
-    }
-
-    /// KMS of a region.
-    pub(crate) fn kms(&self, region: &Region) -> aws_sdk_kms::Client {
-        let guard = Guard { service: "kms", mode: self.mode };
-        let config = aws_sdk_kms::config::Builder::from(&self.config(region)).interceptor(guard).build();
-        aws_sdk_kms::Client::from_conf(config)
-    }
-
-    /// S3 of a region.
-    pub(crate) fn s3(&self, region: &Region) -> aws_sdk_s3::Client {
-        s3(&self.config(region), self.mode)
-    }
-}
-
-fn cloud(destination: Clients, config: &SdkConfig, source: &Clients, mode: Mode) -> Cloud {
-    let elsewhere = Elsewhere { config: config.clone(), mode };
+fn cloud(destination: Clients, config: &SdkConfig, source: &Clients, mode: Mode, limits: &Arc<Limits>) -> Cloud {
+    let elsewhere = Elsewhere::new(config.clone(), mode, Arc::clone(limits));
     Cloud {
         vault: Arc::new(AwsVault::new(destination.backup.clone())),
         copies: Arc::new(AwsCopyHistory::new(source.backup.clone())),
@@ -317,6 +335,28 @@ fn overridden(side: &Side, fixed: &Override) -> SdkConfig {
         .build()
 }
 
+/// The same with requests that wait for their turn. While one waits nothing of its body moves, which the SDK would take for
+/// a network that stands still; the time-outs of the attempt bound small bodies as well.
+fn limited(config: SdkConfig, limits: &Arc<Limits>) -> SdkConfig {
+    let inner = config.http_client().unwrap_or_else(https);
+    let watched = StalledStreamProtectionConfig::enabled().grace_period(STALLED_FOR).upload_enabled(false).build();
+    let client = Limited { inner, limits: Arc::clone(limits) };
+    config.into_builder().http_client(client).stalled_stream_protection(watched).build()
+}
+
+/// The client that the SDK takes by itself where it is given none: the environment's proxies, the system's certificates.
+fn https() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.build()
+    })
+}
+
 fn sdk_region(side: &Side) -> aws_types::region::Region {
     aws_types::region::Region::new(side.region.as_str().to_owned())
 }
@@ -340,11 +380,18 @@ fn session_name(run_tag: &str) -> String {
 }
 
 impl Clients {
-    fn new(region: &Region, config: &SdkConfig, mode: Mode) -> Self {
+    fn new(region: &Region, config: &SdkConfig, mode: Mode, limits: &Arc<Limits>, callers: &Arc<Callers>) -> Self {
+        let meter = |service| Meter { service, limits: Arc::clone(limits) };
+        let doorman = |service| Doorman { service, callers: Arc::clone(callers) };
         macro_rules! client {
-            ($sdk:ident, $service:literal) => {
+            ($sdk:ident, $service:literal $(, $member:ident)?) => {
                 $sdk::Client::from_conf(
-                    $sdk::config::Builder::from(config).interceptor(Guard { service: $service, mode }).build(),
+                    $sdk::config::Builder::from(config)
+                        $(.$member(mode != Mode::Aws))?
+                        .interceptor(Guard { service: $service, mode })
+                        .interceptor(meter($service))
+                        .interceptor(doorman($service))
+                        .build(),
                 )
             };
         }
@@ -363,23 +410,16 @@ impl Clients {
             neptune: client!(aws_sdk_neptune, "neptune"),
             rbin: client!(aws_sdk_rbin, "rbin"),
             rds: client!(aws_sdk_rds, "rds"),
-            s3: s3(config, mode),
+            // A bucket's name becomes a part of the host's name at AWS; an endpoint of somebody else's has no such names.
+            s3: client!(aws_sdk_s3, "s3", force_path_style),
             secretsmanager: client!(aws_sdk_secretsmanager, "secretsmanager"),
             servicequotas: client!(aws_sdk_servicequotas, "servicequotas"),
             ssm: client!(aws_sdk_ssm, "ssm"),
             storagegateway: client!(aws_sdk_storagegateway, "storagegateway"),
             sts: client!(aws_sdk_sts, "sts"),
+            callers: Arc::clone(callers),
         }
     }
-}
-
-/// A bucket's name becomes a part of the host's name at AWS; an endpoint of somebody else's has no such names.
-fn s3(config: &SdkConfig, mode: Mode) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::config::Builder::from(config)
-        .force_path_style(mode != Mode::Aws)
-        .interceptor(Guard { service: "s3", mode })
-        .build();
-    aws_sdk_s3::Client::from_conf(config)
 }
 
 /// Where a service's requests would go. The request is made with credentials of nobody and stopped before it is signed.
@@ -444,12 +484,22 @@ async fn source_places(region: &Region, config: &SdkConfig) -> Result<Vec<Place>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
     use super::{Override, SessionError, Side, connect, mode, session_name};
     use crate::aws::witness::Place;
+    use crate::sandbox::IdleClock;
     use crate::words::kind::Mode;
+    use crate::words::time::Clock;
 
     fn side(region: &str) -> Side {
         Side { region: region.parse().unwrap(), profile: None, access_role: None }
+    }
+
+    fn clock() -> Arc<dyn Clock> {
+        IdleClock::new(Timestamp::UNIX_EPOCH)
     }
 
     fn fixed(url: &str) -> Override {
@@ -461,18 +511,18 @@ mod tests {
         let (destination, source) = (side("eu-west-1"), side("eu-west-2"));
         // Nothing listens on port 1: a request that were sent would fail.
         let local = || Some((fixed("http://127.0.0.1:1"), fixed("http://127.0.0.1:1")));
-        let connected = connect(&destination, &source, local(), true, "1a2b3c4d").await.unwrap();
+        let connected = connect(&destination, &source, local(), true, "1a2b3c4d", clock()).await.unwrap();
         assert_eq!(connected.mode, Mode::Sandbox);
         assert_eq!(connected.endpoints.first().unwrap(), "backup http://127.0.0.1:1");
         assert_eq!(connected.endpoints.len(), 19);
-        let connected = connect(&destination, &source, local(), false, "1a2b3c4d").await.unwrap();
+        let connected = connect(&destination, &source, local(), false, "1a2b3c4d", clock()).await.unwrap();
         assert_eq!(connected.mode, Mode::CustomEndpoint);
     }
 
     #[tokio::test]
     async fn a_sandbox_run_refuses_aws_itself() {
         let aws = || fixed("https://backup.eu-west-1.amazonaws.com");
-        let refused = connect(&side("eu-west-1"), &side("eu-west-2"), Some((aws(), aws())), true, "x").await;
+        let refused = connect(&side("eu-west-1"), &side("eu-west-2"), Some((aws(), aws())), true, "x", clock()).await;
         assert!(matches!(refused, Err(SessionError::SandboxIsAws(_))));
     }
 

@@ -6,7 +6,7 @@ use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpe
 use aws_smithy_types::Blob;
 
 use crate::aws::error::{cloud_error, unreadable};
-use crate::aws::session::Elsewhere;
+use crate::aws::elsewhere::Elsewhere;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::signature::{PublicHalf, Scheme, Signatures};
 use crate::words::arn::Arn;

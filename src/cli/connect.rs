@@ -16,6 +16,7 @@ use crate::cloud::Cloud;
 use crate::cloud::resource::Settings;
 use crate::definition::model::Definition;
 use crate::journal::event::{World, WorldId};
+use crate::run::watch::Watch;
 use crate::sandbox::file::WorldFile;
 use crate::sandbox::spec::WorldSpec;
 use crate::sandbox::{Options, Remote, Sandbox, SqlMissing, access_key};
@@ -141,10 +142,12 @@ pub async fn connect_side(
     sandbox: Option<&str>,
     run_tag: &str,
 ) -> Result<Connection, CliError> {
-    let session = |overrides, simulated| connect_session(side, side, overrides, simulated, run_tag);
+    let session = |overrides, simulated, clock| connect_session(side, side, overrides, simulated, run_tag, clock);
     let Some(url) = sandbox else {
-        let connected = session(None, false).await.map_err(|error| CliError::Session(Box::new(error)))?;
-        return Ok(alone(connected, Arc::new(MachineClock), None, None));
+        let clock: Arc<dyn Clock> = Arc::new(MachineClock);
+        let connected = session(None, false, Arc::clone(&clock)).await;
+        let connected = connected.map_err(|error| CliError::Session(Box::new(error)))?;
+        return Ok(alone(connected, clock, None, None));
     };
     let Some(account) = account else {
         return Err(CliError::usage("the simulated AWS knows no profiles: leave `--profile` out"));
@@ -152,7 +155,8 @@ pub async fn connect_side(
     let remote = Remote::connect(url).await.map_err(|error| CliError::Sandbox(Box::new(error)))?;
     let fixed = || Override { url: url.to_owned(), access_key: access_key(account), secret_key: "sandbox".to_owned() };
     let overrides = Some((fixed(), fixed()));
-    let connected = session(overrides, true).await.map_err(|error| CliError::Session(Box::new(error)))?;
+    let connected = session(overrides, true, remote.clock()).await;
+    let connected = connected.map_err(|error| CliError::Session(Box::new(error)))?;
     let world = Some(World::Server { url: url.to_owned() });
     Ok(alone(connected, remote.clock(), world, id_of(&remote)))
 }
@@ -240,15 +244,16 @@ fn sides(definition: &Definition, profile: Option<&str>) -> (Side, Side) {
 
 async fn connect_aws(definition: &Definition, args: &CloudArgs, run_tag: &str) -> Result<Connection, CliError> {
     let (destination, source) = sides(definition, args.profile.as_deref());
-    let connected = connect_session(&destination, &source, None, false, run_tag)
+    let clock: Arc<dyn Clock> = Arc::new(MachineClock);
+    let connected = connect_session(&destination, &source, None, false, run_tag, Arc::clone(&clock))
         .await
         .map_err(|error| CliError::Session(Box::new(error)))?;
     Ok(Connection {
         world_id: id_of_endpoints(connected.mode, &connected.endpoints),
         mode: connected.mode,
         endpoints: connected.endpoints,
-        cloud: connected.cloud,
-        clock: Arc::new(MachineClock),
+        cloud: watched(connected.cloud, &clock),
+        clock,
         world: None,
         seed: None,
         made: false,
@@ -258,7 +263,18 @@ async fn connect_aws(definition: &Definition, args: &CloudArgs, run_tag: &str) -
     })
 }
 
-async fn session_with(definition: &Definition, url: &str, run_tag: &str) -> Result<Connected, CliError> {
+/// The same with a vault that may share looks at restore jobs between the runs of this process.
+fn watched(cloud: Cloud, clock: &Arc<dyn Clock>) -> Cloud {
+    let vault = Arc::new(Watch::new(Arc::clone(&cloud.vault), Arc::clone(clock)));
+    Cloud { vault, ..cloud }
+}
+
+async fn session_with(
+    definition: &Definition,
+    url: &str,
+    run_tag: &str,
+    clock: Arc<dyn Clock>,
+) -> Result<Connected, CliError> {
     let (destination, source) = sides(definition, None);
     let with = |account: &AccountId| Override {
         url: url.to_owned(),
@@ -266,7 +282,7 @@ async fn session_with(definition: &Definition, url: &str, run_tag: &str) -> Resu
         secret_key: "sandbox".to_owned(),
     };
     let overrides = (with(&definition.destination.account), with(&definition.source.account));
-    connect_session(&destination, &source, Some(overrides), true, run_tag)
+    connect_session(&destination, &source, Some(overrides), true, run_tag, clock)
         .await
         .map_err(|error| CliError::Session(Box::new(error)))
 }
@@ -285,9 +301,9 @@ async fn connect_world(
         cache: place.cache(),
     };
     let sandbox = Sandbox::start(spec, options).await.map_err(|error| CliError::Sandbox(Box::new(error)))?;
-    let connected = session_with(definition, &sandbox.url(), run_tag).await?;
+    let connected = session_with(definition, &sandbox.url(), run_tag, sandbox.clock()).await?;
     Ok(Connection {
-        cloud: connected.cloud,
+        cloud: watched(connected.cloud, &sandbox.clock()),
         mode: connected.mode,
         endpoints: connected.endpoints,
         clock: sandbox.clock(),
@@ -303,9 +319,9 @@ async fn connect_world(
 
 async fn connect_server(definition: &Definition, url: &str, run_tag: &str) -> Result<Connection, CliError> {
     let remote = Remote::connect(url).await.map_err(|error| CliError::Sandbox(Box::new(error)))?;
-    let connected = session_with(definition, url, run_tag).await?;
+    let connected = session_with(definition, url, run_tag, remote.clock()).await?;
     Ok(Connection {
-        cloud: connected.cloud,
+        cloud: watched(connected.cloud, &remote.clock()),
         mode: connected.mode,
         endpoints: connected.endpoints,
         clock: remote.clock(),
@@ -325,7 +341,7 @@ async fn connect_server(definition: &Definition, url: &str, run_tag: &str) -> Re
 /// When even that cannot be built.
 pub async fn connect_nowhere(definition: &Definition) -> Result<Connection, CliError> {
     // Port 9 is `discard`: nothing listens there, and nothing is sent.
-    let connected = session_with(definition, "http://127.0.0.1:9", "nowhere").await?;
+    let connected = session_with(definition, "http://127.0.0.1:9", "nowhere", Arc::new(MachineClock)).await?;
     Ok(Connection {
         cloud: connected.cloud,
         mode: Mode::Sandbox,

@@ -29,3 +29,4 @@ pub mod step;
 pub mod stop;
 pub mod sweep;
 pub(crate) mod target;
+pub mod watch;

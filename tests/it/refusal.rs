@@ -86,7 +86,7 @@ async fn credentials_that_expire_during_teardown_delay_it_or_leave_what_is_named
     assert_harmless(case, &bench.before, &bench.inventory());
 }
 
-/// STS answers who the caller is, before the run and before every change.
+/// STS answers who the caller is: before the run, and before the first change with a key that it was not asked about yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_sts_is_down_nothing_is_changed_and_afterwards_the_run_goes_on() {
     for (what, after) in [(What::Error500, 0), (What::Error500, 1), (What::ResetBefore, 2), (What::Throttle, 3)] {

@@ -449,6 +449,7 @@ impl Actor<'_> {
     }
 
     async fn live(&mut self, journal: RunJournal, state: State, fate: Fate, first: bool) -> Life {
+        self.play.stage.begin_process();
         let (sender, mut signals) = mpsc::channel(16);
         let play = self.play;
         let mut watch = Watch::new(sender, &self.machine, &play.clock, (self.scenario, &self.switch), first);

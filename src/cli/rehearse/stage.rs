@@ -10,7 +10,7 @@ use http::{Request, Response};
 use serde_json::Value;
 
 use crate::aws::exchange::Exchange;
-use crate::aws::session::{Override, Side, connect_inside};
+use crate::aws::session::{Learned, Override, Side, connect_inside};
 use crate::cli::error::CliError;
 use crate::cli::rehearse::slumber::Slumber;
 use crate::cloud::Cloud;
@@ -27,6 +27,7 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 /// A cloud and the place for its world.
 pub(crate) struct Stage {
     pub(crate) cloud: Cloud,
+    learned: Learned,
     place: Arc<Place>,
 }
 
@@ -72,18 +73,24 @@ impl Stage {
         let overrides = (with(&there.account), with(&here.account));
         let connected = connect_inside(&destination, &source, overrides, &exchange).await;
         let connected = connected.map_err(|error| CliError::Session(Box::new(error)))?;
-        Ok(Self { cloud: connected.cloud, place })
+        Ok(Self { cloud: connected.cloud, learned: connected.learned, place })
     }
 
     /// From now on this world answers.
     pub(crate) fn show(&self, direct: &Direct, clock: &Arc<IdleClock>) {
         *self.place.world() = Some((direct.clone(), Arc::clone(clock)));
         self.place.slumber.begin();
+        self.begin_process();
     }
 
     /// The sleep of the process that asks here.
     pub(crate) fn slumber(&self) -> &Slumber {
         &self.place.slumber
+    }
+
+    /// What the clients learned is forgotten: the next process knows nothing of it.
+    pub(crate) fn begin_process(&self) {
+        self.learned.start_over(self.place.clock());
     }
 
     /// Somebody else comes just before this start of a restore job, or nobody.

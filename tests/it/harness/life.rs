@@ -300,7 +300,7 @@ async fn cloud_as(sandbox: &Sandbox, plan: &Plan, account: &str) -> Cloud {
     let side = |region: &Region| Side { region: region.clone(), profile: None, access_role: None };
     let with = || Override { url: sandbox.url(), access_key: access_key(&account), secret_key: "sandbox".to_owned() };
     let (there, here) = (side(&plan.definition.destination.region), side(&plan.definition.source.region));
-    let connected = connect(&there, &here, Some((with(), with())), true, "test").await;
+    let connected = connect(&there, &here, Some((with(), with())), true, "test", sandbox.clock()).await;
     connected.unwrap_or_else(|error| panic!("no session: {error}")).cloud
 }
 

@@ -8,6 +8,7 @@
 //! | `child` | the real `drill` with a scrubbed environment, to be waited for or killed |
 //! | `check` | what the world's own inventory must show; never what drill says of itself |
 //! | `seam` | stand-ins at the seam that tell the truth of the simulated AWS differently |
+//! | `still` | a world in memory whose time stands still while anything can be done: exact times and counts |
 //! | `paper` | histories written by hand, without any world |
 //! | `json_schema` | whether JSON fits a schema that others published |
 
@@ -17,4 +18,5 @@ pub(crate) mod json_schema;
 pub(crate) mod life;
 pub(crate) mod paper;
 pub(crate) mod seam;
+pub(crate) mod still;
 pub(crate) mod worlds;

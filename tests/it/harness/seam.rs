@@ -24,11 +24,16 @@ use crate::harness::life::Bench;
 /// How the n-th look at a job (from 1) is told.
 type Retold = fn(u32, RestoreJob) -> RestoreJob;
 
+/// How the n-th whole list of jobs (from 1) is told.
+type Listed = fn(u32, Vec<RestoreJob>) -> Result<Vec<RestoreJob>, CloudError>;
+
 /// AWS Backup, told differently.
 pub(crate) struct ToldVault {
     inner: Arc<dyn Vault>,
     /// How jobs are told.
     pub(crate) job: Retold,
+    /// How whole lists of jobs are told.
+    pub(crate) list: Listed,
     /// So many searches find nothing.
     pub(crate) omits: u32,
     /// So many starts are refused with this error before one gets through.
@@ -36,19 +41,27 @@ pub(crate) struct ToldVault {
     looks: AtomicU32,
     searches: AtomicU32,
     starts: AtomicU32,
+    lists: AtomicU32,
 }
 
 impl ToldVault {
     /// Over the bench's own vault, and as it is.
     pub(crate) fn over(bench: &Bench) -> Self {
+        Self::of(Arc::clone(&bench.services.cloud.vault))
+    }
+
+    /// Over this vault, and as it is.
+    pub(crate) fn of(inner: Arc<dyn Vault>) -> Self {
         Self {
-            inner: Arc::clone(&bench.services.cloud.vault),
+            inner,
             job: |_, job| job,
+            list: |_, jobs| Ok(jobs),
             omits: 0,
             refuses: None,
             looks: AtomicU32::new(0),
             searches: AtomicU32::new(0),
             starts: AtomicU32::new(0),
+            lists: AtomicU32::new(0),
         }
     }
 
@@ -108,7 +121,8 @@ impl Vault for ToldVault {
     }
 
     async fn restore_jobs(&self, since: Timestamp) -> Result<Vec<RestoreJob>, CloudError> {
-        self.inner.restore_jobs(since).await
+        let jobs = self.inner.restore_jobs(since).await?;
+        (self.list)(count(&self.lists), jobs)
     }
 
     async fn restore_job_metadata(&self, job: &JobId) -> Result<Option<Metadata>, CloudError> {

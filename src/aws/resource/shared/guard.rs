@@ -2,8 +2,11 @@
 //!
 //! Invariant: before anything is changed or deleted, the thing is in the region and account of the session (trap 30).
 //! Many services take an id or a name and not an ARN: with the wrong credentials a request would hit the thing of that
-//! name in another account.
+//! name in another account. STS says whose the credentials are, once for each access key.
 
+use std::sync::Arc;
+
+use crate::aws::callers::Callers;
 use crate::aws::ground::caller;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
@@ -16,6 +19,7 @@ use crate::words::secret::Secret;
 pub(crate) struct Guard {
     region: Region,
     sts: aws_sdk_sts::Client,
+    callers: Arc<Callers>,
 }
 
 /// The error without the secret that was sent: a service may quote what it refuses.
@@ -26,7 +30,8 @@ pub(crate) fn without(secret: &Secret, error: CloudError) -> CloudError {
 impl Guard {
     /// Over the destination's clients.
     pub(crate) fn new(clients: &Clients) -> Self {
-        Self { region: clients.region.clone(), sts: clients.sts.clone() }
+        let (sts, callers) = (clients.sts.clone(), Arc::clone(&clients.callers));
+        Self { region: clients.region.clone(), sts, callers }
     }
 
     /// Lets a change of the subject through, and answers its ARN. `service` and `prefix` are what its ARN must say, such
@@ -65,12 +70,16 @@ impl Guard {
             );
             return Err(refuse(operation, &why));
         }
-        let account = caller(&self.sts).await?.account;
+        let account = match self.callers.current() {
+            Some(account) => account,
+            None => caller(&self.sts).await?.account,
+        };
         let foreign = arn.and_then(Arn::account).is_some_and(|of_arn| of_arn != account);
         if expected.account != account || foreign {
             let why = format!("`{}` is not in account {account} of the credentials; nothing was sent", expected.name);
             return Err(refuse(operation, &why));
         }
+        self.callers.vouch(&account);
         Ok(())
     }
 }
