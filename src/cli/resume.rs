@@ -270,7 +270,7 @@ pub async fn go_on(
         return Ok((journal.close(), Ended::Concluded(Box::new(state))));
     }
     let connection = reconnect(&state, args, place).await?;
-    if let Err(error) = take_over(&mut state, &mut journal, &connection, occasion, lease) {
+    if let Err(error) = take_over(&mut state, &mut journal, &connection, occasion, lease).await {
         connection.close().await;
         return Err(error);
     }
@@ -330,7 +330,7 @@ fn world_is_gone(state: &State) -> bool {
 }
 
 /// Records the takeover, and what it means for the run.
-fn take_over(
+async fn take_over(
     state: &mut State,
     journal: &mut RunJournal,
     connection: &Connection,
@@ -340,7 +340,7 @@ fn take_over(
     let at = connection.clock.now().max(state.last_at);
     let who = format!("process {}", std::process::id());
     let events: Vec<_> = takeover(state, at, who, occasion, lease).into_iter().map(|event| (at, event)).collect();
-    journal.append(&events)?;
+    journal.append(&events).await?;
     for (at, event) in &events {
         state.apply(*at, event).map_err(|source| CliError::Store(StoreError::Senseless { run: state.run, source }))?;
     }

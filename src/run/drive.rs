@@ -131,7 +131,7 @@ impl Driver<'_> {
         self.look_for_cancel()?;
         let mut listening = true;
         loop {
-            let wake = self.decide()?;
+            let wake = self.decide().await?;
             if self.is_over() {
                 break;
             }
@@ -181,7 +181,7 @@ impl Driver<'_> {
     }
 
     /// Decides until nothing is left to decide, makes it durable, begins the calls, and says when to wake.
-    fn decide(&mut self) -> Result<Option<Timestamp>, DriveError> {
+    async fn decide(&mut self) -> Result<Option<Timestamp>, DriveError> {
         let mut calls: Vec<(StepId, Call)> = Vec::new();
         let wake = loop {
             let (recorded, wake) = self.decide_once(&mut calls)?;
@@ -193,7 +193,7 @@ impl Driver<'_> {
         if !self.services.guards.stand(Guard::IntentFirst) {
             calls.drain(..).for_each(|(step, call)| self.begin(&step, call));
         }
-        if !self.commit()? {
+        if !self.commit().await? {
             return Ok(Some(self.now()));
         }
         // As close to the side effect as it can be: what was intended and is not begun is torn down like after a crash.
@@ -289,12 +289,12 @@ impl Driver<'_> {
     }
 
     /// Makes everything pending durable. `false`: it could not, and whatever it announced must not be done.
-    fn commit(&mut self) -> Result<bool, DriveError> {
+    async fn commit(&mut self) -> Result<bool, DriveError> {
         let pending = std::mem::take(&mut self.pending);
         if self.broken.is_some() || pending.is_empty() {
             return Ok(true);
         }
-        match self.journal.append(&pending) {
+        match self.journal.append(&pending).await {
             Ok(records) => self.observer.recorded(&records, &self.state),
             Err(error @ StoreError::TakenOver(_)) => return Err(DriveError::TakenOver(error)),
             Err(error) => {

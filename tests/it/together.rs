@@ -123,12 +123,12 @@ async fn an_action_that_was_cut_off_is_undone_and_one_that_never_began_is_not() 
         ("not begun", |event| matches!(event, Event::Picked { .. }), false),
     ] {
         let bench = pair(PAIR).await;
-        let (journal, state) = bench.begin();
+        let (journal, state) = bench.begin().await;
         let run = state.run;
         let ended = bench.live(case, &mut Pen::new(journal, Fate::DiesOnce(when)), state, None).await;
         assert!(matches!(ended, End::Died), "{case}");
         let cancelled =
-            bench.take_over(run, Some(restore_drill::journal::event::CancelBy::Command)).expect("it is owed");
+            bench.take_over(run, Some(restore_drill::journal::event::CancelBy::Command)).await.expect("it is owed");
         let (journal, state) = cancelled;
         let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, None).await);
         let undone = state.actions.get(&name("join")).is_some_and(|action| !action.undone.is_empty());
@@ -204,7 +204,7 @@ fn said(approved: bool) -> GateAnswer {
 async fn answered(case: &str, answer: Option<GateAnswer>) -> (Bench, State) {
     let mut bench = Bench::new(&gated()).await;
     bench.allow("gate", SignedDuration::from_hours(2));
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let mut pen = Pen::new(journal, Fate::Lives);
     let answer = answer.map(|answer| Signal::Answer { gate: name("go-on"), answer });
     let state = over(case, bench.live_answering(case, &mut pen, state, answer).await);
