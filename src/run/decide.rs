@@ -75,14 +75,10 @@ impl Situation<'_> {
         &self.state.started.plan.definition
     }
 
-    /// Ends the run when it has taken too long or has cost too much.
+    /// Why a run ends for which [`Situation::must_end_by`] has come: it has taken too long, or it has cost too much.
     #[must_use]
-    pub fn overdue(&self) -> Option<Event> {
-        if self.state.cancelled.is_some() || self.now < self.must_end_by() || !self.goes_forward() {
-            return None;
-        }
-        let by = if self.now >= self.time_is_over() { CancelBy::MaxDuration } else { CancelBy::MaxCost };
-        self.guards.stand(Guard::Deadline).then_some(Event::CancelRequested { by })
+    pub fn why_it_ends(&self) -> CancelBy {
+        if self.now >= self.time_is_over() { CancelBy::MaxDuration } else { CancelBy::MaxCost }
     }
 
     /// When the first of the run's own limits is reached.

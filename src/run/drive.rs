@@ -19,7 +19,9 @@ use crate::plan::step::{Step, Work};
 use crate::run::call::{Call, begin, failed, of_step};
 use crate::run::decide::{Next, Situation, is_forward};
 use crate::run::guards::Guard;
+use crate::run::needed::Needed;
 use crate::run::pace::Looked;
+use crate::run::ready_set::ReadySet;
 use crate::run::services::Services;
 use crate::run::stop;
 use crate::words::id::{Name, StepId};
@@ -88,12 +90,15 @@ pub async fn drive(
     observer: &mut dyn Observer,
 ) -> Result<Ended, DriveError> {
     let steps: Vec<Step> = state.started.plan.steps.clone();
+    let (ready, needed) = (ReadySet::of(&state), Needed::of(&state.started.plan.definition));
     let driver = Driver {
         services,
         state,
         journal,
         observer,
         steps,
+        ready,
+        needed,
         pending: Vec::new(),
         looked: Looked::default(),
         calls: JoinSet::new(),
@@ -114,7 +119,10 @@ struct Driver<'a> {
     state: State,
     journal: &'a mut dyn Append,
     observer: &'a mut dyn Observer,
+    /// In the order of the plan: `ready` knows them by their position here.
     steps: Vec<Step>,
+    ready: ReadySet,
+    needed: Needed,
     /// Applied to the state, not yet durable.
     pending: Vec<(Timestamp, Event)>,
     looked: Looked,
@@ -176,6 +184,7 @@ impl Driver<'_> {
 
     fn happened(&mut self, at: Timestamp, event: Event) -> Result<(), Illegal> {
         self.state.apply(at, &event)?;
+        self.ready.touch(&event, &self.state);
         self.pending.push((at, event));
         Ok(())
     }
@@ -183,23 +192,30 @@ impl Driver<'_> {
     /// Decides until nothing is left to decide, makes it durable, begins the calls, and says when to wake.
     async fn decide(&mut self) -> Result<Option<Timestamp>, DriveError> {
         let mut calls: Vec<(StepId, Call)> = Vec::new();
-        let wake = loop {
-            let (recorded, wake) = self.decide_once(&mut calls)?;
-            if !recorded {
-                break wake;
+        let bound = self.bound();
+        let now = loop {
+            let now = self.now();
+            if !self.pass(now, bound, &mut calls)? {
+                break now;
             }
         };
-        let wake = [wake, self.look_at_parameter(&mut calls)].into_iter().flatten().min();
+        #[cfg(debug_assertions)]
+        self.assert_nothing_missed(now);
+        let bound = bound.filter(|_| self.is_bounded());
+        let wake = [self.ready.wake(), bound, self.look_at_parameter(now, &mut calls)].into_iter().flatten().min();
         if !self.services.guards.stand(Guard::IntentFirst) {
             calls.drain(..).for_each(|(step, call)| self.begin(&step, call));
         }
         if !self.commit().await? {
+            calls.iter().for_each(|(step, _)| self.ready.released(step));
             return Ok(Some(self.now()));
         }
         // As close to the side effect as it can be: what was intended and is not begun is torn down like after a crash.
         let writes = calls.iter().any(|(step, call)| call.changes() && !is_backward(step));
         if writes && self.look_for_stop()? {
-            calls.retain(|(step, _)| is_backward(step));
+            let (kept, dropped): (Vec<_>, Vec<_>) = calls.into_iter().partition(|(step, _)| is_backward(step));
+            dropped.iter().for_each(|(step, _)| self.ready.released(step));
+            calls = kept;
         }
         let stopped = !self.pending.is_empty();
         for (step, call) in calls {
@@ -209,16 +225,16 @@ impl Driver<'_> {
     }
 
     /// Asks for the parameter that stops everything, when it is time, and says when it will be time again.
-    fn look_at_parameter(&self, calls: &mut Vec<(StepId, Call)>) -> Option<Timestamp> {
+    fn look_at_parameter(&self, now: Timestamp, calls: &mut Vec<(StepId, Call)>) -> Option<Timestamp> {
         let named = self.state.started.plan.definition.limits.stop_parameter.is_some();
-        if !named || self.state.cancelled.is_some() || !self.goes_forward() {
+        if !named || self.state.cancelled.is_some() || !self.ready.goes_forward() {
             return None;
         }
         if self.under_way.values().any(|call| call.call == Call::LookAtStop) {
             return None;
         }
         let id = stop::look_id();
-        let next = self.looked.last(&id).map(|last| last + stop::LOOK_EVERY).filter(|next| *next > self.now());
+        let next = self.looked.last(&id).map(|last| last + stop::LOOK_EVERY).filter(|next| *next > now);
         if next.is_none() {
             calls.push((id, Call::LookAtStop));
         }
@@ -231,43 +247,53 @@ impl Driver<'_> {
         named && self.state.cancelled.is_none() && !self.looked.has(&stop::look_id())
     }
 
-    fn goes_forward(&self) -> bool {
-        self.state.in_order().any(|(step, state)| is_forward(&step.work) && state.end().is_none())
+    /// Whether time and money end the run once they are over.
+    fn is_bounded(&self) -> bool {
+        self.services.guards.stand(Guard::Deadline) && self.state.cancelled.is_none() && self.ready.goes_forward()
     }
 
-    fn decide_once(&mut self, calls: &mut Vec<(StepId, Call)>) -> Result<(bool, Option<Timestamp>), DriveError> {
-        let now = self.now();
-        let mut wake: Option<Timestamp> = None;
-        let mut sooner = |at: Timestamp| wake = Some(wake.map_or(at, |known| known.min(at)));
-        let mut recorded = false;
+    /// When the first of the run's own limits is reached. Nothing that is decided now moves it.
+    fn bound(&self) -> Option<Timestamp> {
+        self.is_bounded().then(|| self.situation(self.now()).must_end_by())
+    }
+
+    fn situation(&self, now: Timestamp) -> Situation<'_> {
+        Situation {
+            state: &self.state,
+            now,
+            looked: &self.looked,
+            types: self.services.types,
+            guards: self.services.guards,
+        }
+    }
+
+    /// Asks once, in the order of the plan, whoever may have something to do. Whether anything was recorded: then there
+    /// may be more.
+    fn pass(
+        &mut self,
+        now: Timestamp,
+        bound: Option<Timestamp>,
+        calls: &mut Vec<(StepId, Call)>,
+    ) -> Result<bool, DriveError> {
         let awaits_parameter = self.awaits_parameter();
+        let (mut recorded, mut from) = (false, 0);
+        self.ready.begin_pass(now);
+        if self.is_bounded()
+            && bound.is_some_and(|bound| now >= bound)
+            && let Some(first) = self.ready.first_free(awaits_parameter)
+        {
+            let by = self.situation(now).why_it_ends();
+            self.cancel(by)?;
+            (recorded, from) = (true, first + 1);
+        }
         let steps = std::mem::take(&mut self.steps);
-        for step in &steps {
-            if awaits_parameter && is_forward(&step.work) {
-                continue;
-            }
-            if calls.iter().any(|(busy, _)| *busy == step.id)
-                || self.under_way.values().any(|call| call.step == step.id)
-            {
-                continue;
-            }
-            let situation = Situation {
-                state: &self.state,
-                now,
-                looked: &self.looked,
-                types: self.services.types,
-                guards: self.services.guards,
-            };
-            if let Some(Event::CancelRequested { by }) = situation.overdue() {
-                self.cancel(by)?;
-                recorded = true;
-                continue;
-            }
-            let bounded = self.services.guards.stand(Guard::Deadline);
-            if bounded && self.state.cancelled.is_none() && situation.goes_forward() {
-                sooner(situation.must_end_by());
-            }
-            match situation.next(step) {
+        while let Some(position) = self.ready.next_from(from) {
+            from = position + 1;
+            let waits = |step: &&Step| self.ready.is_busy(position) || (awaits_parameter && is_forward(&step.work));
+            let Some(step) = steps.get(position).filter(|step| !waits(step)) else { continue };
+            let next = self.situation(now).next(step);
+            self.ready.answered(position, &next);
+            match next {
                 Next::Record(events) => {
                     for event in events {
                         self.happened(now, event)?;
@@ -280,12 +306,29 @@ impl Driver<'_> {
                     }
                     calls.push((step.id.clone(), call));
                 }
-                Next::At(at) => sooner(at),
-                Next::Idle | Next::Over => {}
+                Next::At(_) | Next::Idle | Next::Over => {}
             }
         }
         self.steps = steps;
-        Ok((recorded, wake))
+        Ok(recorded)
+    }
+
+    /// The oracle of [`ReadySet`]: everybody is asked once more, and nobody has anything to do, nor wakes before their
+    /// moment.
+    #[cfg(debug_assertions)]
+    fn assert_nothing_missed(&self, now: Timestamp) {
+        let awaits_parameter = self.awaits_parameter();
+        for (position, step) in self.steps.iter().enumerate() {
+            if self.ready.is_busy(position) || (awaits_parameter && is_forward(&step.work)) {
+                continue;
+            }
+            let next = self.situation(now).next(step);
+            assert!(!matches!(next, Next::Record(_) | Next::Call { .. }), "`{}` was not asked: {next:?}", step.id);
+            if let Next::At(at) = next {
+                let known = self.ready.moment(position);
+                assert!(known.is_some_and(|known| known <= at), "`{}` wakes at {known:?}, not at {at}", step.id);
+            }
+        }
     }
 
     /// Makes everything pending durable. `false`: it could not, and whatever it announced must not be done.
@@ -312,7 +355,7 @@ impl Driver<'_> {
 
     fn begin(&mut self, step: &StepId, call: Call) {
         let journal = &*self.journal;
-        let future = begin(&call, step, &self.state, &self.services, || journal.records());
+        let future = begin(&call, step, &self.state, &self.services, &self.needed, || journal.records());
         let abort = self.calls.spawn(of_step(step.clone(), future));
         self.under_way.insert(abort.id(), UnderWay { step: step.clone(), call, abort });
     }
@@ -331,6 +374,7 @@ impl Driver<'_> {
             }
         };
         let Some(call) = self.under_way.remove(&id) else { return Ok(()) };
+        self.ready.released(&call.step);
         let now = self.now();
         // A look that was not answered shows nothing: what an earlier process saw is no ground for anything.
         let stumbled = events.iter().any(|event| matches!(event, Event::Stumbled { .. }));
@@ -400,7 +444,7 @@ impl Driver<'_> {
 
     /// Whoever stops everything ends this run too, as long as there is something to end.
     fn look_for_stop(&mut self) -> Result<bool, Illegal> {
-        if self.state.cancelled.is_some() || self.broken.is_some() || !self.goes_forward() {
+        if self.state.cancelled.is_some() || self.broken.is_some() || !self.ready.goes_forward() {
             return Ok(false);
         }
         let Some(who) = self.services.stop.stopped() else { return Ok(false) };

@@ -39,6 +39,7 @@ mod postgres;
 mod preflight;
 mod private;
 mod probes;
+mod ready_set;
 mod refusal;
 mod rehearse;
 mod report;
