@@ -1,6 +1,7 @@
 //! The loop that owns a run: decide, make durable, call, make durable.
 //!
-//! One task owns the state; calls run beside it and send back events. Outcomes and the next intents share one sync.
+//! One task owns the state; calls run beside it and send back events. The outcomes of all calls that have ended, and the
+//! next intents, share one sync.
 //! Without a durable intent no side effect: when the journal cannot be written, nothing new begins, and what memory
 //! knows is torn down.
 
@@ -158,7 +159,7 @@ impl Driver<'_> {
                     Some(Signal::Answer { gate, answer }) => self.answered(gate, answer)?,
                     None => listening = false,
                 },
-                Some(ended) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.call_ended(ended)?,
+                Some(ended) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.calls_ended(ended)?,
                 _ = cancel_look.tick() => self.look_for_cancel()?,
                 () = sleep => {}
             }
@@ -358,6 +359,16 @@ impl Driver<'_> {
         let future = begin(&call, step, &self.state, &self.services, &self.needed, || journal.records());
         let abort = self.calls.spawn(of_step(step.clone(), future));
         self.under_way.insert(abort.id(), UnderWay { step: step.clone(), call, abort });
+    }
+
+    /// Takes every call that has ended by now: their outcomes, and everything that follows from them, are one append.
+    fn calls_ended(&mut self, first: Result<(Id, Vec<Event>), JoinError>) -> Result<(), Illegal> {
+        let mut ended = Some(first);
+        while let Some(one) = ended {
+            self.call_ended(one)?;
+            ended = self.calls.try_join_next_with_id();
+        }
+        Ok(())
     }
 
     fn call_ended(&mut self, ended: Result<(Id, Vec<Event>), JoinError>) -> Result<(), Illegal> {

@@ -305,7 +305,8 @@ async fn cloud_as(sandbox: &Sandbox, plan: &Plan, account: &str) -> Cloud {
     connected.unwrap_or_else(|error| panic!("no session: {error}")).cloud
 }
 
-fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
+/// The first record of a run of this plan.
+pub(crate) fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
     let text = "version: 1".to_owned();
     RunStarted {
         format: FORMAT,
