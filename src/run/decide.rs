@@ -5,14 +5,15 @@ use jiff::Timestamp;
 use crate::cloud::resource::Types;
 use crate::definition::model::Definition;
 use crate::journal::event::{CancelBy, Class, Event, StepEnd};
+use crate::journal::ledger::Entry;
 use crate::journal::state::{State, StepState};
 use crate::plan::step::{Step, Until, Work};
 use crate::run::call::{Call, failed};
 use crate::run::cost::{Affordable, affordable, reached_at};
 use crate::run::guards::{Guard, Guards};
-use crate::run::pace::{Looked, paused_until};
+use crate::run::pace::{Looked, Pace, paused_until};
 use crate::run::step;
-use crate::words::id::Name;
+use crate::words::id::{Name, StepId};
 
 /// Everything that a step's `next` may look at.
 pub struct Situation<'a> {
@@ -99,6 +100,33 @@ impl Situation<'_> {
         self.state.in_order().any(|(step, state)| is_forward(&step.work) && state.end().is_none())
     }
 
+    /// When a restore's job began: its `timeout` counts from here.
+    #[must_use]
+    pub fn began(&self, restore: &Name) -> Option<Timestamp> {
+        self.state.ledger.get(restore).and_then(Entry::began_at)
+    }
+
+    /// When a step's time is over. A restore's counts from the accepted start; waiting for that is bounded by the same
+    /// length again.
+    fn deadline(&self, step: &Step, since: Timestamp) -> Timestamp {
+        let began = if let Work::Restore(name) = &step.work { self.began(name) } else { None };
+        began.unwrap_or(since) + step.timeout
+    }
+
+    /// When to look next at what began then. A look that failed is made again soon.
+    #[must_use]
+    pub fn look_at(&self, step: &StepId, began: Timestamp, pace: &Pace) -> Timestamp {
+        let stumbled = match self.state.steps.get(step) {
+            Some(StepState::Running { stumbled_at, .. }) => *stumbled_at,
+            _ => None,
+        };
+        if stumbled.is_some() && stumbled >= self.looked.last(step) {
+            self.looked.next(step, began, self.now)
+        } else {
+            self.looked.paced(step, began, pace, self.now)
+        }
+    }
+
     /// What one step needs now.
     #[must_use]
     pub fn next(&self, step: &Step) -> Next {
@@ -111,7 +139,7 @@ impl Situation<'_> {
                 {
                     return Next::record(cancelled(step, by));
                 }
-                let deadline = *since + step.timeout;
+                let deadline = self.deadline(step, *since);
                 let answered =
                     matches!(&step.work, Work::Gate(name) | Work::Probe(name) if self.state.gates.contains_key(name));
                 let late = self.now >= deadline && self.guards.stand(Guard::Deadline);

@@ -34,6 +34,7 @@ mod mariadb;
 mod mysql_world;
 mod net_probes;
 mod outcome;
+mod pace;
 mod pick;
 mod postgres;
 mod preflight;

@@ -93,7 +93,9 @@ impl Still {
     /// A whole run with these runs before it.
     pub(crate) async fn run(&self, history: Vec<Earlier>) -> Told {
         let at = self.services.clock.now();
-        let run = RunId::new(u64::try_from(at.as_millisecond()).expect("after 1970"), [7; 10]);
+        let mut random = [7; 10];
+        random[6..].copy_from_slice(&u32::try_from(at.as_second()).expect("before 2106").to_be_bytes());
+        let run = RunId::new(u64::try_from(at.as_millisecond()).expect("after 1970"), random);
         let first = started(&self.plan, self.folder.path(), "memory".to_owned());
         let first = Event::RunStarted(Box::new(RunStarted { history, ..first }));
         let lock = self.store.lock(&self.plan.definition.name).expect("nobody else runs it");
@@ -112,10 +114,10 @@ impl Still {
         Told { state: *state, appends }
     }
 
-    /// When this operation was called, from `since` on.
-    pub(crate) fn calls(&self, operation: &str, since: Timestamp) -> Vec<Timestamp> {
+    /// When this operation was called after that moment.
+    pub(crate) fn calls(&self, operation: &str, after: Timestamp) -> Vec<Timestamp> {
         let calls = self.world.inventory().calls.into_iter();
-        calls.filter(|call| call.operation == operation && call.at >= since).map(|call| call.at).collect()
+        calls.filter(|call| call.operation == operation && call.at > after).map(|call| call.at).collect()
     }
 }
 
