@@ -11,7 +11,7 @@ use crate::plan::step::{Step, Until, Work};
 use crate::run::call::{Call, failed};
 use crate::run::cost::{Affordable, affordable, reached_at};
 use crate::run::guards::{Guard, Guards};
-use crate::run::pace::{Looked, Pace, paused_until};
+use crate::run::pace::{LOOK_EVERY, Looked, Pace, paused_until};
 use crate::run::step;
 use crate::words::id::{Name, StepId};
 
@@ -113,18 +113,22 @@ impl Situation<'_> {
         began.unwrap_or(since) + step.timeout
     }
 
-    /// When to look next at what began then. A look that failed is made again soon.
+    /// When to look next at what a step waits for and what began then. A look that failed is made again soon, and there is
+    /// one just before the step's time is over.
     #[must_use]
-    pub fn look_at(&self, step: &StepId, began: Timestamp, pace: &Pace) -> Timestamp {
-        let stumbled = match self.state.steps.get(step) {
+    pub fn look_at(&self, step: &Step, since: Timestamp, began: Timestamp, pace: &Pace) -> Timestamp {
+        let last = self.looked.last(&step.id);
+        let stumbled = match self.state.steps.get(&step.id) {
             Some(StepState::Running { stumbled_at, .. }) => *stumbled_at,
             _ => None,
         };
-        if stumbled.is_some() && stumbled >= self.looked.last(step) {
-            self.looked.next(step, began, self.now)
+        let look = if stumbled.is_some() && stumbled >= last {
+            self.looked.next(&step.id, began, self.now)
         } else {
-            self.looked.paced(step, began, pace, self.now)
-        }
+            self.looked.paced(&step.id, began, pace, self.now)
+        };
+        let last_chance = self.deadline(step, since) - LOOK_EVERY;
+        if last.is_some_and(|last| last < last_chance) { look.min(last_chance) } else { look }
     }
 
     /// What one step needs now.

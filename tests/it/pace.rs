@@ -8,6 +8,7 @@ use restore_drill::aws::resource::facts;
 use restore_drill::cloud::vault::JobStatus;
 use restore_drill::history::past::earlier;
 use restore_drill::journal::event::{Class, Earlier, Event, StepEnd};
+use restore_drill::plan::step::Work;
 use restore_drill::run::decide::{Next, Situation};
 use restore_drill::run::guards::Guards;
 use restore_drill::run::pace::Looked;
@@ -169,6 +170,22 @@ fn a_look_that_fails_is_made_again_soon() {
     });
     assert_eq!(looks.len(), 3, "{looks:?}");
     assert_eq!(looks[1] - looks[0], seconds(15), "{looks:?}");
+}
+
+/// The next look would come after the restore's time: there is one just before it.
+#[test]
+fn a_job_that_ends_just_before_its_time_is_over_is_seen() {
+    let hurried = worlds::orders_with("    timeout: 10d\nprobes:", "    timeout: 40m30s\nprobes:");
+    let (told, looks) = still::play(async |clock| {
+        let still = Still::new(&clock, &hurried, &world("40m")).await;
+        let told = still.run(Vec::new()).await;
+        let accepted = told.when("the start", |event| matches!(event, Event::RestoreAccepted { .. }));
+        let looks = still.calls(LOOK, accepted);
+        (told, looks.into_iter().map(|call| call.duration_since(accepted)).collect::<Vec<_>>())
+    });
+    let end = told.state.step(&Work::Restore(name(ORDERS))).end().cloned();
+    assert_eq!(end, Some(StepEnd::Passed), "{looks:?}");
+    assert_eq!(looks.last(), Some(&(minutes(40) + seconds(15))), "{looks:?}");
 }
 
 /// A restore that is asked for, and accepted an hour later.

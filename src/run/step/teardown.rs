@@ -104,7 +104,7 @@ fn wait_for_job(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Ent
         return None;
     }
     let pace = Pace::of_job(situation.state, situation.types, &step.id, name);
-    let look = situation.look_at(&step.id, entry.began_at().unwrap_or(since), &pace);
+    let look = situation.look_at(step, since, entry.began_at().unwrap_or(since), &pace);
     Some(if look <= situation.now { Next::call(Call::LookAtJob(name.clone())) } else { Next::At(look) })
 }
 
@@ -117,7 +117,7 @@ fn look_at(situation: &Situation<'_>, step: &Step, since: Timestamp, call: Call)
 fn look_at_removal(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Next {
     let survey = Call::Survey(name.clone());
     let Some(accepted) = entry.removal_accepted_at else { return look_at(situation, step, since, survey) };
-    let look = situation.look_at(&step.id, accepted, &Pace::of_removal(situation.state, &step.id, name));
+    let look = situation.look_at(step, since, accepted, &Pace::of_removal(situation.state, &step.id, name));
     if look <= situation.now { Next::call(survey) } else { Next::At(look) }
 }
 
