@@ -68,10 +68,12 @@ impl ReadySet {
         let steps = &state.started.plan.steps;
         let index: HashMap<StepId, usize> =
             steps.iter().enumerate().map(|(position, step)| (step.id.clone(), position)).collect();
-        let mut later = vec![Vec::new(); steps.len()];
+        let mut later: Vec<Vec<(usize, Until)>> = vec![Vec::new(); steps.len()];
         for (position, step) in steps.iter().enumerate() {
             for need in &step.needs {
-                if let Some(users) = index.get(&need.step).and_then(|needed| later.get_mut(*needed)) {
+                if let Some(needed) = index.get(&need.step)
+                    && let Some(users) = later.get_mut(*needed)
+                {
                     users.push((position, need.until));
                 }
             }
@@ -279,6 +281,14 @@ impl ReadySet {
                 self.held.insert(position);
             }
             Next::Over => {}
+        }
+    }
+
+    /// What a step wants to call may not begin yet: it is asked again at each decision.
+    pub fn held_up(&mut self, position: usize) {
+        if let Some(place) = self.places.get_mut(position).filter(|place| !place.over) {
+            place.busy = false;
+            self.restless.insert(position);
         }
     }
 

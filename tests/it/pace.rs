@@ -19,7 +19,7 @@ use restore_drill::words::kind::Verdict;
 use crate::harness::check::assert_harmless;
 use crate::harness::life::conclusion;
 use crate::harness::paper::{ORDERS, Paper, START, id, job_id, name};
-use crate::harness::still::{self, Still, Told};
+use crate::harness::standstill::{self, Still, Told};
 use crate::harness::worlds;
 
 const LOOK: &str = "backup:DescribeRestoreJob";
@@ -78,7 +78,7 @@ fn world(takes: &str) -> String {
 }
 
 fn play(definition: &str, takes: &str, history: Vec<Earlier>) -> Seen {
-    still::play(async |clock| run(&Still::new(&clock, definition, &world(takes)).await, history).await)
+    standstill::play(async |clock| run(&Still::new(&clock, definition, &world(takes)).await, history).await)
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn twelve_minutes_are_three_looks_without_history_and_two_with_it() {
 /// What a run learns is in its journal, and the next run of the drill finds it in its first record.
 #[test]
 fn a_run_learns_from_the_one_before() {
-    let (first, second) = still::play(async |clock| {
+    let (first, second) = standstill::play(async |clock| {
         let still = Still::new(&clock, worlds::ORDERS, &world("12m")).await;
         let before = still.world.inventory();
         let first = run(&still, Vec::new()).await;
@@ -163,7 +163,7 @@ fn a_removal_is_looked_at_when_it_may_be_over() {
 /// The look half way fails: it is made again at once, and not when the job should be over.
 #[test]
 fn a_look_that_fails_is_made_again_soon() {
-    let looks = still::play(async |clock| {
+    let looks = standstill::play(async |clock| {
         let still = Still::new(&clock, worlds::ORDERS, &world("12m")).await;
         still.world.add_fault(Fault { times: Some(1), ..Fault::new(What::Throttle).on(LOOK) });
         run(&still, vec![took(12, 4)]).await.looks
@@ -176,7 +176,7 @@ fn a_look_that_fails_is_made_again_soon() {
 #[test]
 fn a_job_that_ends_just_before_its_time_is_over_is_seen() {
     let hurried = worlds::orders_with("    timeout: 10d\nprobes:", "    timeout: 40m30s\nprobes:");
-    let (told, looks) = still::play(async |clock| {
+    let (told, looks) = standstill::play(async |clock| {
         let still = Still::new(&clock, &hurried, &world("40m")).await;
         let told = still.run(Vec::new()).await;
         let accepted = told.when("the start", |event| matches!(event, Event::RestoreAccepted { .. }));

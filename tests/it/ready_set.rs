@@ -168,6 +168,19 @@ fn the_end_of_a_call_asks_its_step() {
     assert_eq!(asked.asked().len(), asked.paper.state.started.plan.steps.len());
 }
 
+#[test]
+fn who_is_held_up_is_asked_at_each_decision_until_it_is_not() {
+    let mut asked = Asked::begin(worlds::ORDERS);
+    asked.asked();
+    asked.starts("preflight");
+    assert_eq!(asked.asked(), ["preflight"]);
+    asked.set.held_up(0);
+    assert!(!asked.set.is_busy(0));
+    assert_eq!(asked.asked(), ["preflight"]);
+    assert!(asked.set.is_busy(0), "now it calls");
+    assert_eq!(asked.asked(), [""; 0]);
+}
+
 /// What is known of a restore concerns its own steps, and its probes.
 #[test]
 fn what_is_seen_of_a_restore_asks_the_steps_about_it() {

@@ -9,12 +9,12 @@
 //! | `check` | what the world's own inventory must show; never what drill says of itself |
 //! | `seam` | stand-ins at the seam that tell the truth of the simulated AWS differently |
 //! | `paper` | histories written by hand, without any world |
-//! | `still` | runs in a world in memory whose time stands still while anything can be done |
+//! | `standstill` | runs in a world in memory whose time stands still while anything can be done |
 
 pub(crate) mod check;
 pub(crate) mod child;
 pub(crate) mod life;
 pub(crate) mod paper;
 pub(crate) mod seam;
-pub(crate) mod still;
+pub(crate) mod standstill;
 pub(crate) mod worlds;
