@@ -90,7 +90,7 @@ pub(crate) async fn again(
         return Err(CliError::usage(format!("run {} went on meanwhile; try again", state.run)));
     }
     let at = || connection.clock.now().max(state.last_at);
-    journal.append(&[(at(), target.intent())])?;
+    journal.append(&[(at(), target.intent())]).await?;
     let mut all = files.to_vec();
     let archive = connection.cloud.archive.as_ref();
     let done = match addenda(folder) {
@@ -102,13 +102,13 @@ pub(crate) async fn again(
     };
     let exit = match done {
         Ok(()) => {
-            journal.append(&[(at(), target.done(all))])?;
+            journal.append(&[(at(), target.done(all))]).await?;
             ui.say(&format!("archived in {} until {}", target.place(), show_instant(target.lock.until)));
             Exit::Passed
         }
         Err(error) => {
             let message = whole(&error);
-            journal.append(&[(at(), Event::ArchiveFailed { message: message.clone() })])?;
+            journal.append(&[(at(), Event::ArchiveFailed { message: message.clone() })]).await?;
             ui.say(&clean(&format!("not archived: {message}")));
             Exit::Inconclusive
         }

@@ -315,7 +315,7 @@ async fn to_its_end(
     signals: &mut Signals,
 ) -> Result<Ended, CliError> {
     let was_cut_off = !is_reported(&state);
-    take_over(&mut state, journal, connection, occasion, lease)?;
+    take_over(&mut state, journal, connection, occasion, lease).await?;
     let mut state = match drive_to_end(connection, args, place, ui, state, journal, signals).await? {
         Ended::Concluded(state) if was_cut_off => state,
         ended => return Ok(ended),
@@ -324,7 +324,7 @@ async fn to_its_end(
     if matches!(lease, Lease::Stays) {
         return Ok(Ended::Concluded(state));
     }
-    take_over(&mut state, journal, connection, occasion, lease)?;
+    take_over(&mut state, journal, connection, occasion, lease).await?;
     drive_to_end(connection, args, place, ui, *state, journal, signals).await
 }
 
@@ -402,7 +402,7 @@ pub(crate) async fn reconnect(state: &State, args: &CloudArgs, place: &Place) ->
 }
 
 /// Records the takeover, and what it means for the run.
-fn take_over(
+async fn take_over(
     state: &mut State,
     journal: &mut RunJournal,
     connection: &Connection,
@@ -412,7 +412,7 @@ fn take_over(
     let at = connection.clock.now().max(state.last_at);
     let who = format!("process {}", std::process::id());
     let events: Vec<_> = takeover(state, at, who, occasion, lease).into_iter().map(|event| (at, event)).collect();
-    journal.append(&events)?;
+    journal.append(&events).await?;
     for (at, event) in &events {
         state.apply(*at, event).map_err(|source| CliError::Store(StoreError::Senseless { run: state.run, source }))?;
     }

@@ -169,7 +169,7 @@ async fn begun(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         connection.close().await;
         return Err(error);
     }
-    let mut journal = store.begin(lock, run, now, &first)?;
+    let mut journal = store.begin(lock, run, now, &first).await?;
     let state = State::begin(run, now, &first).map_err(|illegal| CliError::Render(illegal.to_string()))?;
     ui.say(&banner(&state, &connection));
     let ended = drive_to_end(&connection, &args.cloud, place, ui, state, &mut journal, &mut signals).await;

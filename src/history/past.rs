@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::cloud::resource::REQUEST_ID;
-use crate::cloud::vault::CopyEvidence;
+use crate::cloud::vault::{CopyEvidence, JobStatus};
 use crate::definition::model::{Definition, Severity};
 use crate::journal::chain::sha256_hex;
-use crate::journal::event::{Earlier, StepEnd, Tried};
+use crate::journal::event::{Earlier, GoneProof, StepEnd, Tried};
 use crate::journal::ledger::Entry;
 use crate::journal::measure::Measures;
 use crate::journal::state::State;
@@ -21,6 +21,9 @@ use crate::words::kind::{Mode, ResourceKind, Verdict};
 
 /// The fact of a restored database that names the version of its engine.
 pub const ENGINE_VERSION: &str = "engine_version";
+
+/// A removal that was accepted so soon after its intent was asked for once.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// One earlier run.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,7 +153,33 @@ pub fn earlier(state: &State) -> Option<Earlier> {
         rpo: measures.rpo.value,
         copy_lag: measures.copy_lag.value,
         data_age: measures.data_age.value,
+        restores: times(state, restore_took),
+        removals: times(state, removal_took),
     })
+}
+
+/// How long something took, of each restore of which that is known.
+fn times(state: &State, took: fn(&Entry) -> Option<SignedDuration>) -> BTreeMap<Name, SignedDuration> {
+    let known = |(name, entry): (&Name, &Entry)| Some((name.clone(), took(entry).filter(SignedDuration::is_positive)?));
+    state.ledger.iter().filter_map(known).collect()
+}
+
+/// By AWS's own times, where the job shows them: a look comes later than what it shows.
+fn restore_took(entry: &Entry) -> Option<SignedDuration> {
+    let (seen, job) = entry.job_seen.as_ref().filter(|(_, job)| job.status == JobStatus::Completed)?;
+    match (job.created, job.completed) {
+        (Some(created), Some(completed)) => Some(completed.duration_since(created)),
+        _ => Some(seen.duration_since(entry.began_at()?)),
+    }
+}
+
+/// Of what goes in stages the last one says nothing of the whole.
+fn removal_took(entry: &Entry) -> Option<SignedDuration> {
+    let (intended, _) = entry.removal.as_ref()?;
+    let accepted = entry.removal_accepted_at?;
+    let Some((_, GoneProof::AbsentTwice { first, .. })) = &entry.gone else { return None };
+    let at_once = entry.parts.is_empty() && accepted.duration_since(*intended) < AT_ONCE;
+    at_once.then(|| first.duration_since(accepted))
 }
 
 fn restore(state: &State, name: &Name) -> Option<PastRestore> {

@@ -31,8 +31,8 @@ use crate::words::kind::{Mode, Verdict};
 ///
 /// Events and words that were added since stay format 1, because an older journal reads as before: leases (`kept`,
 /// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), runs that are ended by `stopped` or `max_cost`,
-/// `history`, `commit`, `previous` and `world_id` in the first record, and the archive (`archive_intended`, `archived`,
-/// `archive_failed`).
+/// `history`, `commit`, `previous` and `world_id` in the first record, `restores` and `removals` in an earlier run, and the
+/// archive (`archive_intended`, `archived`, `archive_failed`).
 pub const FORMAT: u32 = 1;
 
 /// One record of the journal.
@@ -252,6 +252,12 @@ pub struct Earlier {
     /// The age of the newest data inside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_age: Option<SignedDuration>,
+    /// How long each restore job took that completed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub restores: BTreeMap<Name, SignedDuration>,
+    /// From the accepted removal to the first sight of its absence, where one request removed everything.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub removals: BTreeMap<Name, SignedDuration>,
 }
 
 /// A git commit.

@@ -173,6 +173,15 @@ impl Entry {
         self.job_seen.as_ref().map(|(_, job)| job).filter(|job| job.status.is_terminal())
     }
 
+    /// When its restore job began, once there is one: the accepted start. Of a start whose answer was lost only the intent
+    /// is known.
+    #[must_use]
+    pub fn began_at(&self) -> Option<Timestamp> {
+        self.job.as_ref()?;
+        let accepted = self.accepted_at.filter(|_| !self.doubted);
+        Some(accepted.unwrap_or(self.intended_at))
+    }
+
     /// What it made, as the restore job says or as a search found.
     #[must_use]
     pub fn made(&self) -> Option<&Arn> {

@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use serde::Deserialize;
@@ -180,12 +181,13 @@ pub enum StoreError {
 }
 
 /// Where the records of one run go. The engine writes through this; tests put a double in its place.
+#[async_trait]
 pub trait Append: Send {
     /// Makes events durable, in one piece: all or none. Returned means on the disk.
     ///
     /// # Errors
     /// When they could not be made durable: then nothing may be done that they announce.
-    fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError>;
+    async fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError>;
 
     /// Every record so far, checked.
     ///
@@ -342,10 +344,16 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be made durable.
-    pub fn begin(&self, lock: DrillLock, run: RunId, at: Timestamp, first: &Event) -> Result<RunJournal, StoreError> {
+    pub async fn begin(
+        &self,
+        lock: DrillLock,
+        run: RunId,
+        at: Timestamp,
+        first: &Event,
+    ) -> Result<RunJournal, StoreError> {
         let mut journal =
             RunJournal { store: self.clone(), connection: self.connect()?, run, seq: 0, prev: Hash::zero(), lock };
-        journal.append(&[(at, first.clone())])?;
+        journal.append(&[(at, first.clone())]).await?;
         // After the record: a lock never names a run that the journal was not told of.
         journal.lock.say(&run, 1);
         Ok(journal)
@@ -719,8 +727,9 @@ fn index(connection: &Connection, record: &Recorded) -> rusqlite::Result<()> {
     Ok(())
 }
 
+#[async_trait]
 impl Append for RunJournal {
-    fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+    async fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
         let (mut seq, mut prev) = (self.seq, self.prev.clone());
         let mut records = Vec::with_capacity(events.len());
         for (at, event) in events {

@@ -26,7 +26,7 @@ pub struct Step {
     pub work: Work,
     /// What must come first.
     pub needs: Vec<Need>,
-    /// From its start; a resumed step keeps its first start.
+    /// From its start; a resumed step keeps its first start. A restore's counts from the accepted start of its job.
     pub timeout: SignedDuration,
 }
 

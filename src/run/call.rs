@@ -8,6 +8,7 @@ use crate::cloud::error::{CloudError, ErrorKind};
 use crate::journal::event::{Class, Event, Failure, Recorded, StepEnd};
 use crate::journal::state::State;
 use crate::journal::store::StoreError;
+use crate::run::needed::Needed;
 use crate::run::services::Services;
 use crate::run::{step, stop};
 use crate::words::id::{Name, StepId};
@@ -112,13 +113,14 @@ pub(crate) fn of_step(step: StepId, call: Outcome) -> impl Future<Output = Vec<E
     STEP.scope(step, call)
 }
 
-/// Begins a call. What it needs of the state is copied now; it sees nothing of what happens meanwhile. `history` reads
-/// the journal's records, for the report.
+/// Begins a call. What it needs of the state is copied now; it sees nothing of what happens meanwhile. `needed` is of the
+/// run's definition. `history` reads the journal's records, for the report.
 pub fn begin(
     call: &Call,
     step: &StepId,
     state: &State,
     services: &Arc<Services>,
+    needed: &Needed,
     history: impl FnOnce() -> Result<Vec<Recorded>, StoreError>,
 ) -> Outcome {
     let services = Arc::clone(services);
@@ -136,8 +138,8 @@ pub fn begin(
         Call::Finish(name) => step::finish::ask(step, name, state, services),
         Call::Observe(name) => step::ready::observe(step, name, state, services),
         Call::SetPassword(name) => step::probe::set_password(step, name, state, services),
-        Call::Probe(name) => step::probe::attempt(step, name, state, services, false),
-        Call::Control(name) => step::probe::attempt(step, name, state, services, true),
+        Call::Probe(name) => step::probe::attempt(step, name, state, services, needed, false),
+        Call::Control(name) => step::probe::attempt(step, name, state, services, needed, true),
         Call::Act(name) => step::action::act(step, name, state, services),
         Call::Undo(name) => step::action::undo(step, name, state, services),
         Call::Survey(name) => step::teardown::survey(step, name, state, services),

@@ -5,14 +5,15 @@ use jiff::Timestamp;
 use crate::cloud::resource::Types;
 use crate::definition::model::Definition;
 use crate::journal::event::{CancelBy, Class, Event, StepEnd};
+use crate::journal::ledger::Entry;
 use crate::journal::state::{State, StepState};
 use crate::plan::step::{Step, Until, Work};
 use crate::run::call::{Call, failed};
 use crate::run::cost::{Affordable, affordable, reached_at};
 use crate::run::guards::{Guard, Guards};
-use crate::run::pace::{Looked, paused_until};
+use crate::run::pace::{LOOK_EVERY, Looked, Pace, paused_until};
 use crate::run::step;
-use crate::words::id::Name;
+use crate::words::id::{Name, StepId};
 
 /// Everything that a step's `next` may look at.
 pub struct Situation<'a> {
@@ -75,14 +76,10 @@ impl Situation<'_> {
         &self.state.started.plan.definition
     }
 
-    /// Ends the run when it has taken too long or has cost too much.
+    /// Why a run ends for which [`Situation::must_end_by`] has come: it has taken too long, or it has cost too much.
     #[must_use]
-    pub fn overdue(&self) -> Option<Event> {
-        if self.state.cancelled.is_some() || self.now < self.must_end_by() || !self.goes_forward() {
-            return None;
-        }
-        let by = if self.now >= self.time_is_over() { CancelBy::MaxDuration } else { CancelBy::MaxCost };
-        self.guards.stand(Guard::Deadline).then_some(Event::CancelRequested { by })
+    pub fn why_it_ends(&self) -> CancelBy {
+        if self.now >= self.time_is_over() { CancelBy::MaxDuration } else { CancelBy::MaxCost }
     }
 
     /// When the first of the run's own limits is reached.
@@ -103,6 +100,37 @@ impl Situation<'_> {
         self.state.in_order().any(|(step, state)| is_forward(&step.work) && state.end().is_none())
     }
 
+    /// When a restore's job began: its `timeout` counts from here.
+    #[must_use]
+    pub fn began(&self, restore: &Name) -> Option<Timestamp> {
+        self.state.ledger.get(restore).and_then(Entry::began_at)
+    }
+
+    /// When a step's time is over. A restore's counts from the accepted start; waiting for that is bounded by the same
+    /// length again.
+    fn deadline(&self, step: &Step, since: Timestamp) -> Timestamp {
+        let began = if let Work::Restore(name) = &step.work { self.began(name) } else { None };
+        began.unwrap_or(since) + step.timeout
+    }
+
+    /// When to look next at what a step waits for and what began then. A look that failed is made again soon, and there is
+    /// one just before the step's time is over.
+    #[must_use]
+    pub fn look_at(&self, step: &Step, since: Timestamp, began: Timestamp, pace: &Pace) -> Timestamp {
+        let last = self.looked.last(&step.id);
+        let stumbled = match self.state.steps.get(&step.id) {
+            Some(StepState::Running { stumbled_at, .. }) => *stumbled_at,
+            _ => None,
+        };
+        let look = if stumbled.is_some() && stumbled >= last {
+            self.looked.next(&step.id, began, self.now)
+        } else {
+            self.looked.paced(&step.id, began, pace, self.now)
+        };
+        let last_chance = self.deadline(step, since) - LOOK_EVERY;
+        if last.is_some_and(|last| last < last_chance) { look.min(last_chance) } else { look }
+    }
+
     /// What one step needs now.
     #[must_use]
     pub fn next(&self, step: &Step) -> Next {
@@ -115,7 +143,7 @@ impl Situation<'_> {
                 {
                     return Next::record(cancelled(step, by));
                 }
-                let deadline = *since + step.timeout;
+                let deadline = self.deadline(step, *since);
                 let answered =
                     matches!(&step.work, Work::Gate(name) | Work::Probe(name) if self.state.gates.contains_key(name));
                 let late = self.now >= deadline && self.guards.stand(Guard::Deadline);

@@ -1,8 +1,11 @@
 //! The loop that owns a run: decide, make durable, call, make durable.
 //!
-//! One task owns the state; calls run beside it and send back events. Outcomes and the next intents share one sync.
+//! One task owns the state; calls run beside it and send back events. The outcomes of all calls that have ended, and the
+//! next intents, share one sync.
 //! Without a durable intent no side effect: when the journal cannot be written, nothing new begins, and what memory
 //! knows is torn down.
+
+mod pass;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,9 +20,11 @@ use crate::journal::state::{Illegal, State, StepState};
 use crate::journal::store::{Append, StoreError};
 use crate::plan::step::{Step, Work};
 use crate::run::call::{Call, begin, failed, of_step};
-use crate::run::decide::{Next, Situation, is_forward};
+use crate::run::decide::is_forward;
 use crate::run::guards::Guard;
+use crate::run::needed::Needed;
 use crate::run::pace::Looked;
+use crate::run::ready_set::ReadySet;
 use crate::run::services::Services;
 use crate::run::stop;
 use crate::words::id::{Name, StepId};
@@ -88,12 +93,15 @@ pub async fn drive(
     observer: &mut dyn Observer,
 ) -> Result<Ended, DriveError> {
     let steps: Vec<Step> = state.started.plan.steps.clone();
+    let (ready, needed) = (ReadySet::of(&state), Needed::of(&state.started.plan.definition));
     let driver = Driver {
         services,
         state,
         journal,
         observer,
         steps,
+        ready,
+        needed,
         pending: Vec::new(),
         looked: Looked::default(),
         just_looked: false,
@@ -116,7 +124,10 @@ struct Driver<'a> {
     state: State,
     journal: &'a mut dyn Append,
     observer: &'a mut dyn Observer,
+    /// In the order of the plan: `ready` knows them by their position here.
     steps: Vec<Step>,
+    ready: ReadySet,
+    needed: Needed,
     /// Applied to the state, not yet durable.
     pending: Vec<(Timestamp, Event)>,
     looked: Looked,
@@ -137,7 +148,7 @@ impl Driver<'_> {
         self.look_for_cancel()?;
         let mut listening = true;
         loop {
-            let wake = self.decide()?;
+            let wake = self.decide().await?;
             if self.is_over() {
                 break;
             }
@@ -156,7 +167,7 @@ impl Driver<'_> {
                     Some(Signal::Answer { gate, answer }) => self.answered(gate, answer)?,
                     None => listening = false,
                 },
-                Some(ended) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.call_ended(ended)?,
+                Some(ended) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.calls_ended(ended)?,
                 _ = cancel_look.tick() => self.look_for_cancel()?,
                 () = sleep => {}
             }
@@ -182,26 +193,32 @@ impl Driver<'_> {
 
     fn happened(&mut self, at: Timestamp, event: Event) -> Result<(), Illegal> {
         self.state.apply(at, &event)?;
+        self.ready.touch(&event, &self.state);
         self.pending.push((at, event));
         Ok(())
     }
 
     /// Decides until nothing is left to decide, makes it durable, begins the calls, and says when to wake.
-    fn decide(&mut self) -> Result<Option<Timestamp>, DriveError> {
+    async fn decide(&mut self) -> Result<Option<Timestamp>, DriveError> {
         let mut calls: Vec<(StepId, Call)> = Vec::new();
         self.writes_wait = false;
-        let wake = loop {
-            let (recorded, wake) = self.decide_once(&mut calls)?;
-            if !recorded {
-                break wake;
+        let bound = self.bound();
+        let now = loop {
+            let now = self.now();
+            if !self.pass(now, bound, &mut calls)? {
+                break now;
             }
         };
+        #[cfg(debug_assertions)]
+        self.assert_nothing_missed(now);
         self.just_looked = false;
-        let wake = [wake, self.look_at_parameter(&mut calls)].into_iter().flatten().min();
+        let bound = bound.filter(|_| self.is_bounded());
+        let wake = [self.ready.wake(), bound, self.look_at_parameter(now, &mut calls)].into_iter().flatten().min();
         if !self.services.guards.stand(Guard::IntentFirst) {
             calls.drain(..).for_each(|(step, call)| self.begin(&step, call));
         }
-        if !self.commit()? {
+        if !self.commit().await? {
+            calls.iter().for_each(|(step, _)| self.ready.released(step));
             return Ok(Some(self.now()));
         }
         if calls.iter().any(|(_, call)| call.changes()) {
@@ -210,7 +227,9 @@ impl Driver<'_> {
         // As close to the side effect as it can be: what was intended and is not begun is torn down like after a crash.
         let writes = calls.iter().any(|(step, call)| call.changes() && !is_backward(step));
         if writes && self.look_for_stop()? {
-            calls.retain(|(step, _)| is_backward(step));
+            let (kept, dropped): (Vec<_>, Vec<_>) = calls.into_iter().partition(|(step, _)| is_backward(step));
+            dropped.iter().for_each(|(step, _)| self.ready.released(step));
+            calls = kept;
         }
         let stopped = !self.pending.is_empty();
         for (step, call) in calls {
@@ -226,8 +245,8 @@ impl Driver<'_> {
 
     /// Asks for the parameter that stops everything, when it is time or a write waits for it, and says when it will be time
     /// again.
-    fn look_at_parameter(&self, calls: &mut Vec<(StepId, Call)>) -> Option<Timestamp> {
-        if !self.heeds_parameter() || !self.goes_forward() {
+    fn look_at_parameter(&self, now: Timestamp, calls: &mut Vec<(StepId, Call)>) -> Option<Timestamp> {
+        if !self.heeds_parameter() || !self.ready.goes_forward() {
             return None;
         }
         if self.under_way.values().any(|call| call.call == Call::LookAtStop) {
@@ -235,7 +254,7 @@ impl Driver<'_> {
         }
         let id = stop::look_id();
         let due = self.looked.last(&id).map(|last| last + stop::LOOK_EVERY);
-        let next = due.filter(|next| *next > self.now() && !self.writes_wait);
+        let next = due.filter(|next| *next > now && !self.writes_wait);
         if next.is_none() {
             calls.push((id, Call::LookAtStop));
         }
@@ -256,71 +275,13 @@ impl Driver<'_> {
         last.is_none_or(|last| now.duration_since(last) > stop::ALLOWS_FOR)
     }
 
-    fn goes_forward(&self) -> bool {
-        self.state.in_order().any(|(step, state)| is_forward(&step.work) && state.end().is_none())
-    }
-
-    fn decide_once(&mut self, calls: &mut Vec<(StepId, Call)>) -> Result<(bool, Option<Timestamp>), DriveError> {
-        let now = self.now();
-        let mut wake: Option<Timestamp> = None;
-        let mut sooner = |at: Timestamp| wake = Some(wake.map_or(at, |known| known.min(at)));
-        let mut recorded = false;
-        let awaits_parameter = self.awaits_parameter();
-        let steps = std::mem::take(&mut self.steps);
-        for step in &steps {
-            if awaits_parameter && is_forward(&step.work) {
-                continue;
-            }
-            if calls.iter().any(|(busy, _)| *busy == step.id)
-                || self.under_way.values().any(|call| call.step == step.id)
-            {
-                continue;
-            }
-            let situation = Situation {
-                state: &self.state,
-                now,
-                looked: &self.looked,
-                types: self.services.types,
-                guards: self.services.guards,
-            };
-            if let Some(Event::CancelRequested { by }) = situation.overdue() {
-                self.cancel(by)?;
-                recorded = true;
-                continue;
-            }
-            let bounded = self.services.guards.stand(Guard::Deadline);
-            if bounded && self.state.cancelled.is_none() && situation.goes_forward() {
-                sooner(situation.must_end_by());
-            }
-            match situation.next(step) {
-                Next::Record(events) => {
-                    for event in events {
-                        self.happened(now, event)?;
-                    }
-                    recorded = true;
-                }
-                Next::Call { call, .. } if self.awaits_look(step, &call, now) => self.writes_wait = true,
-                Next::Call { intent, call } => {
-                    if let Some(intent) = intent {
-                        self.happened(now, *intent)?;
-                    }
-                    calls.push((step.id.clone(), call));
-                }
-                Next::At(at) => sooner(at),
-                Next::Idle | Next::Over => {}
-            }
-        }
-        self.steps = steps;
-        Ok((recorded, wake))
-    }
-
     /// Makes everything pending durable. `false`: it could not, and whatever it announced must not be done.
-    fn commit(&mut self) -> Result<bool, DriveError> {
+    async fn commit(&mut self) -> Result<bool, DriveError> {
         let pending = std::mem::take(&mut self.pending);
         if self.broken.is_some() || pending.is_empty() {
             return Ok(true);
         }
-        match self.journal.append(&pending) {
+        match self.journal.append(&pending).await {
             Ok(records) => self.observer.recorded(&records, &self.state),
             Err(error @ StoreError::TakenOver(_)) => {
                 if self.services.guards.stand(Guard::OneWriter) {
@@ -356,9 +317,19 @@ impl Driver<'_> {
 
     fn begin(&mut self, step: &StepId, call: Call) {
         let journal = &*self.journal;
-        let future = begin(&call, step, &self.state, &self.services, || journal.records());
+        let future = begin(&call, step, &self.state, &self.services, &self.needed, || journal.records());
         let abort = self.calls.spawn(of_step(step.clone(), future));
         self.under_way.insert(abort.id(), UnderWay { step: step.clone(), call, abort });
+    }
+
+    /// Takes every call that has ended by now: their outcomes, and everything that follows from them, are one append.
+    fn calls_ended(&mut self, first: Result<(Id, Vec<Event>), JoinError>) -> Result<(), Illegal> {
+        let mut ended = Some(first);
+        while let Some(one) = ended {
+            self.call_ended(one)?;
+            ended = self.calls.try_join_next_with_id();
+        }
+        Ok(())
     }
 
     fn call_ended(&mut self, ended: Result<(Id, Vec<Event>), JoinError>) -> Result<(), Illegal> {
@@ -375,6 +346,7 @@ impl Driver<'_> {
             }
         };
         let Some(call) = self.under_way.remove(&id) else { return Ok(()) };
+        self.ready.released(&call.step);
         let now = self.now();
         // A look that was not answered shows nothing: what an earlier process saw is no ground for anything.
         let stumbled = events.iter().any(|event| matches!(event, Event::Stumbled { .. }));
@@ -445,7 +417,7 @@ impl Driver<'_> {
 
     /// Whoever stops everything ends this run too, as long as there is something to end.
     fn look_for_stop(&mut self) -> Result<bool, Illegal> {
-        if self.state.cancelled.is_some() || self.broken.is_some() || !self.goes_forward() {
+        if self.state.cancelled.is_some() || self.broken.is_some() || !self.ready.goes_forward() {
             return Ok(false);
         }
         let Some(who) = self.services.stop.stopped() else { return Ok(false) };

@@ -2,6 +2,7 @@
 //!
 //! | who decides (pure) | who does (I/O) |
 //! |---|---|
+//! | `ready_set`: which steps are asked at all | |
 //! | `decide`: which step may begin, is skipped, or asks its own file | `drive`: the one loop; intent durable, call, outcome durable |
 //! | `step/KIND::next`: what this step needs now, from the journal's state alone | `step/KIND::perform`: one call, turned into events |
 //! | `guard`: whether a thing may be deleted; `cost`: whether a run may go on | `stop`: whether somebody stopped everything |
@@ -23,6 +24,7 @@ mod other;
 pub mod pace;
 pub mod print;
 pub mod prober;
+pub mod ready_set;
 pub mod select;
 pub mod services;
 pub mod step;

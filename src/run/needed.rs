@@ -3,11 +3,11 @@
 //!
 //! Pure. What a probe expects, measures and records is needed, and what a reference anywhere in the definition reads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::definition::model::Definition;
+use crate::definition::model::{Definition, Probe};
 use crate::journal::event::Tried;
 use crate::probe::Observed;
 use crate::words::id::Name;
@@ -18,17 +18,40 @@ use crate::words::text::tame;
 /// The fact that names what was left out.
 const LEFT_OUT: &str = "values not kept";
 
-/// The names of the values of a query that are needed; nothing for a probe whose values are its own words, not data.
-#[must_use]
-pub fn needed(definition: &Definition, name: &Name) -> Option<BTreeSet<String>> {
-    let probe = definition.probes.get(name).filter(|probe| probe.kind == ProbeKind::Sql)?;
-    let own = probe.expect.keys().chain(&probe.record).chain(&probe.measures.data_age).cloned();
-    let whole = serde_json::to_value(definition).unwrap_or(Value::Null);
-    let read = references_in(&whole).into_iter().filter_map(|reference| match reference {
-        Reference::Probe { name: of, value } if of == *name => Some(value),
-        _ => None,
-    });
-    Some(own.chain(read).collect())
+/// The names of the values that are needed of each query of a definition. Made once for a plan: what reads a value may
+/// stand anywhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needed(BTreeMap<Name, BTreeSet<String>>);
+
+impl Needed {
+    /// Of all queries.
+    #[must_use]
+    pub fn of(definition: &Definition) -> Self {
+        let queries = definition.probes.iter().filter(|(_, probe)| probe.kind == ProbeKind::Sql);
+        let own = |probe: &Probe| -> BTreeSet<String> {
+            probe.expect.keys().chain(&probe.record).chain(&probe.measures.data_age).cloned().collect()
+        };
+        let mut needed: BTreeMap<Name, BTreeSet<String>> =
+            queries.map(|(name, probe)| (name.clone(), own(probe))).collect();
+        if needed.is_empty() {
+            return Self::default();
+        }
+        let whole = serde_json::to_value(definition).unwrap_or(Value::Null);
+        for reference in references_in(&whole) {
+            if let Reference::Probe { name, value } = reference
+                && let Some(names) = needed.get_mut(&name)
+            {
+                names.insert(value);
+            }
+        }
+        Self(needed)
+    }
+
+    /// Of one probe; nothing for a probe whose values are its own words, not data.
+    #[must_use]
+    pub fn of_probe(&self, name: &Name) -> Option<&BTreeSet<String>> {
+        self.0.get(name)
+    }
 }
 
 /// An attempt with nothing but the values that are needed, and the names of the others.

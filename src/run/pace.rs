@@ -1,11 +1,18 @@
 //! How often to look, and how long to pause after a failure. Pure.
+//!
+//! A restore job and a removal are looked at rarely while they cannot be over, and closely once they should be. When that
+//! is, the drill's last runs say, which are in the run's first record; without them, what the type usually takes.
+//! [`Pace`] bounds how late an end is seen, and docs/how-it-works.md says it to users.
 
 use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::journal::state::StepState;
-use crate::words::id::StepId;
+use crate::cloud::resource::Types;
+use crate::definition::model::TeardownWhen;
+use crate::journal::event::Earlier;
+use crate::journal::state::{State, StepState};
+use crate::words::id::{Name, RunId, StepId};
 
 /// Between two looks at a restore job or a resource. One look in 15 s is far below every documented rate (facts 1.3).
 pub const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(15);
@@ -22,6 +29,22 @@ pub const NOT_STARTED_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// A job or resource may be invisible for this long after it was made (facts 1.4). A restore job that was asked for without
 /// an answer is looked for twice with this much between before it counts as never started.
 pub const VISIBLE_AFTER: SignedDuration = SignedDuration::from_secs(120);
+
+/// While a job usually ends it is looked at so often in all, unless that would be more often than [`LOOK_EVERY`] or more
+/// rarely than [`LONGEST_GAP`].
+const LOOKS: i64 = 8;
+/// While a job usually ends, no end is seen later than this.
+const LONGEST_GAP: SignedDuration = SignedDuration::from_mins(2);
+/// Before a restore job usually ends, looks are hardly further apart.
+const LONGEST_BLIND: SignedDuration = SignedDuration::from_mins(10);
+/// The same where nothing is known but the type: the guess may be far too long.
+const LONGEST_GUESSING: SignedDuration = SignedDuration::from_mins(5);
+/// The same for a removal: one that shows no effect must have been looked at before it is asked for again.
+const REMOVAL_BLIND: SignedDuration = SignedDuration::from_mins(3);
+/// What a removal usually takes, where nothing is known of it.
+const USUAL_REMOVAL: SignedDuration = SignedDuration::from_mins(4);
+/// Nothing that took longer says anything about the next time.
+const LONGEST_USUAL: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
@@ -60,9 +83,137 @@ impl Looked {
     /// When to look again: at once, if this process never looked.
     #[must_use]
     pub fn next(&self, step: &StepId, since: Timestamp, now: Timestamp) -> Timestamp {
-        let every = if now.duration_since(since) > LONG_AFTER { LOOK_EVERY * 2 } else { LOOK_EVERY };
-        self.last.get(step).map_or(now, |last| *last + every)
+        self.last.get(step).map_or(now, |last| *last + steadily(last.duration_since(since)))
     }
+
+    /// When to look again at what began then: at once, if this process never looked.
+    #[must_use]
+    pub fn paced(&self, step: &StepId, began: Timestamp, pace: &Pace, now: Timestamp) -> Timestamp {
+        self.last.get(step).map_or(now, |last| began + pace.after(last.duration_since(began)))
+    }
+}
+
+/// The pause after a look at this age.
+fn steadily(age: SignedDuration) -> SignedDuration {
+    if age > LONG_AFTER { LOOK_EVERY * 2 } else { LOOK_EVERY }
+}
+
+/// When something is usually over, counted from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usual {
+    /// Few are over before.
+    pub few: SignedDuration,
+    /// Most are over by then.
+    pub most: SignedDuration,
+}
+
+impl Usual {
+    /// From how long it took earlier, in any order; nothing without any.
+    #[must_use]
+    pub fn learned(took: impl Iterator<Item = SignedDuration>) -> Option<Self> {
+        let mut took: Vec<SignedDuration> = took.filter(|took| took.is_positive() && *took <= LONGEST_USUAL).collect();
+        took.sort_unstable();
+        // All but the tenth at either end, once there are ten.
+        let few = *took.get(took.len() / 10)?;
+        let most = *took.get(took.len() * 9 / 10)?;
+        Some(Self { few, most })
+    }
+
+    /// From a guess: half of it to double.
+    #[must_use]
+    pub fn around(guess: SignedDuration) -> Self {
+        Self { few: guess / 2, most: guess * 2 }
+    }
+}
+
+/// The looks at one thing that takes its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Nothing: it is looked at steadily.
+    usual: Option<Usual>,
+    /// No longer without a look before it is usually over.
+    blind: SignedDuration,
+    /// That time is cut into so many pieces at least.
+    pieces: i64,
+    /// Nobody knows whether it is over at once: there is a look soon after it began.
+    prompt: bool,
+    /// In thousandths, at most a tenth: looks are so much later or earlier, so that runs do not look together.
+    share: i64,
+}
+
+impl Pace {
+    /// Of a restore job. What a run keeps is wanted as soon as it is there, so it looks steadily.
+    #[must_use]
+    pub fn of_job(state: &State, types: Types, step: &StepId, name: &Name) -> Self {
+        let definition = &state.started.plan.definition;
+        let restore = definition.restore.get(name).filter(|_| definition.teardown.when != TeardownWhen::Manual);
+        let known = learned(state, |run| run.restores.get(name));
+        let usual = restore.map(|restore| {
+            let guess = SignedDuration::from_mins(types(restore.kind).usual_minutes());
+            known.unwrap_or_else(|| Usual::around(guess))
+        });
+        let blind = if known.is_some() { LONGEST_BLIND } else { LONGEST_GUESSING };
+        Self { usual, blind, pieces: 2, prompt: false, share: share(&state.run, step) }
+    }
+
+    /// Of a removal that was accepted. One in stages goes on with what a look shows, so it is looked at steadily.
+    #[must_use]
+    pub fn of_removal(state: &State, step: &StepId, name: &Name) -> Self {
+        let in_stages = state.ledger.get(name).is_none_or(|entry| !entry.parts.is_empty());
+        // What it took was seen by looks, and each comes later than the end: sooner than that must be possible.
+        let sooner = |usual: Usual| Usual { few: usual.few / 5 * 4, ..usual };
+        let known = learned(state, |run| run.removals.get(name)).map(sooner);
+        let usual = (!in_stages).then(|| known.unwrap_or_else(|| Usual::around(USUAL_REMOVAL)));
+        Self { usual, blind: REMOVAL_BLIND, pieces: 1, prompt: known.is_none(), share: share(&state.run, step) }
+    }
+
+    /// When to look next after a look at this age; both count from the beginning.
+    #[must_use]
+    pub fn after(&self, last: SignedDuration) -> SignedDuration {
+        let Some(usual) = self.usual.filter(|usual| last < usual.most) else { return last + steadily(last) };
+        if self.prompt && last < LOOK_EVERY {
+            return LOOK_EVERY;
+        }
+        SignedDuration::from_millis(self.wanted(millis(last), usual)).max(last + LOOK_EVERY)
+    }
+
+    fn wanted(&self, last: i64, usual: Usual) -> i64 {
+        let (few, most) = (millis(usual.few), millis(usual.most));
+        let blind = millis(self.blind);
+        let piece = few / self.pieces.max((few + blind - 1) / blind);
+        if piece >= millis(LOOK_EVERY) {
+            let early = next_of(piece + self.part_of(piece), piece, last);
+            if early + piece / 2 < few {
+                return early;
+            }
+        }
+        let gap = ((most - few) / LOOKS).clamp(millis(LOOK_EVERY), millis(LONGEST_GAP));
+        next_of(few + gap / 2 + self.part_of(gap), gap, last)
+    }
+
+    fn part_of(&self, span: i64) -> i64 {
+        span * self.share / 1_000
+    }
+}
+
+fn learned<'a>(state: &'a State, took: impl Fn(&'a Earlier) -> Option<&'a SignedDuration>) -> Option<Usual> {
+    Usual::learned(state.started.history.iter().filter_map(|run| took(run).copied()))
+}
+
+/// The first of `first`, `first + every`, … behind `last`.
+fn next_of(first: i64, every: i64, last: i64) -> i64 {
+    if last < first { first } else { first + ((last - first) / every + 1) * every }
+}
+
+fn millis(span: SignedDuration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// From -100 to 100: by a hash (FNV-1a), so that it is the same in every process.
+fn share(run: &RunId, step: &StepId) -> i64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = format!("{run} {step}").bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+    i64::try_from(hash % 201).unwrap_or(100) - 100
 }
 
 /// Until when a step pauses after requests that failed: 2 s, doubled each time, at most a minute.
@@ -75,10 +226,10 @@ pub fn paused_until(step: &StepState) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LOOK_EVERY, Looked, paused_until};
+    use super::{LONGEST_BLIND, LOOK_EVERY, Looked, Pace, Usual, millis, paused_until, share};
     use crate::journal::state::StepState;
-    use crate::words::id::StepId;
-    use jiff::Timestamp;
+    use crate::words::id::{RunId, StepId};
+    use jiff::{SignedDuration, Timestamp};
 
     #[test]
     fn only_a_look_that_was_answered_counts_as_seen() {
@@ -89,6 +240,75 @@ mod tests {
         assert_eq!(looked.next(&step, at, at), at + LOOK_EVERY, "it counts for the pace all the same");
         looked.note(&step, at);
         assert!(looked.has(&step));
+    }
+
+    const MINUTE: i64 = 60_000;
+
+    /// The looks at something that usually ends between these minutes and never does, for an hour and a half, in
+    /// milliseconds.
+    fn looks(few: i64, most: i64, share: i64) -> Vec<i64> {
+        let usual = Some(Usual { few: SignedDuration::from_mins(few), most: SignedDuration::from_mins(most) });
+        let pace = Pace { usual, blind: LONGEST_BLIND, pieces: 2, prompt: false, share };
+        let next = |last: &SignedDuration| Some(pace.after(*last));
+        let ages = std::iter::successors(Some(SignedDuration::ZERO), next).skip(1).map(millis);
+        ages.take_while(|age| *age < 90 * MINUTE).collect()
+    }
+
+    #[test]
+    fn what_always_takes_as_long_is_looked_at_half_way_and_just_after_its_end() {
+        for share in [-100, 0, 100] {
+            assert_eq!(
+                looks(12, 12, share)[..3],
+                [6 * MINUTE + share * 360, 12 * MINUTE + 7_500 + share * 15, 12 * MINUTE + 22_500 + share * 15]
+            );
+        }
+    }
+
+    /// The bound that docs/how-it-works.md gives, whenever the end comes.
+    #[test]
+    fn an_end_is_seen_within_the_bound_whenever_it_comes() {
+        let usual = [(0, 0), (1, 1), (3, 8), (10, 40), (12, 12), (20, 21), (30, 80), (60, 60), (80, 85)];
+        for ((few, most), share) in usual.into_iter().flat_map(|usual| [-100, -37, 0, 100].map(|share| (usual, share)))
+        {
+            let mut before = 0;
+            for look in looks(few, most, share) {
+                let bound = if before < few * MINUTE {
+                    13 * MINUTE
+                } else if before < most * MINUTE {
+                    2 * MINUTE
+                } else if before <= 30 * MINUTE {
+                    15_000
+                } else {
+                    30_000
+                };
+                let gap = look - before;
+                assert!((15_000..=bound).contains(&gap), "{few} to {most} minutes, {share}: {gap} ms after {before}");
+                before = look;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_usual_leaves_the_tenth_at_either_end_out() {
+        let minutes = |minutes: &[i64]| Usual::learned(minutes.iter().map(|one| SignedDuration::from_mins(*one)));
+        let of = |few, most| Some(Usual { few: SignedDuration::from_mins(few), most: SignedDuration::from_mins(most) });
+        assert_eq!(minutes(&[]), None);
+        assert_eq!(minutes(&[0, -3]), None, "nothing takes no time");
+        assert_eq!(minutes(&[12]), of(12, 12));
+        assert_eq!(minutes(&[14, 10, 12]), of(10, 14));
+        let twenty: Vec<i64> = (1..=20).collect();
+        assert_eq!(minutes(&twenty), of(3, 19));
+        assert_eq!(minutes(&[60 * 24 * 400]), None, "that says nothing");
+    }
+
+    #[test]
+    fn runs_look_at_different_moments_and_each_always_at_the_same() {
+        let step: StepId = "restore.orders".parse().unwrap();
+        let shares: Vec<i64> = (0..100).map(|run| share(&RunId::new(run, [7; 10]), &step)).collect();
+        assert!(shares.iter().all(|share| share.abs() <= 100));
+        let different: std::collections::HashSet<&i64> = shares.iter().collect();
+        assert!(different.len() > 50, "{shares:?}");
+        assert_eq!(share(&RunId::new(3, [7; 10]), &step), shares[3]);
     }
 
     #[test]

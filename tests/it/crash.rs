@@ -33,7 +33,7 @@ pub(crate) struct Scenario {
 impl Scenario {
     pub(crate) async fn new(name: &'static str, definition: &str, cancels: Cancels, verdict: Verdict) -> Self {
         let bench = Bench::new(definition).await;
-        let (journal, state) = bench.begin();
+        let (journal, state) = bench.begin().await;
         let mut pen = Pen::new(journal, Fate::Lives);
         let state = over(name, bench.live(name, &mut pen, state, cancels).await);
         assert_eq!(conclusion(&state).verdict, verdict, "{name}: {:?}", conclusion(&state).reasons);
@@ -51,7 +51,7 @@ impl Scenario {
 
     /// One life with this fate; the run, and whether it died.
     async fn live(&self, case: &str, fate: Fate, linger: bool) -> (RunId, bool) {
-        let (journal, state) = self.bench.begin();
+        let (journal, state) = self.bench.begin().await;
         let run = state.run;
         let pen = Pen::new(journal, fate);
         let sandbox = Arc::clone(&self.bench.sandbox);
@@ -106,7 +106,7 @@ impl Scenario {
             if !died {
                 continue;
             }
-            let Some((journal, state)) = self.bench.take_over(run, None) else { continue };
+            let Some((journal, state)) = self.bench.take_over(run, None).await else { continue };
             let pen = Pen::new(journal, Fate::Lives);
             let second = Fate::DiesAfter(pen.written() + more);
             let end = self.bench.live(&case, &mut pen.with_fate(second), state, self.cancels).await;

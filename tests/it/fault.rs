@@ -412,14 +412,14 @@ async fn a_status_that_nobody_knows_is_warned_about_and_not_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_journal_that_cannot_be_written_starts_nothing_more_and_leaves_nothing() {
     let bench = Bench::new(worlds::ORDERS).await;
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let mut pen = Pen::new(journal, Fate::Lives);
     over("undisturbed", bench.live("undisturbed", &mut pen, state, None).await);
     let appends = u64::try_from(pen.appends().len()).expect("few appends");
     drop(pen);
     for n in 1..=appends {
         let case = format!("append {n} of {appends} fails");
-        let (journal, state) = bench.begin();
+        let (journal, state) = bench.begin().await;
         let run = state.run;
         let mut pen = Pen::new(journal, Fate::Breaks(n));
         let end = bench.live(&case, &mut pen, state, None).await;
@@ -434,7 +434,7 @@ async fn a_journal_that_cannot_be_written_starts_nothing_more_and_leaves_nothing
         }
         assert_harmless(&case, &bench.before, &bench.inventory());
         // The journal knows less than what happened. The next run of the drill ends this one.
-        let Some((journal, state)) = bench.take_over(run, Some(CancelBy::NewerRun)) else { continue };
+        let Some((journal, state)) = bench.take_over(run, Some(CancelBy::NewerRun)).await else { continue };
         let state = over(&case, bench.live(&case, &mut Pen::new(journal, Fate::Lives), state, None).await);
         let verdict = conclusion(&state).verdict;
         assert!(verdict != Verdict::Leaked, "{case}: {}", reasons(&state));

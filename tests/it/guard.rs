@@ -258,7 +258,7 @@ fn a_job_that_failed_because_the_name_was_taken_is_no_witness() {
 /// A run that died with its intent durable and nothing sent; then somebody else restores another recovery point under
 /// the very name that the run would have used.
 async fn taken_name(bench: &Bench, case: &str) -> RunId {
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let run = state.run;
     let fate = Fate::DiesOnce(|event| matches!(event, Event::RestoreIntended { .. }));
     let end = bench.live(case, &mut Pen::new(journal, fate), state, None).await;
@@ -297,7 +297,7 @@ async fn a_stranger_under_the_expected_name_is_never_deleted() {
     let case = "a stranger under the expected name";
     let bench = Bench::new(worlds::ORDERS).await;
     let run = taken_name(&bench, case).await;
-    let (journal, state) = bench.take_over(run, Some(CancelBy::Signal)).expect("the run is not over");
+    let (journal, state) = bench.take_over(run, Some(CancelBy::Signal)).await.expect("the run is not over");
     let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, None).await);
     let conclusion = conclusion(&state);
     assert_eq!(conclusion.verdict, Verdict::Leaked, "{:?}", conclusion.reasons);
@@ -342,7 +342,7 @@ async fn a_stranger_that_must_never_be_touched_is_not_even_with_the_runs_own_tag
     let tags = BTreeMap::from([(RUN_TAG.to_owned(), run.to_string()), (NEVER_TAG.to_owned(), "yes".to_owned())]);
     let calls = bench.services.calls(restore.kind);
     calls.tag(&entry.subject(restore), &tags).await.expect("its owner may tag it");
-    let (journal, state) = bench.take_over(run, Some(CancelBy::Signal)).expect("the run is not over");
+    let (journal, state) = bench.take_over(run, Some(CancelBy::Signal)).await.expect("the run is not over");
     let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, None).await);
     assert_eq!(conclusion(&state).verdict, Verdict::Leaked, "{:?}", conclusion(&state).reasons);
     let after = bench.inventory();

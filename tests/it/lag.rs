@@ -160,7 +160,7 @@ async fn a_job_that_the_list_omits_and_tags_that_are_not_seen_yet_lose_nothing()
     vault.omits = 4;
     vault.stands_in(&mut bench);
     bench.sandbox.add_fault(Fault { times: Some(1), ..Fault::new(What::ResetAfter).on("backup:StartRestoreJob") });
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, Some(stumbles)).await);
     assert_eq!(conclusion(&state).verdict, Verdict::Inconclusive, "{:?}", conclusion(&state).reasons);
     let entry = state.ledger.values().next().expect("it is in the ledger");

@@ -118,7 +118,7 @@ async fn of_two_restores_only_the_one_that_failed_is_kept() {
 async fn a_run_that_was_ended_keeps_nothing() {
     let case = "a cancelled run";
     let bench = Bench::new(&keeping(worlds::ORDERS, "manual")).await;
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let once: Cancels = Some(|event| matches!(event, Event::RestoreAccepted { .. }));
     let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, once).await);
     assert_eq!((conclusion(&state).verdict, state.lease()), (Verdict::Inconclusive, None));
@@ -132,7 +132,7 @@ async fn a_lease_is_extended_and_its_tag_with_it() {
     let state = bench.run(case).await;
     let until = state.lease().expect("something is kept") + hours(8);
     let event = Event::LeaseExtended { until, by: "somebody@somewhere".to_owned() };
-    let (mut pen, state) = bench.reopen(state.run, event);
+    let (mut pen, state) = bench.reopen(state.run, event).await;
     let state = over(case, bench.live(case, &mut pen, state, None).await);
     drop(pen);
     assert_eq!(conclusion(&state).verdict, Verdict::Passed, "{:?}", conclusion(&state).reasons);
@@ -176,7 +176,7 @@ async fn a_run_that_keeps_dies_at_every_event() {
 }
 
 async fn dies(bench: &Bench, case: &str, fate: Fate) -> RunId {
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let run = state.run;
     match bench.live(case, &mut Pen::new(journal, fate), state, None).await {
         // A run may have fewer events than the undisturbed one: looks that bring nothing new are not recorded.
@@ -194,7 +194,7 @@ async fn the_end_of_a_lease_dies_at_every_event() {
         let case = format!("the end of a lease dies before its event {more}");
         let kept = bench.run(&case).await;
         let end = Event::LeaseEnded { by: restore_drill::journal::event::LeaseEnd::Expired };
-        let (pen, state) = bench.reopen(kept.run, end);
+        let (pen, state) = bench.reopen(kept.run, end).await;
         let fate = Fate::DiesBefore(pen.written() + more);
         let mut pen = pen.with_fate(fate);
         let end = bench.live(&case, &mut pen, state, None).await;

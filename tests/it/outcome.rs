@@ -173,7 +173,7 @@ async fn a_quota_of_the_account_is_no_failure_of_the_drill() {
 
 /// A run that died when its start had been answered and nothing of the answer was durable yet.
 async fn dies_unanswered(bench: &Bench, case: &str) -> RunId {
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let run = state.run;
     bench.sandbox.add_fault(Fault { times: Some(1), ..Fault::new(What::ResetAfter).on("backup:StartRestoreJob") });
     let fate = Fate::DiesOnce(|event| matches!(event, Event::Stumbled { .. }));
@@ -202,7 +202,7 @@ async fn a_token_that_aws_has_forgotten_starts_nothing_twice() {
 
 /// A run that died with its intent durable and nothing sent; then somebody else uses its token for another restore.
 async fn stolen_token(bench: &Bench, case: &str) -> RunId {
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let run = state.run;
     let fate = Fate::DiesOnce(|event| matches!(event, Event::RestoreIntended { .. }));
     let end = bench.live(case, &mut Pen::new(journal, fate), state, None).await;

@@ -15,6 +15,7 @@ use restore_drill::words::kind::Verdict;
 use crate::harness::check::assert_harmless;
 use crate::harness::life::{Bench, End, Fate, Pen, conclusion, over};
 use crate::harness::paper::name;
+use crate::harness::standstill::{self, Still};
 use crate::harness::worlds;
 
 /// Two databases, an action on both of them with an undo, and a probe of each.
@@ -123,12 +124,12 @@ async fn an_action_that_was_cut_off_is_undone_and_one_that_never_began_is_not() 
         ("not begun", |event| matches!(event, Event::Picked { .. }), false),
     ] {
         let bench = pair(PAIR).await;
-        let (journal, state) = bench.begin();
+        let (journal, state) = bench.begin().await;
         let run = state.run;
         let ended = bench.live(case, &mut Pen::new(journal, Fate::DiesOnce(when)), state, None).await;
         assert!(matches!(ended, End::Died), "{case}");
         let cancelled =
-            bench.take_over(run, Some(restore_drill::journal::event::CancelBy::Command)).expect("it is owed");
+            bench.take_over(run, Some(restore_drill::journal::event::CancelBy::Command)).await.expect("it is owed");
         let (journal, state) = cancelled;
         let state = over(case, bench.live(case, &mut Pen::new(journal, Fate::Lives), state, None).await);
         let undone = state.actions.get(&name("join")).is_some_and(|action| !action.undone.is_empty());
@@ -204,7 +205,7 @@ fn said(approved: bool) -> GateAnswer {
 async fn answered(case: &str, answer: Option<GateAnswer>) -> (Bench, State) {
     let mut bench = Bench::new(&gated()).await;
     bench.allow("gate", SignedDuration::from_hours(2));
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let mut pen = Pen::new(journal, Fate::Lives);
     let answer = answer.map(|answer| Signal::Answer { gate: name("go-on"), answer });
     let state = over(case, bench.live_answering(case, &mut pen, state, answer).await);
@@ -281,4 +282,29 @@ fn one_probe_for_each_of_several_has_its_own_name_and_its_own_references() {
     assert_eq!(names, ["accepts-billing", "accepts-orders", "joined"]);
     let host = definition.probes[&name("accepts-billing")].settings["host"].as_str();
     assert_eq!(host, Some("${{ restore.billing.endpoint.host }}"));
+}
+
+/// Two probes that are asked at one instant and answer at one instant: what they said is made durable together.
+#[test]
+fn what_has_ended_together_is_one_append() {
+    let probes = "  one:\n    on: orders\n    tcp: {}\n  two:\n    on: orders\n    tcp: {}\n";
+    let told = standstill::play(async |clock| {
+        let still = Still::new(&clock, &worlds::orders_probed_by(probes), worlds::QUICK).await;
+        still.run(Vec::new()).await
+    });
+    assert_eq!(conclusion(&told.state).verdict, Verdict::Passed, "{:?}", conclusion(&told.state).reasons);
+    let answers = |append: &Vec<Recorded>| append.iter().filter(|record| tries(&record.event)).count();
+    let answers: Vec<usize> = told.appends.iter().map(answers).filter(|answers| *answers > 0).collect();
+    assert_eq!(answers, [2]);
+    // The outcomes and what follows from them: both probes pass, and the teardown begins.
+    let append = told.appends.iter().find(|append| append.iter().any(|record| tries(&record.event)));
+    let append = append.expect("they answered");
+    for id in ["probe.one", "probe.two"] {
+        assert!(append.iter().any(|record| step_ended(id)(&record.event)), "{id}");
+    }
+    assert!(append.iter().any(|record| step_started("teardown.orders")(&record.event)));
+}
+
+fn tries(event: &Event) -> bool {
+    matches!(event, Event::ProbeTried { .. })
 }

@@ -261,7 +261,7 @@ impl Actor<'_> {
         let mut fate = self.first_fate();
         let mut cleaned = LATER.iter();
         for number in 1..=MOST_LIVES {
-            let (journal, state) = match self.comes_to_life(number)? {
+            let (journal, state) = match self.comes_to_life(number).await? {
                 Birth::Life(life) => *life,
                 Birth::Over => {
                     // It had died after its last record, and nothing is owed but the end of what it keeps.
@@ -403,32 +403,17 @@ impl Actor<'_> {
     }
 
     /// A process begins the run, or goes on with it.
-    fn comes_to_life(&mut self, number: u32) -> Result<Birth, StoreError> {
+    async fn comes_to_life(&mut self, number: u32) -> Result<Birth, StoreError> {
         let name = &self.play.script.definition().name;
         let now = self.services.clock.now();
         if number == 1 {
             let first = self.play.script.first(self.scenario);
             let lock = self.store.lock(name)?;
-            let journal = self.store.begin(lock, self.run, now, &first)?;
+            let journal = self.store.begin(lock, self.run, now, &first).await?;
             let state = State::begin(self.run, now, &first);
             return Ok(state.map_or(Birth::Over, |state| Birth::Life(Box::new((journal, state)))));
         }
-        let again = || -> Result<(RunJournal, State), StoreError> {
-            let (mut journal, records) = self.store.go_on(self.store.lock(name)?, self.run)?;
-            let senseless = |source| StoreError::Senseless { run: self.run, source };
-            let mut state = State::replay(&records).map_err(senseless)?;
-            let at = now.max(state.last_at);
-            if self.is_over(&state) {
-                return Ok((journal, state));
-            }
-            let lease = if self.lease_is_over { Lease::Ends(LeaseEnd::Expired) } else { Lease::Stays };
-            let events = takeover(&state, at, "a rehearsal".to_owned(), &Occasion::Asked, lease);
-            let events: Vec<_> = events.into_iter().map(|event| (at, event)).collect();
-            journal.append(&events)?;
-            events.iter().try_for_each(|(at, event)| state.apply(*at, event)).map_err(senseless)?;
-            Ok((journal, state))
-        };
-        match again() {
+        match self.takes_over(now).await {
             Ok((_, state)) if self.is_over(&state) => {
                 let concluded = state.concluded.clone();
                 self.state = Some(state);
@@ -440,6 +425,24 @@ impl Actor<'_> {
             Ok(life) => Ok(Birth::Life(Box::new(life))),
             Err(refused) => Ok(Birth::Refused(refused.to_string())),
         }
+    }
+
+    /// What the next process finds, with its takeover recorded.
+    async fn takes_over(&self, now: Timestamp) -> Result<(RunJournal, State), StoreError> {
+        let lock = self.store.lock(&self.play.script.definition().name)?;
+        let (mut journal, records) = self.store.go_on(lock, self.run)?;
+        let senseless = |source| StoreError::Senseless { run: self.run, source };
+        let mut state = State::replay(&records).map_err(senseless)?;
+        let at = now.max(state.last_at);
+        if self.is_over(&state) {
+            return Ok((journal, state));
+        }
+        let lease = if self.lease_is_over { Lease::Ends(LeaseEnd::Expired) } else { Lease::Stays };
+        let events = takeover(&state, at, "a rehearsal".to_owned(), &Occasion::Asked, lease);
+        let events: Vec<_> = events.into_iter().map(|event| (at, event)).collect();
+        journal.append(&events).await?;
+        events.iter().try_for_each(|(at, event)| state.apply(*at, event)).map_err(senseless)?;
+        Ok((journal, state))
     }
 
     fn is_over(&self, state: &State) -> bool {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::journal::event::{Event, GateAnswer, Recorded};
@@ -62,11 +63,11 @@ impl Pen {
         self.appends.clone()
     }
 
-    fn write(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+    async fn write(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let records = self.inner.append(events).inspect_err(|_| self.lost = true)?;
+        let records = self.inner.append(events).await.inspect_err(|_| self.lost = true)?;
         self.durable += u64::try_from(events.len()).unwrap_or(u64::MAX);
         self.appends.push(self.durable);
         if self.fate.sleeps_at.is_some_and(|at| self.durable >= at) {
@@ -76,8 +77,9 @@ impl Pen {
     }
 }
 
+#[async_trait]
 impl Append for Pen {
-    fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+    async fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
         self.tried += 1;
         if self.fate.full_from.is_some_and(|from| self.tried >= from) {
             self.lost = true;
@@ -89,12 +91,12 @@ impl Append for Pen {
             Some(dies_at) if after >= dies_at => {
                 // An append is one transaction: all of it is durable, or nothing.
                 if !self.fate.unwritten {
-                    self.write(events)?;
+                    self.write(events).await?;
                 }
                 // Without the hook of `panic!`: a death is nothing to report.
                 resume_unwind(Box::new(Death))
             }
-            _ => self.write(events),
+            _ => self.write(events).await,
         }
     }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::cloud::resource::Phase;
 use crate::journal::event::{Class, Event};
 use crate::journal::state::State;
-use crate::plan::step::{Step, Work};
+use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
 use crate::run::pace::VISIBLE_AFTER;
@@ -19,14 +19,15 @@ use crate::run::step::ready::never_ready;
 use crate::run::step::too_late;
 use crate::words::id::{Name, StepId};
 
-/// Ask for what is missing, then look until it is usable. The restore's `timeout` counts from the job's start to here.
+/// Ask for what is missing, then look until it is usable. The restore's `timeout` counts from the job's
+/// accepted start to here.
 #[must_use]
 pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestamp) -> Next {
     let (Some(entry), Some(restore)) = (situation.state.ledger.get(name), situation.definition().restore.get(name))
     else {
         return Next::record(failed(&step.id, Class::Environment, "there is nothing to finish".into(), None));
     };
-    let began = situation.state.step(&Work::Restore(name.clone())).since().unwrap_or(since);
+    let began = situation.began(name).unwrap_or(since);
     let deadline = began + step.timeout;
     if situation.now >= deadline {
         return Next::record(too_late(step, situation.state));

@@ -18,7 +18,7 @@ use crate::probe::manual::Asked;
 use crate::probe::{Miss, Observed};
 use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
-use crate::run::needed::{needed, without_the_rest};
+use crate::run::needed::{Needed, without_the_rest};
 use crate::run::pace::VISIBLE_AFTER;
 use crate::run::prober::{Purpose, Question};
 use crate::run::services::Services;
@@ -282,7 +282,14 @@ fn word(reason: ProbeReason) -> String {
 }
 
 /// One attempt of the probe, or of its control.
-pub fn attempt(step: &StepId, name: &Name, state: &State, services: Arc<Services>, control: bool) -> Outcome {
+pub fn attempt(
+    step: &StepId,
+    name: &Name,
+    state: &State,
+    services: Arc<Services>,
+    needed: &Needed,
+    control: bool,
+) -> Outcome {
     let definition = &state.started.plan.definition;
     let Some(probe) = definition.probes.get(name).cloned() else { return nonsense(step, "an attempt without a probe") };
     let settings = match (&probe.negative_control, control) {
@@ -311,7 +318,7 @@ pub fn attempt(step: &StepId, name: &Name, state: &State, services: Arc<Services
         last_pass: last_pass(state, name),
     };
     let number = next_number(state, name, control);
-    let needed = needed(definition, name);
+    let needed = needed.of_probe(name).cloned();
     let name = name.clone();
     Box::pin(async move {
         let result = without_the_rest(services.prober.ask(question, &services.clock).await, needed.as_ref());

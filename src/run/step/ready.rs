@@ -21,13 +21,13 @@ use crate::words::id::{Name, StepId};
 /// Beyond the run's longest duration and its teardown, a drill's resource is overdue.
 const EXPIRES_AFTER_TEARDOWN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Stamp, then look until it is usable. The restore's `timeout` counts from the job's start to here.
+/// Stamp, then look until it is usable. The restore's `timeout` counts from the job's accepted start to here.
 #[must_use]
 pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestamp) -> Next {
     let Some(entry) = situation.state.ledger.get(name) else {
         return Next::record(failed(&step.id, Class::Environment, "there is nothing to wait for".into(), None));
     };
-    let began = situation.state.step(&Work::Restore(name.clone())).since().unwrap_or(since);
+    let began = situation.began(name).unwrap_or(since);
     let deadline = began + step.timeout;
     if situation.now >= deadline {
         return Next::record(too_late(step, situation.state));

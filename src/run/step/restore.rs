@@ -19,7 +19,7 @@ use crate::run::call::{Call, Outcome, failed, failure, is_refusal, nonsense, pas
 use crate::run::decide::{Next, Situation};
 use crate::run::guard::goes_by_its_name;
 use crate::run::guards::Guard;
-use crate::run::pace::VISIBLE_AFTER;
+use crate::run::pace::{Pace, VISIBLE_AFTER};
 use crate::run::services::Services;
 use crate::run::step::preflight::expected;
 use crate::words::id::{Name, RunId, StepId, Token};
@@ -57,7 +57,8 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
         }
         Some(job) => Next::record(judge_failed(step, job)),
         None => {
-            let look = situation.looked.next(&step.id, since, situation.now);
+            let pace = Pace::of_job(situation.state, situation.types, &step.id, name);
+            let look = situation.look_at(step, since, entry.began_at().unwrap_or(since), &pace);
             if look <= situation.now { Next::call(Call::LookAtJob(name.clone())) } else { Next::At(look) }
         }
     }

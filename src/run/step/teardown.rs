@@ -19,7 +19,7 @@ use crate::run::call::{Call, Outcome, failed, nonsense, passed, stumble_or_fail}
 use crate::run::decide::{Next, Situation};
 use crate::run::guard::{Refusal, goes_by_its_name, may_delete};
 use crate::run::guards::Guard;
-use crate::run::pace::{ABSENT_FOR, NEVER_SEEN_ABSENT_FOR, NOT_STARTED_FOR, REMOVE_AGAIN_AFTER, VISIBLE_AFTER};
+use crate::run::pace::{ABSENT_FOR, NEVER_SEEN_ABSENT_FOR, NOT_STARTED_FOR, Pace, REMOVE_AGAIN_AFTER, VISIBLE_AFTER};
 use crate::run::services::Services;
 use crate::run::step::lease;
 use crate::words::id::{Name, StepId};
@@ -103,12 +103,22 @@ fn wait_for_job(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Ent
     if entry.terminal_job().is_some() {
         return None;
     }
-    Some(look_at(situation, step, since, Call::LookAtJob(name.clone())))
+    let pace = Pace::of_job(situation.state, situation.types, &step.id, name);
+    let look = situation.look_at(step, since, entry.began_at().unwrap_or(since), &pace);
+    Some(if look <= situation.now { Next::call(Call::LookAtJob(name.clone())) } else { Next::At(look) })
 }
 
 fn look_at(situation: &Situation<'_>, step: &Step, since: Timestamp, call: Call) -> Next {
     let look = situation.looked.next(&step.id, since, situation.now);
     if look <= situation.now { Next::call(call) } else { Next::At(look) }
+}
+
+/// A removal that somebody else began is looked at steadily.
+fn look_at_removal(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Next {
+    let survey = Call::Survey(name.clone());
+    let Some(accepted) = entry.removal_accepted_at else { return look_at(situation, step, since, survey) };
+    let look = situation.look_at(step, since, accepted, &Pace::of_removal(situation.state, &step.id, name));
+    if look <= situation.now { Next::call(survey) } else { Next::At(look) }
 }
 
 fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Entry, since: Timestamp) -> Next {
@@ -139,7 +149,7 @@ fn remove_resource(situation: &Situation<'_>, step: &Step, name: &Name, entry: &
         situation.now.duration_since(at) < REMOVE_AGAIN_AFTER && entry.seen.as_ref().is_none_or(|(seen, _)| *seen <= at)
     });
     if seen.phase == Phase::Leaving || asked_lately {
-        return look_at(situation, step, since, survey);
+        return look_at_removal(situation, step, name, entry, since);
     }
     let allowed = match may_delete(&situation.state.run, name, entry, situation.definition(), entry.tags.as_ref()) {
         Err(_) if !situation.guards.stand(Guard::OwnOnly) => Ok(Witness::Request),

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use restore_drill::aws::resource::facts;
 use restore_drill::aws::session::{Override, Side, connect};
@@ -154,7 +155,7 @@ impl Bench {
     }
 
     /// A new run with its first record.
-    pub(crate) fn begin(&self) -> (RunJournal, State) {
+    pub(crate) async fn begin(&self) -> (RunJournal, State) {
         let number = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
         let mut random = [7; 10];
         random[6..].copy_from_slice(&number.to_be_bytes());
@@ -162,7 +163,7 @@ impl Bench {
         let run = RunId::new(u64::try_from(at.as_millisecond()).expect("after 1970"), random);
         let first = Event::RunStarted(Box::new(started(&self.plan, self.folder.path(), self.sandbox.url())));
         let lock = self.store.lock(&self.plan.definition.name).expect("nobody else runs it");
-        let journal = self.store.begin(lock, run, at, &first).expect("the first record is durable");
+        let journal = self.store.begin(lock, run, at, &first).await.expect("the first record is durable");
         (journal, State::begin(run, at, &first).expect("it is a first record"))
     }
 
@@ -195,12 +196,12 @@ impl Bench {
 
     /// A whole run that nobody disturbs.
     pub(crate) async fn run(&self, case: &str) -> State {
-        let (journal, state) = self.begin();
+        let (journal, state) = self.begin().await;
         over(case, self.live(case, &mut Pen::new(journal, Fate::Lives), state, None).await)
     }
 
     /// What the next process finds: the journal, and the state with the takeover recorded. Nothing if the run is over.
-    pub(crate) fn take_over(&self, run: RunId, end_it: Option<CancelBy>) -> Option<(RunJournal, State)> {
+    pub(crate) async fn take_over(&self, run: RunId, end_it: Option<CancelBy>) -> Option<(RunJournal, State)> {
         let lock = self.store.lock(&self.plan.definition.name).expect("the dead leave no lock");
         let (mut journal, records) = self.store.go_on(lock, run).expect("the journal verifies");
         let mut state = State::replay(&records).expect("the journal makes sense");
@@ -215,7 +216,7 @@ impl Bench {
         }
         let end_it = end_it.filter(|_| state.concluded.is_none() || leaked);
         events.extend(end_it.map(|by| (at, Event::CancelRequested { by })));
-        journal.append(&events).expect("the takeover is durable");
+        journal.append(&events).await.expect("the takeover is durable");
         for (at, event) in &events {
             state.apply(*at, event).expect("a takeover can follow");
         }
@@ -224,12 +225,12 @@ impl Bench {
 
     /// Ends the lease of a run, and drives until what it kept is gone.
     pub(crate) async fn end_lease(&self, case: &str, run: RunId) -> State {
-        let (mut pen, state) = self.reopen(run, Event::LeaseEnded { by: LeaseEnd::Command });
+        let (mut pen, state) = self.reopen(run, Event::LeaseEnded { by: LeaseEnd::Command }).await;
         over(case, self.live(case, &mut pen, state, None).await)
     }
 
     /// What `drill keep` finds: a run that is over and keeps something, opened again with this event.
-    pub(crate) fn reopen(&self, run: RunId, event: Event) -> (Pen, State) {
+    pub(crate) async fn reopen(&self, run: RunId, event: Event) -> (Pen, State) {
         let lock = self.store.lock(&self.plan.definition.name).expect("the dead leave no lock");
         let (mut journal, records) = self.store.go_on(lock, run).expect("the journal verifies");
         let mut state = State::replay(&records).expect("the journal makes sense");
@@ -237,7 +238,7 @@ impl Bench {
         let resumed = Event::RunResumed { by: "a test".to_owned() };
         let events: Vec<(Timestamp, Event)> =
             [resumed, Event::TeardownReopened, event].into_iter().map(|event| (at, event)).collect();
-        journal.append(&events).expect("the takeover is durable");
+        journal.append(&events).await.expect("the takeover is durable");
         for (at, event) in &events {
             state.apply(*at, event).expect("a takeover can follow");
         }
@@ -251,7 +252,7 @@ impl Bench {
 
     /// `drill resume`, to the end.
     pub(crate) async fn resume(&self, case: &str, run: RunId, cancels: Cancels) -> State {
-        let Some((journal, state)) = self.take_over(run, None) else { return self.state(run) };
+        let Some((journal, state)) = self.take_over(run, None).await else { return self.state(run) };
         over(case, self.live(case, &mut Pen::new(journal, Fate::Lives), state, cancels).await)
     }
 
@@ -304,7 +305,8 @@ async fn cloud_as(sandbox: &Sandbox, plan: &Plan, account: &str) -> Cloud {
     connected.unwrap_or_else(|error| panic!("no session: {error}")).cloud
 }
 
-fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
+/// The first record of a run of this plan.
+pub(crate) fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
     let text = "version: 1".to_owned();
     RunStarted {
         format: FORMAT,
@@ -399,11 +401,11 @@ impl Pen {
         self.written
     }
 
-    fn write(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+    async fn write(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let records = self.inner.append(events)?;
+        let records = self.inner.append(events).await?;
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         self.written += count;
         self.appends.lock().unwrap_or_else(PoisonError::into_inner).push(count);
@@ -411,9 +413,9 @@ impl Pen {
     }
 
     /// Makes at most so many of the events durable, and dies.
-    fn die(&mut self, events: &[(Timestamp, Event)], durable: u64) -> Result<Vec<Recorded>, StoreError> {
+    async fn die(&mut self, events: &[(Timestamp, Event)], durable: u64) -> Result<Vec<Recorded>, StoreError> {
         let room = usize::try_from(durable.saturating_sub(self.written)).unwrap_or(usize::MAX).min(events.len());
-        self.write(&events[..room])?;
+        self.write(&events[..room]).await?;
         if let Some(last_words) = &self.last_words {
             last_words();
         }
@@ -422,20 +424,21 @@ impl Pen {
     }
 }
 
+#[async_trait]
 impl Append for Pen {
-    fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+    async fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
         let after = self.written + u64::try_from(events.len()).unwrap_or(u64::MAX);
         match self.fate {
-            Fate::DiesBefore(n) if after >= n => self.die(events, n - 1),
-            Fate::DiesAfter(n) if after >= n => self.die(events, n),
+            Fate::DiesBefore(n) if after >= n => self.die(events, n - 1).await,
+            Fate::DiesAfter(n) if after >= n => self.die(events, n).await,
             Fate::DiesOnce(when) => match (1..).zip(events).find(|(_, (_, event))| when(event)) {
-                Some((position, _)) => self.die(events, self.written + position),
-                None => self.write(events),
+                Some((position, _)) => self.die(events, self.written + position).await,
+                None => self.write(events).await,
             },
             Fate::Breaks(n) if u64::try_from(self.appends().len()).unwrap_or(u64::MAX) + 1 >= n => {
                 Err(StoreError::Folder { path: PathBuf::from("journal"), source: io::Error::other("the disk is full") })
             }
-            _ => self.write(events),
+            _ => self.write(events).await,
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `still` | a world in memory whose time stands still while anything can be done: exact times and counts |
 //! | `paper` | histories written by hand, without any world |
 //! | `json_schema` | whether JSON fits a schema that others published |
+//! | `standstill` | runs in a world in memory whose time stands still while anything can be done |
 
 pub(crate) mod check;
 pub(crate) mod child;
@@ -19,4 +20,5 @@ pub(crate) mod life;
 pub(crate) mod paper;
 pub(crate) mod seam;
 pub(crate) mod still;
+pub(crate) mod standstill;
 pub(crate) mod worlds;
