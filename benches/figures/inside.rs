@@ -170,7 +170,7 @@ fn refused(operation: &str, refusal: Refusal) -> Result<Response<Bytes>, String>
         (Refusal::Rate, _) => ("ThrottlingException", "Rate exceeded"),
     };
     let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-    let (status, body) = match service {
+    let (status, body): (u16, String) = match service {
         "ec2" => (503, format!("<Response><Errors>{error}</Errors><RequestID>bench</RequestID></Response>")),
         "s3" => (503, error),
         "rds" | "sts" | "iam" => (400, format!("<ErrorResponse>{error}<RequestId>bench</RequestId></ErrorResponse>")),
