@@ -13,7 +13,7 @@ use restore_drill::sandbox::{IdleClock, WorldFile, WorldSpec};
 use restore_drill::words::kind::Verdict;
 use restore_drill::words::time::Clock;
 
-use crate::figure::{EXACT, Figure, Once, explain, number, unprepared};
+use crate::figure::{EXACT, Figure, Once, UNPREPARED, explain, number};
 use crate::inside::Inside;
 use crate::many::{self, Begun};
 use crate::table::shown;
@@ -32,7 +32,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: EXACT,
         deadline: Duration::from_secs(60),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: one,
     },
     Figure {
@@ -44,7 +44,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: EXACT,
         deadline: Duration::from_secs(600),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: thousand,
     },
 ];

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::figure::{Figure, Once, REAL, unprepared};
+use crate::figure::{Figure, Once, REAL, UNPREPARED};
 use crate::table::shown;
 use crate::{limits, no_op};
 
@@ -22,7 +22,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(60),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: run,
     },
     Figure {
@@ -34,7 +34,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(60),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: steps,
     },
 ];

@@ -16,7 +16,7 @@ use restore_drill::sandbox::{Remote, access_key};
 use restore_drill::words::id::AccountId;
 use restore_drill::words::kind::Verdict;
 
-use crate::figure::{Figure, Once, REAL, explain, number, unprepared};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain, number};
 use crate::many::{self, Begun};
 use crate::measure::cpu;
 use crate::table::shown;
@@ -40,7 +40,7 @@ pub(crate) const FIGURES: &[Figure] = &[Figure {
     more: false,
     times: REAL,
     deadline: Duration::from_secs(120),
-    prepare: unprepared,
+    prepare: UNPREPARED,
     once,
 }];
 

@@ -11,7 +11,7 @@ use restore_drill::yaml::diagnostic::to_json;
 use restore_drill::yaml::snippet::render;
 use saphyr_parser::Parser;
 
-use crate::figure::{Figure, Once, REAL, explain, unprepared};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain};
 use crate::measure::{Stopwatch, memory_kib};
 use crate::table::shown;
 
@@ -31,7 +31,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(60),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: time,
     },
     Figure {
@@ -43,7 +43,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(60),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: memory,
     },
 ];

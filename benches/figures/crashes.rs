@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use restore_drill::definition::load::names;
 
-use crate::figure::{Figure, Once, REAL, explain, unprepared};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain};
 use crate::measure::Stopwatch;
 use crate::simulator::{counts, rehearse};
 
@@ -21,7 +21,7 @@ pub(crate) const FIGURES: &[Figure] = &[Figure {
     more: false,
     times: REAL,
     deadline: Duration::from_secs(300),
-    prepare: unprepared,
+    prepare: UNPREPARED,
     once,
 }];
 

@@ -1,7 +1,9 @@
 //! Small definitions, and the real program that runs them.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+
+use crate::figure::explain;
 
 /// One database and one cheap probe, with ample time for everything.
 pub(crate) const ORDERS: &str = r#"version: 1
@@ -45,6 +47,22 @@ pub(crate) fn command(dir: &Path) -> Command {
     // A folder that cannot be made: worlds without database servers, whose ports can be probed and nothing else.
     command.env("DRILL_CACHE", "/dev/null").env("NO_COLOR", "1").stdin(Stdio::null());
     command
+}
+
+/// A program under way. Dropping it ends it.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
+        command.spawn().map(Self).map_err(explain)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Writes a file of a repository.

@@ -11,7 +11,7 @@ use restore_drill::plan::step::Work;
 use restore_drill::words::time::Clock as _;
 use tokio::sync::Barrier;
 
-use crate::figure::{Figure, Once, REAL, explain, number, unprepared};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain, number};
 use crate::measure::Stopwatch;
 use crate::{histories, limits, many, no_op};
 
@@ -29,7 +29,7 @@ pub(crate) const FIGURES: &[Figure] = &[Figure {
     more: true,
     times: REAL,
     deadline: Duration::from_secs(120),
-    prepare: unprepared,
+    prepare: UNPREPARED,
     once,
 }];
 

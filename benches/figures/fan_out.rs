@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::figure::{Figure, Once, REAL, explain, unprepared};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain};
 use crate::table::shown;
 use crate::{limits, no_op};
 
@@ -19,7 +19,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(120),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: run,
     },
     Figure {
@@ -31,7 +31,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(120),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: steps,
     },
 ];

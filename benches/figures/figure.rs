@@ -121,9 +121,7 @@ impl Figure {
 }
 
 /// Nothing comes before the first repetition.
-pub(crate) fn unprepared(_: &Path) -> Result<(), String> {
-    Ok(())
-}
+pub(crate) const UNPREPARED: fn(&Path) -> Result<(), String> = |_| Ok(());
 
 /// A number of things as a number to reckon with.
 pub(crate) fn number(count: usize) -> f64 {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::drill;
-use crate::figure::{EXACT, Figure, Once, REAL, explain, unprepared};
+use crate::figure::{EXACT, Figure, Once, REAL, UNPREPARED, explain};
 use crate::measure::memory_kib;
 use crate::wire::Server;
 
@@ -21,7 +21,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: EXACT,
         deadline: Duration::from_secs(10),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: size,
     },
     Figure {
@@ -33,7 +33,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: EXACT,
         deadline: Duration::from_secs(10),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: |_| Err("there is no `drill serve` yet".to_owned()),
     },
     Figure {
@@ -45,7 +45,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(10),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: idle,
     },
 ];

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use jiff::Timestamp;
 use restore_drill::aws::exchange::Exchange;
 use restore_drill::run::call::under_way;
 use restore_drill::sandbox::{Direct, IdleClock, WorldSpec};
@@ -18,10 +19,10 @@ const SEED: u64 = 7;
 
 /// What stands before a world. It says how a request is refused, if it is.
 pub(crate) trait Door: Send {
-    fn refuses(&mut self, operation: &str, request: &Request<Bytes>, now: jiff::Timestamp) -> Option<Refusal>;
+    fn refuses(&mut self, operation: &str, asked: &[u8], now: Timestamp) -> Option<Refusal>;
 
     /// A request that was let in was answered.
-    fn answered(&mut self, operation: &str, answer: &Response<Bytes>, now: jiff::Timestamp);
+    fn answered(&mut self, operation: &str, asked: &[u8], answer: &Response<Bytes>, now: Timestamp);
 }
 
 /// How a request is refused.
@@ -37,11 +38,11 @@ pub(crate) enum Refusal {
 pub(crate) struct Open;
 
 impl Door for Open {
-    fn refuses(&mut self, _: &str, _: &Request<Bytes>, _: jiff::Timestamp) -> Option<Refusal> {
+    fn refuses(&mut self, _: &str, _: &[u8], _: Timestamp) -> Option<Refusal> {
         None
     }
 
-    fn answered(&mut self, _: &str, _: &Response<Bytes>, _: jiff::Timestamp) {}
+    fn answered(&mut self, _: &str, _: &[u8], _: &Response<Bytes>, _: Timestamp) {}
 }
 
 /// What was asked.
@@ -137,7 +138,7 @@ impl Inside {
 impl Exchange for Inside {
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         let operation = self.direct.operation(&request).unwrap_or_else(|| "unknown".to_owned());
-        let refusal = self.door().refuses(&operation, &request, self.clock.now());
+        let refusal = self.door().refuses(&operation, request.body(), self.clock.now());
         if let Some(refusal) = refusal {
             let mut tally = self.tally_mut();
             match refusal {
@@ -148,9 +149,10 @@ impl Exchange for Inside {
         }
         let step = under_way();
         let kind = step.as_ref().map_or("run", |step| step.as_str().split('.').next().unwrap_or_default()).to_owned();
+        let asked = request.body().clone();
         let answer = self.direct.exchange(request).await.map_err(|cut| cut.to_string())?;
         *self.tally_mut().answered.entry((kind, operation.clone())).or_default() += 1;
-        self.door().answered(&operation, &answer, self.clock.now());
+        self.door().answered(&operation, &asked, &answer, self.clock.now());
         Ok(answer)
     }
 
@@ -170,7 +172,7 @@ fn refused(operation: &str, refusal: Refusal) -> Result<Response<Bytes>, String>
         (Refusal::Rate, _) => ("ThrottlingException", "Rate exceeded"),
     };
     let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-    let (status, body) = match service {
+    let (status, body): (u16, String) = match service {
         "ec2" => (503, format!("<Response><Errors>{error}</Errors><RequestID>bench</RequestID></Response>")),
         "s3" => (503, error),
         "rds" | "sts" | "iam" => (400, format!("<ErrorResponse>{error}<RequestId>bench</RequestId></ErrorResponse>")),

@@ -43,7 +43,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::figure::{Figure, Row};
+use crate::figure::{Figure, Once, Row};
 
 /// Every figure, in the order of the table.
 fn figures() -> Vec<&'static Figure> {
@@ -86,11 +86,7 @@ fn main() -> ExitCode {
 fn in_this_process(id: &str, folder: &str, prepares: bool) -> Result<ExitCode, String> {
     let figure = figures().into_iter().find(|figure| figure.id == id).ok_or_else(|| format!("there is no {id}"))?;
     let folder = Path::new(folder);
-    if prepares {
-        (figure.prepare)(folder)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let once = (figure.once)(folder);
+    let once = if prepares { (figure.prepare)(folder).map(|()| Once::new(0.0)) } else { (figure.once)(folder) };
     repeat::answer(&once).map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::figure::{EXACT, Figure, Once, unprepared};
+use crate::figure::{EXACT, Figure, Once, UNPREPARED};
 use crate::profile;
 use crate::table::shown;
 
@@ -17,7 +17,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: EXACT,
         deadline: Duration::from_secs(600),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: |_: &Path| makespan(1_000),
     },
     Figure {
@@ -29,7 +29,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: EXACT,
         deadline: Duration::from_secs(900),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: |_: &Path| makespan(10_000),
     },
 ];

@@ -10,7 +10,7 @@ use restore_drill::journal::store::Store;
 use restore_drill::plan::compile::compile;
 use restore_drill::words::time::Clock as _;
 
-use crate::figure::{Figure, Once, REAL, explain, unprepared};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain};
 use crate::many::{self, Begun};
 use crate::measure::memory_kib;
 use crate::table::shown;
@@ -30,7 +30,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(240),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: |folder| waiting(folder, 10_000),
     },
     Figure {
@@ -42,7 +42,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(120),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: |folder| waiting(folder, 1_000),
     },
 ];

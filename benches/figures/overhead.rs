@@ -16,7 +16,7 @@ use restore_drill::sandbox::{IdleClock, Inventory, WorldFile, WorldSpec};
 use restore_drill::words::kind::Verdict;
 use restore_drill::words::time::Clock;
 
-use crate::figure::{EXACT, Figure, Once, explain, unprepared};
+use crate::figure::{EXACT, Figure, Once, UNPREPARED, explain};
 use crate::inside::Inside;
 use crate::many::{self, Begun};
 use crate::table::shown;
@@ -40,7 +40,7 @@ pub(crate) const FIGURES: &[Figure] = &[Figure {
     more: false,
     times: EXACT,
     deadline: Duration::from_secs(120),
-    prepare: unprepared,
+    prepare: UNPREPARED,
     once,
 }];
 

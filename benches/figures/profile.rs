@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use jiff::{SignedDuration, Timestamp};
 use restore_drill::aws::exchange::Exchange;
 use restore_drill::aws::resource::facts;
@@ -191,8 +191,6 @@ struct Ref1 {
     /// The drill of a recovery point.
     points: HashMap<String, (usize, SignedDuration)>,
     jobs: BTreeSet<String>,
-    /// The start that was let in last.
-    wish: Option<(usize, SignedDuration)>,
     /// From then on every rate is half of what it was.
     halved_at: Option<Timestamp>,
 }
@@ -212,35 +210,36 @@ impl Ref1 {
         false
     }
 
-    fn is_full(&mut self, request: &Request<Bytes>, now: Timestamp) -> bool {
-        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let Some((kind, length)) = body["RecoveryPointArn"].as_str().and_then(|point| self.points.get(point).copied())
-        else {
-            return false;
-        };
+    /// The kind of what a start restores, and how long that takes.
+    fn wish(&self, body: &[u8]) -> Option<(usize, SignedDuration)> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        self.points.get(body["RecoveryPointArn"].as_str()?).copied()
+    }
+
+    fn is_full(&mut self, body: &[u8], now: Timestamp) -> bool {
+        let Some((kind, _)) = self.wish(body) else { return false };
         let under_way = &mut self.under_way[kind];
         while under_way.peek().is_some_and(|Reverse(end)| *end <= now) {
             under_way.pop();
         }
-        self.wish = Some((kind, length));
         under_way.len() >= KINDS[kind].places
     }
 }
 
 impl Door for Ref1 {
-    fn refuses(&mut self, operation: &str, request: &Request<Bytes>, now: Timestamp) -> Option<Refusal> {
+    fn refuses(&mut self, operation: &str, asked: &[u8], now: Timestamp) -> Option<Refusal> {
         if self.is_too_fast(operation, now) {
             return Some(Refusal::Rate);
         }
-        (operation == "backup:StartRestoreJob" && self.is_full(request, now)).then_some(Refusal::Places)
+        (operation == "backup:StartRestoreJob" && self.is_full(asked, now)).then_some(Refusal::Places)
     }
 
-    fn answered(&mut self, operation: &str, answer: &Response<Bytes>, now: Timestamp) {
+    fn answered(&mut self, operation: &str, asked: &[u8], answer: &Response<Bytes>, now: Timestamp) {
         if operation != "backup:StartRestoreJob" || !answer.status().is_success() {
             return;
         }
         let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let Some((kind, length)) = self.wish.take() else { return };
+        let Some((kind, length)) = self.wish(asked) else { return };
         if body["RestoreJobId"].as_str().is_some_and(|job| self.jobs.insert(job.to_owned())) {
             self.under_way[kind].push(Reverse(now.saturating_add(length).unwrap_or(Timestamp::MAX)));
         }
@@ -290,7 +289,6 @@ async fn simulated(count: usize, halves: bool, clock: &Arc<IdleClock>) -> Result
         under_way: KINDS.iter().map(|_| BinaryHeap::new()).collect(),
         points,
         jobs: BTreeSet::new(),
-        wish: None,
         halved_at: halves.then(|| began.saturating_add(middle).unwrap_or(Timestamp::MAX)),
     }));
     // Virtual time does not pass while a disk syncs: the journals are in memory where the machine has such a folder.

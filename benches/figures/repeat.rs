@@ -41,22 +41,12 @@ pub(crate) fn repeated(figure: &Figure, folder: &Path) -> Reading {
 
 fn all(figure: &Figure, folder: &Path) -> Result<Measured, String> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    if child(PREPARE, figure.id, folder, PREPARES)?.is_none() {
-        return Err(format!("what comes before it was not over after {} s", PREPARES.as_secs()));
+    answered(PREPARE, figure.id, folder, PREPARES)?;
+    if figure.times > 1 {
+        answered(ONCE, figure.id, folder, figure.deadline)?;
     }
-    let warms_up = figure.times > 1;
-    let mut onces = Vec::new();
-    for number in 0..figure.times + usize::from(warms_up) {
-        let once = child(ONCE, figure.id, folder, figure.deadline)?;
-        let once = once.ok_or_else(|| format!("it was not over after {} s", figure.deadline.as_secs()))?;
-        let once: Result<Once, String> =
-            serde_json::from_str(once.trim()).map_err(|_| "its process ended without an answer".to_owned())?;
-        if number > 0 || !warms_up {
-            onces.push(once?);
-        } else {
-            once?;
-        }
-    }
+    let once = |_| answered(ONCE, figure.id, folder, figure.deadline);
+    let onces: Vec<Once> = (0..figure.times).map(once).collect::<Result<_, _>>()?;
     let limits = sorted(onces.iter().filter_map(|once| once.limit).collect());
     let notes = onces.last().map(|once| once.notes.clone()).unwrap_or_default();
     let values = sorted(onces.iter().map(|once| once.value).collect());
@@ -66,6 +56,14 @@ fn all(figure: &Figure, folder: &Path) -> Result<Measured, String> {
 fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
     values
+}
+
+/// What a process of this program answers.
+fn answered(word: &str, id: &str, folder: &Path, deadline: Duration) -> Result<Once, String> {
+    let printed = child(word, id, folder, deadline)?;
+    let printed = printed.ok_or_else(|| format!("it was not over after {} s", deadline.as_secs()))?;
+    let unanswered = |_| "its process ended without an answer".to_owned();
+    serde_json::from_str::<Result<Once, String>>(printed.trim()).map_err(unanswered)?
 }
 
 /// What a process of this program prints; nothing if it was not over in time.

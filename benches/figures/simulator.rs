@@ -10,7 +10,7 @@ use restore_drill::words::time::Clock as _;
 use serde_json::Value;
 
 use crate::drill;
-use crate::figure::{Figure, Once, REAL, explain, number, unprepared};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain, number};
 use crate::many;
 use crate::measure::{Stopwatch, cpu};
 use crate::table::shown;
@@ -31,7 +31,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: true,
         times: REAL,
         deadline: Duration::from_secs(300),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: tier_one,
     },
     Figure {
@@ -43,7 +43,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: true,
         times: REAL,
         deadline: Duration::from_secs(10),
-        prepare: unprepared,
+        prepare: UNPREPARED,
         once: |_| Err("there is no second tier yet".to_owned()),
     },
 ];

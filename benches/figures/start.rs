@@ -5,10 +5,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::figure::{Figure, Once, REAL, explain, unprepared};
+use crate::drill::{self, Running};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain};
 use crate::measure::Stopwatch;
 use crate::table::shown;
-use crate::{drill, limits, many, no_op, waits, wire};
+use crate::{limits, many, no_op, waits, wire};
 
 pub(crate) const FIGURES: &[Figure] = &[Figure {
     id: "B1",
@@ -19,7 +20,7 @@ pub(crate) const FIGURES: &[Figure] = &[Figure {
     more: false,
     times: REAL,
     deadline: Duration::from_secs(60),
-    prepare: unprepared,
+    prepare: UNPREPARED,
     once,
 }];
 
@@ -33,8 +34,8 @@ fn once(folder: &Path) -> Result<Once, String> {
     command.args(["run", "orders", "--quiet"]).arg(format!("--sandbox={}", server.url()));
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let watch = Stopwatch::start();
-    let mut child = command.spawn().map_err(explain)?;
-    let lines = child.stderr.take().map(|stderr| BufReader::new(stderr).lines()).ok_or("nothing is said")?;
+    let mut running = Running::start(&mut command)?;
+    let lines = running.0.stderr.take().map(|stderr| BufReader::new(stderr).lines()).ok_or("nothing is said")?;
     let mut begun = None;
     for line in lines {
         // The line comes after the record.
@@ -44,8 +45,7 @@ fn once(folder: &Path) -> Result<Once, String> {
             break;
         }
     }
-    let _ = child.kill();
-    let _ = child.wait();
+    drop(running);
     let begun = begun.ok_or("the drill did not begin its first step")?;
     let note = format!(
         "a new folder each time; limit: `drill --version` ({} ms) and the official SDK's clients ({} ms)",

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::figure::{EXACT, Figure, Once, number, unprepared};
+use crate::figure::{EXACT, Figure, Once, UNPREPARED, number};
 use crate::profile;
 
 pub(crate) const FIGURES: &[Figure] = &[Figure {
@@ -15,7 +15,7 @@ pub(crate) const FIGURES: &[Figure] = &[Figure {
     more: false,
     times: EXACT,
     deadline: Duration::from_secs(600),
-    prepare: unprepared,
+    prepare: UNPREPARED,
     once,
 }];
 

@@ -3,14 +3,14 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use restore_drill::sandbox::Inventory;
 use serde_json::Value;
 
-use crate::drill;
-use crate::figure::{Figure, Once, REAL, explain, unprepared};
+use crate::drill::{self, Running};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain};
 use crate::limits;
 use crate::measure::{Stopwatch, cpu};
 use crate::table::shown;
@@ -34,13 +34,13 @@ pub(crate) const FIGURES: &[Figure] = &[Figure {
     more: false,
     times: REAL,
     deadline: Duration::from_secs(60),
-    prepare: unprepared,
+    prepare: UNPREPARED,
     once,
 }];
 
 /// A simulated AWS in another process. Dropping it ends it.
 pub(crate) struct Server {
-    child: Child,
+    running: Running,
     url: String,
 }
 
@@ -49,13 +49,13 @@ impl Server {
     pub(crate) fn start(dir: &Path, arguments: &[&str]) -> Result<Self, String> {
         let mut command = drill::command(dir);
         command.args(["sandbox", "--seed", "7", "--output", "json"]).args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(explain)?;
+        let mut running = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()))?;
         let mut line = String::new();
-        let stdout = child.stdout.take().ok_or("the simulated AWS says nothing")?;
+        let stdout = running.0.stdout.take().ok_or("the simulated AWS says nothing")?;
         BufReader::new(stdout).read_line(&mut line).map_err(explain)?;
         let said: Value = serde_json::from_str(&line).map_err(|_| "the simulated AWS did not start".to_owned())?;
         let url = said["url"].as_str().ok_or("the simulated AWS has no address")?.to_owned();
-        Ok(Self { child, url })
+        Ok(Self { running, url })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -64,7 +64,7 @@ impl Server {
 
     /// The id of its process.
     pub(crate) fn process(&self) -> u32 {
-        self.child.id()
+        self.running.0.id()
     }
 
     /// Everything that was asked of it.
@@ -77,13 +77,6 @@ impl Server {
         stream.read_to_end(&mut answer).map_err(explain)?;
         let head = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or("the world answered nothing")?;
         serde_json::from_slice(&answer[head + 4..]).map_err(explain)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

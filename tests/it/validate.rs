@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::{check_text, load};
 use restore_drill::definition::shape::schema;
+use restore_drill::plan::compile::compile;
 use restore_drill::yaml::diagnostic::{Severity, to_json};
 use restore_drill::yaml::snippet::{render, summary};
 
@@ -133,8 +134,8 @@ fn what_is_too_much_is_refused_in_few_words_at_its_place() {
     let levels = (1..30).map(|n| format!("b{n}: &b{n} [{}]\n", vec![format!("*b{}", n - 1); 30].join(", ")));
     let bomb: String = std::iter::once("b0: &b0 [x]\n".to_owned()).chain(levels).collect();
     for (what, end) in [
-        ("ten thousand steps", steps(10_000)),
-        ("twenty thousand steps", steps(20_000)),
+        ("fifty thousand steps", steps(50_000)),
+        ("a hundred thousand steps", steps(100_000)),
         ("ten thousand lists in each other", deep("[", "]")),
         ("ten thousand mappings in each other", deep("{a: ", "}")),
         ("ten thousand lists that never end", format!("labels: {}\n", "[".repeat(10_000))),
@@ -142,7 +143,8 @@ fn what_is_too_much_is_refused_in_few_words_at_its_place() {
         ("aliases of aliases", bomb),
         ("a scalar of 100 MB", format!("description: {}\n", "x".repeat(100_000_000))),
         ("a quoted scalar of 2 MB that never ends", format!("description: \"{}\n", "x".repeat(2_000_000))),
-        ("two hundred thousand lines", "# nothing\n".repeat(200_000)),
+        ("a quoted scalar of 3 MB that never ends", format!("description: \"{}\n", "x".repeat(3_000_000))),
+        ("three hundred thousand lines", "# nothing\n".repeat(300_000)),
     ] {
         let text = ending_with(&end);
         let problems = check_text("ok-minimal.yaml", text.as_bytes(), None, &BTreeMap::new(), facts);
@@ -156,6 +158,20 @@ fn what_is_too_much_is_refused_in_few_words_at_its_place() {
         let has_place = first["line"].as_u64().is_some_and(|line| line >= 1) && first["column"].is_u64();
         assert!(has_place || first["code"] == "too-large", "{what}: {first:#}");
     }
+}
+
+/// A drill may have many steps: nothing in it is looked for by walking through all of them.
+#[test]
+fn ten_thousand_steps_are_a_drill() {
+    let probes: String = (0..10_000).map(|n| format!("  p{n:05}: {{ on: orders, tcp: {{}} }}\n")).collect();
+    let text = ending_with(&probes);
+    let loaded = check_text("ok-minimal.yaml", text.as_bytes(), None, &BTreeMap::new(), facts);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{:?}", problems.diagnostics.first()));
+    let plan = compile(&loaded.definition, facts).expect("it has a plan");
+    let last = plan.steps.last().expect("it has steps");
+    assert_eq!((plan.steps.len(), last.id.as_str()), (10_007, "report"));
+    let teardown = plan.steps.iter().find(|step| step.id.as_str() == "teardown.orders").expect("it is torn down");
+    assert_eq!(teardown.needs.len(), 10_003, "the restore, its readiness and every probe");
 }
 
 /// Letters of other alphabets that look like ours make another name, or none.
