@@ -15,6 +15,7 @@ use restore_drill::run::drive::Ended;
 use restore_drill::sandbox::{Remote, access_key};
 use restore_drill::words::id::AccountId;
 use restore_drill::words::kind::Verdict;
+use restore_drill::words::time::Clock;
 
 use crate::figure::{Figure, Once, REAL, UNPREPARED, explain, number};
 use crate::many::{self, Begun};
@@ -72,7 +73,7 @@ fn once(folder: &Path) -> Result<Once, String> {
     Ok(Once::new(seconds * 1_000.0 / number(calls)).limit(limit).note(note))
 }
 
-async fn cloud(definition: &Definition, url: &str) -> Result<Cloud, String> {
+async fn cloud(definition: &Definition, url: &str, clock: Arc<dyn Clock>) -> Result<Cloud, String> {
     let with = |account: &AccountId| Override {
         url: url.to_owned(),
         access_key: access_key(account),
@@ -82,14 +83,15 @@ async fn cloud(definition: &Definition, url: &str) -> Result<Cloud, String> {
     let destination = Side { region: there.region.clone(), profile: None, access_role: None };
     let source = Side { region: here.region.clone(), profile: None, access_role: None };
     let overrides = Some((with(&there.account), with(&here.account)));
-    connect(&destination, &source, overrides, true, "bench").await.map(|connected| connected.cloud).map_err(explain)
+    let connected = connect(&destination, &source, overrides, true, "bench", clock).await;
+    connected.map(|connected| connected.cloud).map_err(explain)
 }
 
 /// How many passed.
 async fn drive(folder: &Path, url: &str) -> Result<u32, String> {
     let clock = Remote::connect(url).await.map_err(explain)?.clock();
     let store = Store::open(&folder.join("state")).map_err(explain)?;
-    let cloud = cloud(&no_op::definition(&text(0))?, url).await?;
+    let cloud = cloud(&no_op::definition(&text(0))?, url, Arc::clone(&clock)).await?;
     let mut runs = Vec::new();
     for number in 0..DRILLS {
         let definition = no_op::definition(&text(number))?;

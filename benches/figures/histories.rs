@@ -147,7 +147,7 @@ fn write(state: &mut State, journal: &mut RunJournal, events: &[(Timestamp, Even
     for (at, event) in events {
         state.apply(*at, event).map_err(explain)?;
     }
-    journal.append(events).map(|_| ()).map_err(explain)
+    many::at_once(journal.append(events))?.map(|_| ()).map_err(explain)
 }
 
 /// A run of a plan of actions that is over, durable.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use restore_drill::journal::chain::sha256_hex;
 use restore_drill::journal::event::{Event, FORMAT, Recorded, RunStarted, World};
@@ -81,6 +82,7 @@ pub(crate) fn first(plan: Plan) -> Event {
         history: Vec::new(),
         commit: None,
         previous: None,
+        world_id: None,
     }))
 }
 
@@ -89,7 +91,7 @@ pub(crate) fn begin(store: &Store, plan: Plan, at: Timestamp, number: u32) -> Re
     let run = run_id(at, number);
     let lock = store.lock(&plan.definition.name).map_err(explain)?;
     let first = first(plan);
-    let journal = store.begin(lock, run, at, &first).map_err(explain)?;
+    let journal = at_once(store.begin(lock, run, at, &first))?.map_err(explain)?;
     Ok((State::begin(run, at, &first).map_err(explain)?, journal))
 }
 
@@ -99,18 +101,19 @@ pub(crate) fn go_on(store: &Store, run: RunId, drill: &str) -> Result<(State, Ru
     let (mut journal, records) = store.go_on(lock, run).map_err(explain)?;
     let mut state = State::replay(&records).map_err(explain)?;
     let resumed = Event::RunResumed { by: "a bench".to_owned() };
-    journal.append(&[(state.last_at, resumed.clone())]).map_err(explain)?;
+    at_once(journal.append(&[(state.last_at, resumed.clone())]))?.map_err(explain)?;
     state.apply(state.last_at, &resumed).map_err(explain)?;
     Ok((state, journal))
 }
 
+/// What a future answers that has nobody to wait for: whoever is alone with a journal writes on the spot.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    future.now_or_never().ok_or_else(|| "an append waited, and nobody else writes".to_owned())
+}
+
 /// Makes events durable. Every append of a bench but the engine's own comes this way.
-#[expect(
-    clippy::unused_async,
-    reason = "an append of many runs in one process waits for others, once they share a journal"
-)]
 pub(crate) async fn append(journal: &mut RunJournal, events: &[(Timestamp, Event)]) -> Result<(), String> {
-    journal.append(events).map(|_| ()).map_err(explain)
+    journal.append(events).await.map(|_| ()).map_err(explain)
 }
 
 /// Drives all of them in this runtime, each in a task of its own, and hands every end to `over`. Returns when all are over.

@@ -13,7 +13,7 @@ use crate::run::cost::{Affordable, affordable, reached_at};
 use crate::run::guards::{Guard, Guards};
 use crate::run::pace::{LOOK_EVERY, Looked, Pace, paused_until};
 use crate::run::step;
-use crate::words::id::{Name, StepId};
+use crate::words::id::Name;
 
 /// Everything that a step's `next` may look at.
 pub struct Situation<'a> {

@@ -124,7 +124,7 @@ async fn a_run_that_dies_while_it_archives_goes_on_with_it() {
         (|event| matches!(event, Event::ArchiveIntended { .. }), |event| matches!(event, Event::Archived { .. }));
     for (case, dies) in [("before the first file", intends), ("behind the last", is_done)] {
         let bench = Bench::new(&definition()).await;
-        let (journal, state) = bench.begin();
+        let (journal, state) = bench.begin().await;
         let run = state.run;
         let end = bench.live(case, &mut Pen::new(journal, Fate::DiesOnce(dies)), state, None).await;
         assert!(matches!(end, End::Died), "{case}");
@@ -292,7 +292,7 @@ async fn a_run_refuses_a_bucket_that_it_drills() {
     let (kind, resource) = (orders.kind, orders.resource.clone());
     orders.kind = restore_drill::words::kind::ResourceKind::S3;
     orders.resource = format!("arn:aws:s3:::{BUCKET}").parse().expect("an ARN");
-    let (_, mut state) = bench.begin();
+    let (_, mut state) = bench.begin().await;
     let at = state.started_at;
     state.concluded = Some((at, restore_drill::journal::verdict::conclude(&state, facts)));
     assert!(matches!(target(&state), Some(Err(_))), "{case}: {:?}", target(&state));

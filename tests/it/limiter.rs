@@ -199,7 +199,7 @@ async fn who_the_caller_is_is_not_asked_again_before_each_change() {
         let start = calls.iter().position(|call| call.operation == START).expect("it was started");
         calls[start..].iter().filter(|call| call.operation == "sts:GetCallerIdentity").count()
     };
-    let (journal, state) = bench.begin();
+    let (journal, state) = bench.begin().await;
     let run = state.run;
     let fate = Fate::DiesOnce(|event| matches!(event, Event::RestoreAccepted { .. }));
     bench.live(case, &mut Pen::new(journal, fate), state, None).await;

@@ -180,7 +180,7 @@ impl Still {
         for _ in 0..number {
             drop(bench.begin());
         }
-        let (journal, state) = bench.begin();
+        let (journal, state) = bench.begin().await;
         let case = format!("drill {number}");
         let state = over(&case, bench.live(&case, &mut Pen::new(journal, Fate::Lives), state, None).await);
         conclusion(&state).verdict
