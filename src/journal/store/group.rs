@@ -1,0 +1,192 @@
+//! Appends of all runs of a process, written together by whoever comes first.
+//!
+//! An append puts its records into a queue and waits for either of two things: its answer, or the connection. Who gets the
+//! connection writes everything that is queued in one transaction, and answers all. So a run that is alone writes on the
+//! spot, and a thousand runs share one sync. Nothing is answered before it is on the disk.
+//!
+//! A transaction that fails fails for everybody in it, and nothing more is written through this connection: after a failed
+//! sync nobody knows what is on the disk before the file was closed, opened and checked.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
+use tokio::sync::oneshot;
+
+use crate::journal::store::write::{Batch, Home, insert};
+
+/// One transaction holds at most so many records, if it holds more than one append.
+const MOST_RECORDS: usize = 4_096;
+
+/// And so many bytes of them.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Why an append was not written.
+#[derive(Debug, Clone)]
+pub(super) enum Unwritten {
+    /// Somebody else wrote records of its run. Nobody else is concerned.
+    TakenOver,
+    /// It could not be.
+    Failed(Arc<rusqlite::Error>),
+    /// An earlier one could not be.
+    Closed(Arc<rusqlite::Error>),
+    /// Whoever wrote it did not come back.
+    Unknown,
+}
+
+/// The queue, and the one connection that journals are written through.
+#[derive(Debug)]
+pub(super) struct Group {
+    waiting: Mutex<VecDeque<Waiting>>,
+    writer: tokio::sync::Mutex<Connection>,
+    failed: OnceLock<Arc<rusqlite::Error>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    batch: Batch,
+    answer: oneshot::Sender<Result<Batch, Unwritten>>,
+}
+
+impl Group {
+    pub(super) fn new(writer: Connection) -> Self {
+        Self { waiting: Mutex::default(), writer: tokio::sync::Mutex::new(writer), failed: OnceLock::new() }
+    }
+
+    /// Makes a batch durable: all of it or nothing. Who stops waiting leaves it to chance whether it is written.
+    pub(super) async fn append(&self, batch: Batch) -> Result<Batch, Unwritten> {
+        let (answer, mut written) = oneshot::channel();
+        self.queue().push_back(Waiting { batch, answer });
+        loop {
+            if let Ok(mut writer) = self.writer.try_lock() {
+                self.lead(&mut writer);
+            } else {
+                tokio::select! {
+                    biased;
+                    answer = &mut written => return answer.unwrap_or(Err(Unwritten::Unknown)),
+                    mut writer = self.writer.lock() => self.lead(&mut writer),
+                }
+            }
+            match written.try_recv() {
+                Ok(answer) => return answer,
+                Err(oneshot::error::TryRecvError::Closed) => return Err(Unwritten::Unknown),
+                // More was queued before it than goes into one transaction.
+                Err(oneshot::error::TryRecvError::Empty) => {}
+            }
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what is queued, as much as goes into one transaction, and answers those who wait for it.
+    fn lead(&self, connection: &mut Connection) {
+        if let Some(error) = self.failed.get() {
+            refuse(self.queue().drain(..), &Unwritten::Closed(Arc::clone(error)));
+            return;
+        }
+        if self.queue().is_empty() {
+            return;
+        }
+        let mut group = Vec::new();
+        match self.write(connection, &mut group) {
+            Ok(homes) => {
+                for (Waiting { mut batch, answer }, home) in group.into_iter().zip(homes) {
+                    let written = home.map(|home| {
+                        batch.home = home;
+                        batch
+                    });
+                    // Whoever does not wait any more reads the journal before going on.
+                    let _ = answer.send(written.ok_or(Unwritten::TakenOver));
+                }
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                if group.is_empty() {
+                    group = self.take();
+                }
+                if !is_busy(&error) {
+                    let _ = self.failed.set(Arc::clone(&error));
+                }
+                refuse(group, &Unwritten::Failed(error));
+            }
+        }
+    }
+
+    /// The homes of the runs in the group; none for a run that was taken over.
+    fn write(&self, connection: &mut Connection, group: &mut Vec<Waiting>) -> rusqlite::Result<Vec<Option<Home>>> {
+        let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Not before: whoever went away and gave the run to somebody else must not be written after that one looked.
+        *group = self.take();
+        let homes = match all(&mut transaction, group) {
+            Err(error) if is_taken(&error) => one_by_one(&mut transaction, group)?,
+            homes => homes?,
+        };
+        transaction.commit()?;
+        Ok(homes)
+    }
+
+    /// The next that go into one transaction. Who stopped waiting is left out.
+    fn take(&self) -> Vec<Waiting> {
+        let mut queue = self.queue();
+        let mut group = Vec::new();
+        let (mut records, mut bytes) = (0, 0);
+        while let Some(next) = queue.front() {
+            records += next.batch.len();
+            bytes += next.batch.bytes();
+            if !group.is_empty() && (records > MOST_RECORDS || bytes > MOST_BYTES) {
+                break;
+            }
+            group.extend(queue.pop_front().filter(|next| !next.answer.is_closed()));
+        }
+        group
+    }
+}
+
+fn refuse(group: impl IntoIterator<Item = Waiting>, why: &Unwritten) {
+    for waiting in group {
+        let _ = waiting.answer.send(Err(why.clone()));
+    }
+}
+
+/// Everything, or nothing of it.
+fn all(transaction: &mut Transaction<'_>, group: &[Waiting]) -> rusqlite::Result<Vec<Option<Home>>> {
+    let whole = transaction.savepoint()?;
+    let homes = group.iter().map(|waiting| insert(&whole, &waiting.batch).map(Some));
+    match homes.collect::<rusqlite::Result<Vec<Option<Home>>>>() {
+        Ok(homes) => whole.commit().map(|()| homes),
+        Err(error) => whole.finish().and(Err(error)),
+    }
+}
+
+/// Each apart, so that a run that was taken over takes no other along.
+fn one_by_one(transaction: &mut Transaction<'_>, group: &[Waiting]) -> rusqlite::Result<Vec<Option<Home>>> {
+    let mut homes = Vec::with_capacity(group.len());
+    for waiting in group {
+        let apart = transaction.savepoint()?;
+        match insert(&apart, &waiting.batch) {
+            Ok(home) => {
+                apart.commit()?;
+                homes.push(Some(home));
+            }
+            Err(error) if is_taken(&error) => {
+                apart.finish()?;
+                homes.push(None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(homes)
+}
+
+/// The record is there already, of somebody else.
+fn is_taken(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_extended_error_code();
+    code.is_some_and(|code| [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY].contains(&code))
+}
+
+/// Another process was writing all the time, so nothing was tried.
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
