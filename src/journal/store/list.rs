@@ -40,14 +40,11 @@ const IS_WHOLE: &str = "
        )
 ";
 
-/// Newest first, before a run: those of one drill, or all.
-const OF_DRILL: &str = "
+/// Newest first, before a run: those of one drill, or all. Along the rows themselves: an index that was damaged would hide
+/// runs.
+const PAGE: &str = "
     SELECT runs.run, drill, mode, started, verdict, until FROM runs LEFT JOIN leases ON leases.run = runs.run
-    WHERE drill = ?1 AND runs.run < ?2 ORDER BY runs.run DESC LIMIT ?3
-";
-const OF_ALL: &str = "
-    SELECT runs.run, drill, mode, started, verdict, until FROM runs LEFT JOIN leases ON leases.run = runs.run
-    WHERE ?1 IS NULL AND runs.run < ?2 ORDER BY runs.run DESC LIMIT ?3
+    WHERE (?1 IS NULL OR +drill = ?1) AND runs.run < ?2 ORDER BY runs.run DESC LIMIT ?3
 ";
 
 /// Stands after the id of every run.
@@ -134,7 +131,7 @@ fn page(
     most: i64,
 ) -> rusqlite::Result<Option<Vec<RunRow>>> {
     let before = before.map_or_else(|| LAST.to_owned(), RunId::to_string);
-    let mut statement = connection.prepare_cached(if drill.is_some() { OF_DRILL } else { OF_ALL })?;
+    let mut statement = connection.prepare_cached(PAGE)?;
     let rows = statement.query_map(params![drill.map(DrillName::as_str), before, most], |row| {
         let texts: (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         Ok(run_row(texts, known(row)?))
