@@ -190,3 +190,155 @@ fn is_taken(error: &rusqlite::Error) -> bool {
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::Poll;
+
+    use jiff::Timestamp;
+    use tempfile::TempDir;
+
+    use crate::journal::event::{Event, Recorded};
+    use crate::journal::store::{Append as _, RunJournal, Store, StoreError};
+    use crate::words::id::RunId;
+
+    fn events(count: usize) -> Vec<(Timestamp, Event)> {
+        let at = "2026-11-21T12:00:00Z".parse().unwrap();
+        (0..count).map(|number| (at, Event::RunResumed { by: format!("process {number}") })).collect()
+    }
+
+    fn id(number: u8) -> RunId {
+        RunId::new(1_795_262_400_000, [number; 10])
+    }
+
+    fn seen(store: &Store, number: u8) -> usize {
+        store.records(&id(number)).unwrap().len()
+    }
+
+    /// A folder with three runs of one record each.
+    async fn three() -> (TempDir, Store, [RunJournal; 3]) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let mut journals = Vec::new();
+        for number in 1..=3 {
+            let lock = store.lock(&format!("drill-{number}").parse().unwrap()).unwrap();
+            let (at, first) = events(1).remove(0);
+            journals.push(store.begin(lock, id(number), at, &first).await.unwrap());
+        }
+        (folder, store, journals.try_into().unwrap())
+    }
+
+    /// Lets an append come as far as it can while somebody else has the connection.
+    async fn queues(append: &mut (impl Future + Unpin)) {
+        poll_fn(|context| {
+            assert!(Pin::new(&mut *append).poll(context).is_pending(), "it did not wait");
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    fn is_taken_over(written: &Result<Vec<Recorded>, StoreError>) -> bool {
+        matches!(written, Err(StoreError::TakenOver(_)))
+    }
+
+    #[tokio::test]
+    async fn who_comes_first_writes_what_everybody_queued() {
+        let (_folder, store, [mut one, mut two, mut three]) = three().await;
+        let (some, more) = (events(1), events(2));
+        let writer = store.shared.group.writer.lock().await;
+        let mut first = one.append(&some);
+        let mut second = two.append(&more);
+        let mut third = three.append(&some);
+        queues(&mut first).await;
+        queues(&mut second).await;
+        queues(&mut third).await;
+        assert_eq!((1..=3).map(|number| seen(&store, number)).collect::<Vec<_>>(), [1, 1, 1]);
+        drop(writer);
+        assert_eq!(first.await.unwrap().len(), 1);
+        // Nobody asked the others to write.
+        assert_eq!((1..=3).map(|number| seen(&store, number)).collect::<Vec<_>>(), [2, 3, 2]);
+        assert_eq!((second.await.unwrap().len(), third.await.unwrap().len()), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn more_than_one_transaction_is_written_in_several() {
+        let (_folder, store, [mut one, mut two, mut three]) = three().await;
+        let (many, few) = (events(super::MOST_RECORDS - 1), events(2));
+        let writer = store.shared.group.writer.lock().await;
+        let mut first = one.append(&many);
+        let mut second = two.append(&few);
+        let mut third = three.append(&few);
+        queues(&mut first).await;
+        queues(&mut second).await;
+        queues(&mut third).await;
+        drop(writer);
+        assert_eq!(first.await.unwrap().len(), super::MOST_RECORDS - 1);
+        assert_eq!((seen(&store, 1), seen(&store, 2)), (super::MOST_RECORDS, 1));
+        assert_eq!((second.await.unwrap().len(), seen(&store, 2), seen(&store, 3)), (2, 3, 3));
+        assert_eq!(third.await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_taken_over_takes_no_other_along() {
+        let (_folder, store, [mut one, mut two, mut three]) = three().await;
+        let foreign = "INSERT INTO records SELECT chain, 2, at, body, hash FROM records
+                       WHERE chain = (SELECT chain FROM chains WHERE run = ?1)";
+        store.connect().unwrap().execute(foreign, [id(2).to_string()]).unwrap();
+        let some = events(1);
+        let writer = store.shared.group.writer.lock().await;
+        let mut appends = [one.append(&some), two.append(&some), three.append(&some)];
+        for append in &mut appends {
+            queues(append).await;
+        }
+        drop(writer);
+        let [first, second, third] = appends;
+        assert!(first.await.is_ok() && is_taken_over(&second.await) && third.await.is_ok());
+        assert!(one.append(&some).await.is_ok(), "the store refuses others");
+        assert!(is_taken_over(&two.append(&some).await));
+        assert_eq!((seen(&store, 1), seen(&store, 3)), (3, 2));
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_fails_fails_for_all_and_closes_the_store() {
+        let (folder, store, [mut one, mut two, mut three]) = three().await;
+        let full = "CREATE TRIGGER full BEFORE INSERT ON records WHEN NEW.seq = 3
+                    BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
+        store.connect().unwrap().execute_batch(full).unwrap();
+        let (some, more) = (events(1), events(2));
+        let writer = store.shared.group.writer.lock().await;
+        let mut first = one.append(&some);
+        let mut second = two.append(&more);
+        queues(&mut first).await;
+        queues(&mut second).await;
+        drop(writer);
+        assert!(matches!(first.await, Err(StoreError::Database { .. })));
+        assert!(matches!(second.await, Err(StoreError::Database { .. })));
+        assert_eq!((seen(&store, 1), seen(&store, 2)), (1, 1), "something of it is on the disk");
+        store.connect().unwrap().execute_batch("DROP TRIGGER full").unwrap();
+        assert!(matches!(three.append(&some).await, Err(StoreError::Closed { .. })));
+        assert_eq!(seen(&store, 3), 1);
+        // Opened and checked anew, it can be written.
+        let lock = one.close();
+        let (mut again, records) = Store::open(folder.path()).unwrap().go_on(lock, id(1)).unwrap();
+        assert_eq!((records.len(), again.append(&more).await.unwrap().len()), (1, 2));
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_can_append_no_more_and_is_not_written() {
+        let (_folder, store, [mut one, mut two, _]) = three().await;
+        let some = events(1);
+        let writer = store.shared.group.writer.lock().await;
+        {
+            let mut left = one.append(&some);
+            queues(&mut left).await;
+        }
+        drop(writer);
+        assert!(matches!(one.append(&some).await, Err(StoreError::Spent(_))));
+        two.append(&some).await.unwrap();
+        assert_eq!((seen(&store, 1), seen(&store, 2)), (1, 2));
+        let (mut again, records) = store.go_on(one.close(), id(1)).unwrap();
+        assert_eq!((records.len(), again.append(&some).await.unwrap().len()), (1, 1));
+    }
+}
