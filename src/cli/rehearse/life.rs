@@ -176,6 +176,7 @@ impl Play<'_> {
             scenario,
             run,
             began,
+            store: Store::open(&state_folder)?,
             state_folder,
             services: self.services(&machine, &stand_in, &report),
             machine,
@@ -186,7 +187,7 @@ impl Play<'_> {
             appends: Vec::new(),
         };
         actor.lives().await?;
-        let records = actor.store().and_then(|store| store.load(&run)).unwrap_or_default();
+        let records = Store::open(&actor.state_folder).and_then(|store| store.load(&run)).unwrap_or_default();
         Ok(PlayedRun {
             marks: Marks::of(definition, &run).but_not(self.stage.jobs_of_stranger()),
             ends: actor.ends,
@@ -229,6 +230,7 @@ struct Actor<'a> {
     scenario: &'a Scenario,
     run: RunId,
     began: Timestamp,
+    store: Store,
     state_folder: PathBuf,
     services: Services,
     machine: Arc<MachineTime>,
@@ -332,7 +334,7 @@ impl Actor<'_> {
 
     /// How many restores its journal announces.
     fn intended(&self) -> usize {
-        let records = self.store().and_then(|store| store.load(&self.run)).unwrap_or_default();
+        let records = self.store.load(&self.run).unwrap_or_default();
         records.iter().filter(|record| matches!(record.event, Event::RestoreIntended { .. })).count()
     }
 
@@ -370,24 +372,18 @@ impl Actor<'_> {
         })
     }
 
-    /// The journals, opened anew as each process does: nothing stays open of the one that died.
-    fn store(&self) -> Result<Store, StoreError> {
-        Store::open(&self.state_folder)
-    }
-
     /// A process begins the run, or goes on with it.
     async fn comes_to_life(&mut self, number: u32) -> Result<Birth, StoreError> {
         let name = &self.play.script.definition().name;
         let now = self.services.clock.now();
         if number == 1 {
             let first = self.play.script.first();
-            let store = self.store()?;
-            let lock = store.lock(name)?;
-            let journal = store.begin(lock, self.run, now, &first).await?;
+            let lock = self.store.lock(name)?;
+            let journal = self.store.begin(lock, self.run, now, &first).await?;
             let state = State::begin(self.run, now, &first);
             return Ok(state.map_or(Birth::Over, |state| Birth::Life(Box::new((journal, state)))));
         }
-        match self.goes_on(now).await {
+        match self.begins_again(now).await {
             Ok((_, state)) if self.is_over(&state) => {
                 if let Some((at, conclusion)) = state.concluded.clone() {
                     self.ended(How::Concluded(Box::new(conclusion), at));
@@ -401,10 +397,11 @@ impl Actor<'_> {
     }
 
     /// What the next process finds, with its takeover recorded.
-    async fn goes_on(&self, now: Timestamp) -> Result<(RunJournal, State), StoreError> {
-        let store = self.store()?;
-        let lock = store.lock(&self.play.script.definition().name)?;
-        let (mut journal, records) = store.go_on(lock, self.run)?;
+    async fn begins_again(&mut self, now: Timestamp) -> Result<(RunJournal, State), StoreError> {
+        // Nothing stays open of the process before.
+        self.store = Store::open(&self.state_folder)?;
+        let lock = self.store.lock(&self.play.script.definition().name)?;
+        let (mut journal, records) = self.store.go_on(lock, self.run)?;
         let senseless = |source| StoreError::Senseless { run: self.run, source };
         let mut state = State::replay(&records).map_err(senseless)?;
         let at = now.max(state.last_at);

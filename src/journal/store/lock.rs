@@ -4,9 +4,11 @@
 //! records it had; a journal that knows of fewer was cut or lost.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::journal::event::{Event, Recorded};
 use crate::journal::private;
@@ -14,6 +16,12 @@ use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::words::id::{DrillName, RunId};
 use crate::words::text::tame;
+
+/// Nobody looks at a lock for longer than so many times [`LOOK_PASSES`], unless its process is stopped.
+const MOST_LOOKS: u32 = 500;
+
+/// Real time: a look at a lock is over long before.
+const LOOK_PASSES: Duration = Duration::from_millis(10);
 
 /// The lock of a drill: one run of a drill at a time.
 #[derive(Debug)]
@@ -53,29 +61,36 @@ impl Store {
         self.locks().join(format!("{drill}.lock"))
     }
 
-    /// Takes the lock of a drill.
+    /// Takes the lock of a drill. Looks of others ([`Store::is_running`]) are let pass.
     ///
     /// # Errors
     /// When another process has it.
     pub fn lock(&self, drill: &DrillName) -> Result<DrillLock, StoreError> {
         let path = self.lock_of(drill);
-        let folder_error = |source| StoreError::Folder { path: path.clone(), source };
-        let mut file = private::open(&path).map_err(folder_error)?;
-        match file.try_lock() {
-            Ok(()) => Ok(DrillLock { drill: drill.clone(), file, length: 0 }),
-            Err(fs::TryLockError::WouldBlock) => {
-                let mut by = String::new();
-                let _ = (&mut file).take(200).read_to_string(&mut by);
-                Err(StoreError::Locked { drill: drill.clone(), by: tame(by.trim()) })
+        let failed = |source| StoreError::Folder { path: path.clone(), source };
+        let mut file = private::open(&path).map_err(failed)?;
+        for _ in 0..MOST_LOOKS {
+            if had(file.try_lock()).map_err(failed)? {
+                return Ok(DrillLock { drill: drill.clone(), file, length: 0 });
             }
-            Err(fs::TryLockError::Error(source)) => Err(folder_error(source)),
+            // Who runs the drill shares its lock with nobody.
+            if !had(file.try_lock_shared()).map_err(failed)? {
+                break;
+            }
+            file.unlock().map_err(failed)?;
+            let_look_pass();
         }
+        let mut by = String::new();
+        let _ = (&mut file).take(200).read_to_string(&mut by);
+        Err(StoreError::Locked { drill: drill.clone(), by: tame(by.trim()) })
     }
 
-    /// Whether a process runs the drill now.
+    /// Whether a process runs the drill now. To know it, the lock is shared for an instant: several may look at once, and
+    /// whoever wants the lock for a run waits until they have looked.
     #[must_use]
     pub fn is_running(&self, drill: &DrillName) -> bool {
-        matches!(self.lock(drill), Err(StoreError::Locked { .. }))
+        let file = private::open(&self.lock_of(drill));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
 
     /// The run that a process has now, if one has the drill.
@@ -110,6 +125,23 @@ impl Store {
         }
         Ok(named)
     }
+}
+
+/// Whether a lock was had.
+fn had(tried: Result<(), fs::TryLockError>) -> io::Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(fs::TryLockError::WouldBlock) => Ok(false),
+        Err(fs::TryLockError::Error(source)) => Err(source),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process looks at the lock, which takes real time and next to none"
+)]
+fn let_look_pass() {
+    thread::sleep(LOOK_PASSES);
 }
 
 /// What a lock says of the last run of its drill: the run, and how many records it had.

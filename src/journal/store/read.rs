@@ -98,12 +98,17 @@ impl Store {
     pub(super) fn loaded(&self, run: &RunId) -> Result<(Home, Vec<Recorded>), StoreError> {
         let stored = self.reading(|connection| stored(connection, run))?;
         let (home, is_chained) = (stored.home(), stored.chain.is_some());
-        let records = decoded(run, stored)?;
+        let mut records = decoded(run, stored)?;
+        // The run may have gone on between the look at its records and the one at its lock: what the lock tells of was
+        // written before, so that it is there now or is lost.
+        let told = self.told_of(&records).unwrap_or(0);
+        if records.last().is_some_and(|last| told > last.seq) {
+            records = self.records(run)?;
+        }
         let Some(last) = records.last() else {
             let missing = StoreError::Broken { run: *run, source: BrokenChain::Missing };
             return Err(if is_chained { missing } else { StoreError::NoSuchRun(*run) });
         };
-        let told = self.told_of(&records).unwrap_or(0);
         if told > last.seq {
             let source = BrokenChain::CutOff { seq: last.seq, all: told };
             return Err(StoreError::Broken { run: *run, source });
@@ -114,6 +119,22 @@ impl Store {
     /// The records of a run that is being written.
     pub(super) fn records(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
         decoded(run, self.reading(|connection| stored(connection, run))?)
+    }
+
+    /// The number of a run's last record, as far as its key or its index shows it.
+    pub(super) fn last(&self, home: Home, run: &RunId) -> Result<Option<u64>, StoreError> {
+        let last: Option<i64> = self.reading(|connection| match home {
+            Home::New => Ok(None),
+            Home::Chain(chain) => {
+                let last = "SELECT max(seq) FROM records WHERE chain = ?1";
+                connection.prepare_cached(last)?.query_row([chain], |row| row.get(0))
+            }
+            Home::Events => {
+                let last = "SELECT max(seq) FROM events WHERE run = ?1";
+                connection.prepare_cached(last)?.query_row([run.to_string()], |row| row.get(0))
+            }
+        })?;
+        Ok(last.and_then(|last| u64::try_from(last).ok()))
     }
 
     /// A run's state, from its records.

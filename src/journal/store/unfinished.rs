@@ -119,11 +119,7 @@ impl Store {
     pub fn take_up(&self, lock: DrillLock, one: Unfinished) -> Result<(RunJournal, State), StoreError> {
         self.settle()?;
         let run = one.state.run;
-        let last = match one.home {
-            Home::Chain(chain) => self.reading(|connection| last_of(connection, chain))?,
-            Home::New | Home::Events => None,
-        };
-        if one.is_counted && last.is_some_and(|last| u64::try_from(last) == Ok(one.last.0)) {
+        if one.is_counted && self.last(one.home, &run)? == Some(one.last.0) {
             return Ok((self.taken_up(lock, run, one.home, one.last), *one.state));
         }
         let (journal, records) = self.go_on(lock, run)?;
@@ -250,11 +246,6 @@ fn first_of(connection: &Connection, chain: i64) -> rusqlite::Result<i64> {
     let first = "SELECT rowid FROM records WHERE chain = ?1 AND seq = 1";
     let found = connection.query_row(first, [chain], |row| row.get(0)).optional()?;
     Ok(found.unwrap_or(i64::MIN))
-}
-
-fn last_of(connection: &Connection, chain: i64) -> rusqlite::Result<Option<i64>> {
-    let last = "SELECT max(seq) FROM records WHERE chain = ?1";
-    connection.prepare_cached(last)?.query_row([chain], |row| row.get(0))
 }
 
 /// The chain of each run.

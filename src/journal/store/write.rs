@@ -30,6 +30,12 @@ pub trait Append: Send {
     /// When they cannot be read or do not verify.
     fn records(&self) -> Result<Vec<Recorded>, StoreError>;
 
+    /// That nobody else has written records of this run since this process did.
+    ///
+    /// # Errors
+    /// [`StoreError::TakenOver`] if somebody has; another if that cannot be read.
+    fn still_ours(&self) -> Result<(), StoreError>;
+
     /// Whether `drill cancel` was called for this run.
     ///
     /// # Errors
@@ -234,6 +240,11 @@ impl Append for RunJournal {
 
     fn records(&self) -> Result<Vec<Recorded>, StoreError> {
         self.store.records(&self.run)
+    }
+
+    fn still_ours(&self) -> Result<(), StoreError> {
+        let last = self.store.last(self.home, &self.run)?;
+        if last.is_some_and(|last| last > self.seq) { Err(StoreError::TakenOver(self.run)) } else { Ok(()) }
     }
 
     fn cancel_requested(&self) -> Result<bool, StoreError> {

@@ -448,6 +448,10 @@ impl Append for Pen {
         self.inner.records()
     }
 
+    fn still_ours(&self) -> Result<(), StoreError> {
+        self.inner.still_ours()
+    }
+
     fn cancel_requested(&self) -> Result<bool, StoreError> {
         self.inner.cancel_requested()
     }
