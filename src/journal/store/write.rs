@@ -79,6 +79,7 @@ pub(super) struct Batch {
 #[derive(Debug)]
 struct Line {
     record: Recorded,
+    at: String,
     /// The event's text, with marks in the places of `texts`.
     body: String,
     texts: Vec<Text>,
@@ -91,7 +92,7 @@ impl Batch {
 
     fn push(&mut self, record: Recorded, body: String) {
         let (body, texts) = if self.home == Home::New && record.seq == 1 { cut(body) } else { (body, Vec::new()) };
-        self.lines.push(Line { record, body, texts });
+        self.lines.push(Line { at: record.at.to_string(), record, body, texts });
     }
 
     /// How many records it has.
@@ -112,36 +113,39 @@ impl Batch {
 /// Writes a batch, and says where its records stand now.
 pub(super) fn insert(connection: &Connection, batch: &Batch) -> rusqlite::Result<Home> {
     let mut home = batch.home;
-    for Line { record, body, texts } in &batch.lines {
+    for line in &batch.lines {
+        let Line { record, texts, .. } = line;
         if home == Home::New {
             let insert = "INSERT INTO chains (run) VALUES (?1)";
             home = Home::Chain(connection.prepare_cached(insert)?.insert([record.run.to_string()])?);
         }
         texts.iter().try_for_each(|text| keep(connection, text))?;
         match home {
-            Home::Chain(chain) => insert_record(connection, chain, record, body)?,
-            Home::New | Home::Events => insert_event(connection, record, body)?,
+            Home::Chain(chain) => insert_record(connection, chain, line)?,
+            Home::New | Home::Events => insert_event(connection, line)?,
         }
         index(connection, record)?;
     }
     Ok(home)
 }
 
-fn insert_record(connection: &Connection, chain: i64, record: &Recorded, body: &str) -> rusqlite::Result<()> {
+fn insert_record(connection: &Connection, chain: i64, line: &Line) -> rusqlite::Result<()> {
+    let Line { record, at, body, .. } = line;
     let hash = record.hash.to_bytes().unwrap_or_default();
     connection
         .prepare_cached("INSERT INTO records (chain, seq, at, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![chain, number(record.seq), record.at.to_string(), body, &hash[..]])?;
+        .execute(params![chain, number(record.seq), at, body, &hash[..]])?;
     Ok(())
 }
 
-fn insert_event(connection: &Connection, record: &Recorded, body: &str) -> rusqlite::Result<()> {
+fn insert_event(connection: &Connection, line: &Line) -> rusqlite::Result<()> {
+    let Line { record, at, body, .. } = line;
     connection
         .prepare_cached("INSERT INTO events (run, seq, at, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![
         record.run.to_string(),
         number(record.seq),
-        record.at.to_string(),
+        at,
         body,
         record.prev.as_str(),
         record.hash.as_str()
