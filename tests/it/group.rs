@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use restore_drill::history::past::{Summary, summarize};
 use restore_drill::journal::chain::{Hash, verify};
 use restore_drill::journal::event::{Event, Recorded};
 use restore_drill::journal::state::State;
@@ -276,4 +277,51 @@ async fn pages_of_the_list_go_on_where_the_last_one_ended() {
     let of_one = store.page(Some(&drill(5)), None, 3).expect("the list is whole");
     assert_eq!(of_one.into_iter().map(|row| row.run).collect::<Vec<_>>(), [id(5)]);
     assert!(store.page(Some(&drill(5)), Some(&id(5)), 3).expect("the list is whole").is_empty());
+}
+
+/// A run of `orders` that is over, written into a store that keeps summaries: its records, and what is kept.
+async fn over(store: &Store) -> (RunJournal, RunId, State) {
+    let mut paper = Paper::begin(&worlds::definition(worlds::ORDERS));
+    paper.restored();
+    paper.torn_down();
+    let conclusion = Box::new(paper.concludes());
+    paper.then(0, &Event::Concluded { conclusion });
+    let state = paper.state.clone();
+    let mut events = paper.records.into_iter().map(|record| (record.at, record.event));
+    let (at, first) = events.next().expect("it began");
+    let lock = store.lock(&state.started.drill).expect("nobody runs it");
+    let mut journal = store.begin(lock, state.run, at, &first).await.expect("it is durable");
+    journal.append(&events.collect::<Vec<_>>()).await.expect("they are durable");
+    (journal, state.run, state)
+}
+
+#[tokio::test]
+async fn what_later_runs_need_is_kept_with_the_verdict_and_only_while_it_is_true() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a folder of journals").summarizing(summarize);
+    let (mut journal, run, state) = over(&store).await;
+    let kept = store.summary(&run).expect("it can be read").expect("it is kept");
+    assert_eq!(Summary::kept(&kept), Summary::of(&state));
+    assert_eq!(Some(kept), summarize(&state));
+
+    for damage in [
+        "UPDATE summaries SET body = body || ' ';",
+        "UPDATE summaries SET seq = seq - 1;",
+        "UPDATE records SET hash = zeroblob(32) WHERE seq = (SELECT max(seq) FROM records);",
+        "DELETE FROM records WHERE seq = (SELECT max(seq) FROM records);",
+    ] {
+        let (other, store) = opened();
+        let store = store.summarizing(summarize);
+        drop(over(&store).await);
+        change(other.path(), damage);
+        assert_eq!(store.summary(&run).expect("it can be read"), None, "{damage}");
+    }
+
+    // Opened again, it has no verdict until it has another.
+    journal.append(&[(state.last_at, Event::TeardownReopened)]).await.expect("it is durable");
+    assert_eq!(store.summary(&run).expect("it can be read"), None);
+    // A store that was not told how keeps none, and then the run is read.
+    let (_folder, plain) = opened();
+    let (_journal, run, _) = over(&plain).await;
+    assert_eq!(plain.summary(&run).expect("it can be read"), None);
 }

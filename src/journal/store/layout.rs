@@ -19,7 +19,7 @@ use crate::journal::store::error::{StoreError, database};
 /// | 1 | runs and their events |
 /// | 2 | what was asked of runs, answers at gates |
 /// | 3 | leases, what sweeps removed |
-/// | 4 | records in the order of their arrival, long texts once; runs that were begun before stay in `events` |
+/// | 4 | records in the order of their arrival, long texts once; summaries. Older runs stay in `events` |
 pub(super) const LAYOUT: i64 = 4;
 
 /// The database, in its folder.
@@ -46,6 +46,9 @@ const TABLES: &str = "
     );
     CREATE UNIQUE INDEX IF NOT EXISTS records_in_order ON records (chain, seq);
     CREATE TABLE IF NOT EXISTS texts (sha256 BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS summaries (
+        run TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL, body TEXT NOT NULL, checksum TEXT NOT NULL
+    ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS leases (run TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS cancels (run TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS answers (

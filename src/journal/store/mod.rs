@@ -10,11 +10,11 @@
 //! | `write`, `group` | the journal of one run; the appends of all of them in one transaction |
 //! | `texts` | what the first records of many runs have in common |
 //! | `read`, `unfinished` | one run; all that are not over in one pass |
-//! | `list` | the list of runs |
+//! | `list`, `summaries` | the list of runs, and what later ones need of those that are over |
 //! | `requests` | what people leave for a run, and what sweeps note |
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 
@@ -26,6 +26,7 @@ use crate::journal::store::read::Counted;
 pub use crate::journal::store::error::StoreError;
 pub use crate::journal::store::list::RunRow;
 pub use crate::journal::store::lock::DrillLock;
+pub use crate::journal::store::summaries::Summarize;
 pub use crate::journal::store::unfinished::Unfinished;
 pub use crate::journal::store::write::{Append, Imported, RunJournal};
 
@@ -36,6 +37,7 @@ mod list;
 mod lock;
 mod read;
 mod requests;
+mod summaries;
 mod texts;
 mod unfinished;
 mod write;
@@ -53,6 +55,7 @@ struct Shared {
     /// For readers, so that nobody who looks waits for those who write; open once somebody looked.
     reader: Mutex<Option<Connection>>,
     counted: Mutex<Counted>,
+    summarize: OnceLock<Summarize>,
 }
 
 impl Store {
@@ -65,8 +68,8 @@ impl Store {
             private::folder(&path).map_err(|source| StoreError::Folder { path, source })?;
         }
         let group = Group::new(connect(folder)?);
-        let (reader, counted) = (Mutex::default(), Mutex::default());
-        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), group, reader, counted }) })
+        let (reader, counted, summarize) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), group, reader, counted, summarize }) })
     }
 
     /// Opens a folder only if journals are in it.

@@ -11,6 +11,7 @@ use crate::journal::store::error::StoreError;
 use crate::journal::store::group::Unwritten;
 use crate::journal::store::lock::DrillLock;
 use crate::journal::store::read::stored;
+use crate::journal::store::summaries::{Summary, forget, note};
 use crate::journal::store::texts::{Text, cut, keep};
 use crate::words::id::{Name, RunId};
 
@@ -74,6 +75,8 @@ pub(super) enum Home {
 pub(super) struct Batch {
     pub(super) home: Home,
     lines: Vec<Line>,
+    /// What later runs need, if the run is over with it.
+    summary: Option<Summary>,
 }
 
 #[derive(Debug)]
@@ -87,7 +90,7 @@ struct Line {
 
 impl Batch {
     fn new(home: Home) -> Self {
-        Self { home, lines: Vec::new() }
+        Self { home, lines: Vec::new(), summary: None }
     }
 
     fn push(&mut self, record: Recorded, body: String) {
@@ -125,6 +128,9 @@ pub(super) fn insert(connection: &Connection, batch: &Batch) -> rusqlite::Result
             Home::New | Home::Events => insert_event(connection, line)?,
         }
         index(connection, record)?;
+    }
+    if let Some(summary) = &batch.summary {
+        note(connection, summary)?;
     }
     Ok(home)
 }
@@ -164,10 +170,14 @@ fn index(connection: &Connection, record: &Recorded) -> rusqlite::Result<()> {
         Event::RunStarted(started) => connection
             .prepare_cached("INSERT INTO runs (run, drill, mode, started) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![run, started.drill.as_str(), started.mode.word(), record.at.to_string()])?,
-        Event::Concluded { conclusion } => connection
-            .prepare_cached("UPDATE runs SET verdict = ?2 WHERE run = ?1")?
-            .execute(params![run, conclusion.verdict.word()])?,
+        Event::Concluded { conclusion } => {
+            forget(connection, &record.run)?;
+            connection
+                .prepare_cached("UPDATE runs SET verdict = ?2 WHERE run = ?1")?
+                .execute(params![run, conclusion.verdict.word()])?
+        }
         Event::TeardownReopened => {
+            forget(connection, &record.run)?;
             connection.prepare_cached("UPDATE runs SET verdict = NULL WHERE run = ?1")?.execute([run])?
         }
         Event::Kept { until, .. } | Event::LeaseExtended { until, .. } => connection
@@ -218,7 +228,18 @@ impl RunJournal {
             batch.push(record, body);
             prev = hash;
         }
+        if events.iter().any(|(_, event)| matches!(event, Event::Concluded { .. })) {
+            batch.summary = self.summary_with(&batch);
+        }
         Ok(batch)
+    }
+
+    /// What is to be kept of the run once these records are there. It is only for speed: if it cannot be had, it is not kept.
+    fn summary_with(&self, batch: &Batch) -> Option<Summary> {
+        let summarize = self.store.shared.summarize.get()?;
+        let mut records = self.store.records(&self.run).ok()?;
+        records.extend(batch.lines.iter().map(|line| line.record.clone()));
+        Summary::of(&records, *summarize)
     }
 }
 
