@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::definition::load::find;
-use crate::history::past::summarize;
+use crate::history::summary::summarize;
 use crate::journal::private;
 use crate::journal::store::{RunRow, Store, StoreError};
 use crate::report::write::REHEARSALS;

@@ -29,7 +29,7 @@ use crate::cli::validate::load_or_explain;
 use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, TeardownWhen};
-use crate::history::past::Summary;
+use crate::history::summary::Summary;
 use crate::journal::chain::{Hash, link, sha256_hex};
 use crate::journal::event::{Earlier, Event, FORMAT, LastPass, MOST_EARLIER, Recorded, RunStarted};
 use crate::journal::ledger::{Entry, Existence};

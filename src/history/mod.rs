@@ -11,4 +11,5 @@ pub mod difference;
 pub mod past;
 pub mod slope;
 pub mod spark;
+pub mod summary;
 pub mod trend;

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cloud::resource::REQUEST_ID;
 use crate::cloud::vault::CopyEvidence;
 use crate::definition::model::{Definition, Severity};
 use crate::journal::chain::sha256_hex;
-use crate::journal::event::{Earlier, LastPass, StepEnd, Tried};
+use crate::journal::event::{Earlier, StepEnd, Tried};
 use crate::journal::ledger::Entry;
 use crate::journal::measure::Measures;
-use crate::journal::recorded::recorded;
 use crate::journal::state::State;
 use crate::journal::verdict::Conclusion;
 use crate::plan::step::Work;
@@ -153,40 +151,6 @@ pub fn earlier(state: &State) -> Option<Earlier> {
         copy_lag: measures.copy_lag.value,
         data_age: measures.data_age.value,
     })
-}
-
-/// What later runs' first records need of a run that is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// The version of drill that wrote it: another one may need more.
-    by: String,
-    /// What came of it.
-    pub earlier: Earlier,
-    /// What it recorded, if it passed.
-    pub recorded: Option<LastPass>,
-}
-
-impl Summary {
-    /// That of a run that is over.
-    #[must_use]
-    pub fn of(state: &State) -> Option<Self> {
-        let earlier = earlier(state)?;
-        let recorded = (earlier.verdict == Verdict::Passed).then(|| recorded(state));
-        Some(Self { by: env!("CARGO_PKG_VERSION").to_owned(), earlier, recorded })
-    }
-
-    /// One that was kept as text, if this version kept it.
-    #[must_use]
-    pub fn kept(text: &str) -> Option<Self> {
-        let summary: Self = serde_json::from_str(text).ok()?;
-        (summary.by == env!("CARGO_PKG_VERSION")).then_some(summary)
-    }
-}
-
-/// The text that a journal keeps of a run that is over.
-#[must_use]
-pub fn summarize(state: &State) -> Option<String> {
-    serde_json::to_string(&Summary::of(state)?).ok()
 }
 
 fn restore(state: &State, name: &Name) -> Option<PastRestore> {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use restore_drill::history::past::{Summary, summarize};
+use restore_drill::history::summary::{Summary, summarize};
 use restore_drill::journal::chain::{Hash, verify};
 use restore_drill::journal::event::{Event, Recorded};
 use restore_drill::journal::state::State;
