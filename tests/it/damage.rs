@@ -202,7 +202,7 @@ fn a_flipped_bit_in_any_record_is_found() {
         let columns = if table == "events" { vec!["body", "at", "prev", "hash"] } else { vec!["body", "at", "hash"] };
         let mut tried = 0;
         for seq in 1..=truth.len() {
-            for column in &columns {
+            for column in columns.iter().copied() {
                 // A few places of each; of the long first record more.
                 tried += flipped(folder.path(), &run, (table, column), &format!("seq = {seq}"), seq % 7);
             }

@@ -39,6 +39,8 @@ pub(super) enum Unwritten {
 pub(super) struct Group {
     waiting: Mutex<VecDeque<Waiting>>,
     writer: tokio::sync::Mutex<Connection>,
+    /// Held from the moment a group is taken until it is on the disk.
+    writing: Mutex<()>,
     failed: OnceLock<Arc<rusqlite::Error>>,
 }
 
@@ -50,7 +52,8 @@ struct Waiting {
 
 impl Group {
     pub(super) fn new(writer: Connection) -> Self {
-        Self { waiting: Mutex::default(), writer: tokio::sync::Mutex::new(writer), failed: OnceLock::new() }
+        let writer = tokio::sync::Mutex::new(writer);
+        Self { waiting: Mutex::default(), writer, writing: Mutex::default(), failed: OnceLock::new() }
     }
 
     /// Makes a batch durable: all of it or nothing. Who stops waiting leaves it to chance whether it is written.
@@ -74,6 +77,15 @@ impl Group {
                 Err(oneshot::error::TryRecvError::Empty) => {}
             }
         }
+    }
+
+    /// Waits until nothing is being written. An append that nobody waits for any more is on the disk then, or never will be.
+    pub(super) fn settle(&self) {
+        drop(self.is_writing());
+    }
+
+    fn is_writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
@@ -116,8 +128,9 @@ impl Group {
 
     /// The homes of the runs in the group; none for a run that was taken over.
     fn write(&self, connection: &mut Connection, group: &mut Vec<Waiting>) -> rusqlite::Result<Vec<Option<Home>>> {
+        // Who stopped waiting may have given the run to somebody else, and must not be written after that one looked.
+        let _writing = self.is_writing();
         let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Not before: whoever went away and gave the run to somebody else must not be written after that one looked.
         *group = self.take();
         let homes = match group.as_slice() {
             [alone] => match insert(&transaction, &alone.batch) {

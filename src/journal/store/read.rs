@@ -65,7 +65,7 @@ impl Store {
     /// # Errors
     /// When there is no such run or its records do not verify.
     pub fn go_on(&self, lock: DrillLock, run: RunId) -> Result<(RunJournal, Vec<Recorded>), StoreError> {
-        self.settle()?;
+        self.shared.group.settle();
         let (home, records) = self.loaded(&run)?;
         let last = records.last().ok_or(StoreError::NoSuchRun(run))?;
         let (seq, prev) = (last.seq, last.hash.clone());
@@ -80,11 +80,6 @@ impl Store {
     pub(super) fn taken_up(&self, mut lock: DrillLock, run: RunId, home: Home, last: (u64, Hash)) -> RunJournal {
         lock.say(&run, last.0);
         RunJournal::new(self.clone(), run, home, last, lock)
-    }
-
-    /// Waits until nothing is being written: an append that nobody waited for is on the disk then, or never will be.
-    pub(super) fn settle(&self) -> Result<(), StoreError> {
-        self.reading(|connection| connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK"))
     }
 
     /// Every record of a run, checked against the hash chain.

@@ -117,7 +117,7 @@ impl Store {
     /// # Errors
     /// As [`Store::go_on`], and when the records make no sense.
     pub fn take_up(&self, lock: DrillLock, one: Unfinished) -> Result<(RunJournal, State), StoreError> {
-        self.settle()?;
+        self.shared.group.settle();
         let run = one.state.run;
         if one.is_counted && self.last(one.home, &run)? == Some(one.last.0) {
             return Ok((self.taken_up(lock, run, one.home, one.last), *one.state));
