@@ -83,6 +83,7 @@ pub(super) struct Batch {
 struct Line {
     record: Recorded,
     at: String,
+    hash: [u8; 32],
     /// The event's text, with marks in the places of `texts`.
     body: String,
     texts: Vec<Text>,
@@ -95,7 +96,8 @@ impl Batch {
 
     fn push(&mut self, record: Recorded, body: String) {
         let (body, texts) = if self.home == Home::New && record.seq == 1 { cut(body) } else { (body, Vec::new()) };
-        self.lines.push(Line { at: record.at.to_string(), record, body, texts });
+        let hash = record.hash.to_bytes().unwrap_or_default();
+        self.lines.push(Line { at: record.at.to_string(), record, hash, body, texts });
     }
 
     /// How many records it has.
@@ -136,8 +138,7 @@ pub(super) fn insert(connection: &Connection, batch: &Batch) -> rusqlite::Result
 }
 
 fn insert_record(connection: &Connection, chain: i64, line: &Line) -> rusqlite::Result<()> {
-    let Line { record, at, body, .. } = line;
-    let hash = record.hash.to_bytes().unwrap_or_default();
+    let Line { record, at, hash, body, .. } = line;
     connection
         .prepare_cached("INSERT INTO records (chain, seq, at, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![chain, number(record.seq), at, body, &hash[..]])?;
@@ -165,25 +166,25 @@ fn number(seq: u64) -> i64 {
 
 /// The list of runs is a function of the events; it is kept beside them so that listing does not replay.
 fn index(connection: &Connection, record: &Recorded) -> rusqlite::Result<()> {
-    let run = record.run.to_string();
+    let run = || record.run.to_string();
     match &record.event {
         Event::RunStarted(started) => connection
             .prepare_cached("INSERT INTO runs (run, drill, mode, started) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![run, started.drill.as_str(), started.mode.word(), record.at.to_string()])?,
+            .execute(params![run(), started.drill.as_str(), started.mode.word(), record.at.to_string()])?,
         Event::Concluded { conclusion } => {
             forget(connection, &record.run)?;
             connection
                 .prepare_cached("UPDATE runs SET verdict = ?2 WHERE run = ?1")?
-                .execute(params![run, conclusion.verdict.word()])?
+                .execute(params![run(), conclusion.verdict.word()])?
         }
         Event::TeardownReopened => {
             forget(connection, &record.run)?;
-            connection.prepare_cached("UPDATE runs SET verdict = NULL WHERE run = ?1")?.execute([run])?
+            connection.prepare_cached("UPDATE runs SET verdict = NULL WHERE run = ?1")?.execute([run()])?
         }
         Event::Kept { until, .. } | Event::LeaseExtended { until, .. } => connection
             .prepare_cached("INSERT OR REPLACE INTO leases (run, until) VALUES (?1, ?2)")?
-            .execute(params![run, until.to_string()])?,
-        Event::LeaseEnded { .. } => connection.prepare_cached("DELETE FROM leases WHERE run = ?1")?.execute([run])?,
+            .execute(params![run(), until.to_string()])?,
+        Event::LeaseEnded { .. } => connection.prepare_cached("DELETE FROM leases WHERE run = ?1")?.execute([run()])?,
         _ => 0,
     };
     Ok(())
