@@ -16,8 +16,8 @@ use crate::journal::store::error::{StoreError, database};
 ///
 /// | layout | change |
 /// |---|---|
-/// | 1 | runs and their events |
-/// | 2 | what was asked of runs, answers at gates |
+/// | 1 | runs, their events, and who is asked to end |
+/// | 2 | answers at gates |
 /// | 3 | leases, what sweeps removed |
 /// | 4 | records in the order of their arrival, long texts once; summaries. Older runs stay in `events` |
 pub(super) const LAYOUT: i64 = 4;
