@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use restore_drill::aws::session::{Override, Side, connect};
+use restore_drill::cli::clock::MachineClock;
 use restore_drill::cloud::Cloud;
 use restore_drill::cloud::data::MetricAsked;
 use restore_drill::cloud::error::CloudError;
@@ -147,7 +148,8 @@ impl World {
             access_key: "AKIASANDBOX123456789012".to_owned(),
             secret_key: "sandbox".to_owned(),
         };
-        let connected = runtime.block_on(connect(&side(), &side(), Some((own(), own())), true, "fuzz"));
+        let connected =
+            runtime.block_on(connect(&side(), &side(), Some((own(), own())), true, "fuzz", Arc::new(MachineClock)));
         let cloud = connected.unwrap_or_else(|error| panic!("no session: {error}")).cloud;
         Self { runtime, cloud, answer }
     }

@@ -42,15 +42,15 @@ pub fn history(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         place.definition(&args.name)?;
         return Err(CliError::usage("that cannot be the name of a drill"));
     };
-    let rows = rows(place, &drill, args.rehearsals)?;
+    let rows = rows(place, &drill, args.rehearsals, args.limit.max(MOST))?;
     if rows.is_empty() {
         // Whoever mistyped the name is told so.
-        if self::rows(place, &drill, !args.rehearsals)?.is_empty() {
+        if self::rows(place, &drill, !args.rehearsals, 1)?.is_empty() {
             place.definition(&args.name)?;
         }
     }
     let pasts = match past::journals(place, args.rehearsals)? {
-        Some(store) => past::read(&store, rows.into_iter().take(args.limit.max(MOST))),
+        Some(store) => past::read(&store, rows),
         None => Pasts::default(),
     };
     let trends = trends(&pasts.read);
@@ -63,9 +63,10 @@ pub fn history(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     Ok(Exit::Passed)
 }
 
-fn rows(place: &Place, drill: &DrillName, rehearsals: bool) -> Result<Vec<RunRow>, CliError> {
+/// The newest runs of a drill.
+fn rows(place: &Place, drill: &DrillName, rehearsals: bool, most: usize) -> Result<Vec<RunRow>, CliError> {
     match past::journals(place, rehearsals)? {
-        Some(store) => Ok(store.runs(Some(drill))?),
+        Some(store) => Ok(store.page(Some(drill), None, most)?),
         None => Ok(Vec::new()),
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::error::CliError;
 use crate::definition::load::find;
+use crate::history::summary::summarize;
 use crate::journal::private;
 use crate::journal::store::{RunRow, Store, StoreError};
 use crate::report::write::REHEARSALS;
@@ -124,7 +125,7 @@ impl Place {
     pub fn store(&self, mode: Mode) -> Result<Store, CliError> {
         let root = self.state_root();
         private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
-        Ok(Store::open(&self.state(mode))?)
+        Ok(Store::open(&self.state(mode))?.summarizing(summarize))
     }
 
     /// The journals that exist, those of real runs first.
@@ -144,7 +145,10 @@ impl Place {
         if root.is_symlink() {
             private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
         }
-        let open = |mode| Store::open_existing(&self.state(mode)).transpose();
+        let open = |mode| {
+            let store = Store::open_existing(&self.state(mode)).transpose()?;
+            Some(store.map(|store| store.summarizing(summarize)))
+        };
         Ok([Mode::Aws, Mode::Sandbox].into_iter().filter_map(open).collect())
     }
 
@@ -157,7 +161,7 @@ impl Place {
         if root.is_symlink() {
             private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
         }
-        Ok(Store::open_existing(&self.state(mode))?)
+        Ok(Store::open_existing(&self.state(mode))?.map(|store| store.summarizing(summarize)))
     }
 
     /// A run by its id or by at least four of its last digits.

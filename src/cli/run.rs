@@ -30,11 +30,10 @@ use crate::cli::validate::load_or_explain;
 use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, TeardownWhen};
-use crate::history::past::earlier;
+use crate::history::summary::Summary;
 use crate::journal::chain::{Hash, link, sha256_hex};
 use crate::journal::event::{Earlier, Event, FORMAT, LastPass, MOST_EARLIER, Recorded, RunStarted};
 use crate::journal::ledger::{Entry, Existence};
-use crate::journal::recorded::recorded;
 use crate::journal::state::State;
 use crate::journal::store::{RunJournal, RunRow, Store};
 use crate::plan::compile::compile;
@@ -278,7 +277,7 @@ fn started(
 fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<LastPass>, CliError> {
     let passed = |row: &RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed);
     let row = store.runs(Some(drill))?.into_iter().find(passed);
-    Ok(row.and_then(|row| store.state(&row.run).ok()).map(|state| recorded(&state)))
+    Ok(row.and_then(|row| summary(store, &row)?.recorded))
 }
 
 /// What the drill's last runs over the same kind of cloud came to, oldest first. As with the last pass, one that cannot be
@@ -286,9 +285,15 @@ fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<Last
 fn earlier_runs(store: &Store, drill: &DrillName, mode: Mode) -> Result<Vec<Earlier>, CliError> {
     let is_over = |row: &RunRow| row.mode == mode && row.verdict.is_some();
     let rows = store.runs(Some(drill))?.into_iter().filter(is_over).take(MOST_EARLIER);
-    let mut history: Vec<Earlier> = rows.filter_map(|row| earlier(&store.state(&row.run).ok()?)).collect();
+    let mut history: Vec<Earlier> = rows.filter_map(|row| Some(summary(store, &row)?.earlier)).collect();
     history.reverse();
     Ok(history)
+}
+
+/// What a run that is over left for later ones; from its records, where the journal kept nothing of it.
+fn summary(store: &Store, row: &RunRow) -> Option<Summary> {
+    let kept = store.summary(&row.run).ok().flatten();
+    kept.and_then(|text| Summary::kept(&text)).or_else(|| Summary::of(&store.state(&row.run).ok()?))
 }
 
 /// user@host, as far as the environment says.

@@ -44,7 +44,7 @@ pub async fn status(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
 async fn all(limit: usize, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let mut runs = Vec::new();
     for store in place.stores()? {
-        for row in store.runs(None)? {
+        for row in store.page(None, None, limit)? {
             let running = row.verdict.is_none() && store.is_running(&row.drill);
             runs.push((store.clone(), row, running));
         }

@@ -2,7 +2,8 @@
 //!
 //! `past` folds a run's state into short facts; `baseline` and `slope` are the arithmetic of several; `trend` puts both
 //! into words; `spark` draws them; `compare` and `difference` set two runs side by side; `coverage` holds definitions
-//! against runs. Whoever calls sees to it that all runs are of one mode: rehearsals are never the history of real runs.
+//! against runs; `summary` is what a run leaves for later ones. Whoever calls sees to it that all runs are of one mode:
+//! rehearsals are never the history of real runs.
 
 pub mod baseline;
 pub mod compare;
@@ -11,4 +12,5 @@ pub mod difference;
 pub mod past;
 pub mod slope;
 pub mod spark;
+pub mod summary;
 pub mod trend;

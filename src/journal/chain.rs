@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,31 @@ impl Hash {
     pub fn stored(text: String) -> Self {
         Self(text)
     }
+
+    /// The same for one that was stored as bytes.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(hex(bytes))
+    }
+
+    /// Its 32 bytes; none where the text is no SHA-256.
+    #[must_use]
+    pub fn to_bytes(&self) -> Option<[u8; 32]> {
+        let half = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let mut bytes = [0; 32];
+        let (pairs, rest) = self.0.as_bytes().as_chunks::<2>();
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return None;
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = (half(*high)? << 4) | half(*low)?;
+        }
+        Some(bytes)
+    }
 }
 
 impl fmt::Debug for Hash {
@@ -50,17 +75,26 @@ impl fmt::Display for Hash {
 /// SHA-256 of some bytes, in hexadecimal.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    digest(&SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(digest(&SHA256, bytes).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0xf));
+    }
+    text
 }
 
 /// The hash of a record whose event serialises to `body`.
 #[must_use]
 pub fn link(run: &RunId, seq: u64, at: Timestamp, body: &str, prev: &Hash) -> Hash {
-    Hash(sha256_hex(format!("{run}\n{seq}\n{at}\n{prev}\n{body}").as_bytes()))
+    let mut context = Context::new(&SHA256);
+    context.update(format!("{run}\n{seq}\n{at}\n{prev}\n").as_bytes());
+    context.update(body.as_bytes());
+    Hash(hex(context.finish().as_ref()))
 }
 
 /// A journal that is not what was written.
@@ -78,6 +112,12 @@ pub enum BrokenChain {
     /// Records that are there cannot be reached.
     #[error("{all} records are there, and only the first {seq} can be reached")]
     CutOff { seq: u64, all: u64 },
+    /// The list of journals names it, and none of its records is there.
+    #[error("none of its records is there")]
+    Missing,
+    /// The journal has it in the old tables and in the new ones, and it can only have been begun in one of them.
+    #[error("it stands there twice")]
+    Twice,
     /// A record was changed.
     #[error("record {seq} was changed after it was written")]
     Changed { seq: u64 },

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use restore_drill::aws::session::{Override, Side, connect};
+use restore_drill::cli::clock::MachineClock;
 use restore_drill::sandbox::{Hold, Options, Sandbox, When, WorldFile, WorldSpec, access_key};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -303,7 +305,9 @@ async fn run(probes: &str, code: i32) -> (BTreeMap<String, String>, Vec<String>)
     let side = |region: &str| Side { region: region.parse().expect("a region"), profile: None, access_role: None };
     let account = worlds::ACCOUNT.parse().expect("an account");
     let with = || Override { url: sandbox.url(), access_key: access_key(&account), secret_key: "sandbox".to_owned() };
-    let connected = connect(&side(worlds::THERE), &side(worlds::HERE), Some((with(), with())), true, "test").await;
+    let overrides = Some((with(), with()));
+    let clock = Arc::new(MachineClock);
+    let connected = connect(&side(worlds::THERE), &side(worlds::HERE), overrides, true, "test", clock).await;
     let secrets = connected.expect("a session with the world").cloud.secrets;
     let mut made = Vec::new();
     if probes.contains("from_store") {

@@ -24,8 +24,20 @@ fn journals() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
         fs::read_dir(folder).expect("the journals are there").map(|entry| entry.expect("a file").path()).collect();
     found.sort();
-    assert!(found.len() >= 2, "{found:?}");
+    assert!(found.len() >= 3, "{found:?}");
     found
+}
+
+/// One journal for each kind of tables: runs that were begun before layout 4 stand in `events`, later ones in `records`.
+fn generations() -> [PathBuf; 2] {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/journals");
+    ["layout-2.sql", "layout-4.sql"].map(|name| folder.join(name))
+}
+
+/// The table that the records of a journal stand in.
+fn table(journal: &Path) -> &'static str {
+    let older = ["layout-1.sql", "layout-2.sql"].iter().any(|name| journal.ends_with(name));
+    if older { "events" } else { "records" }
 }
 
 /// A folder of journals with this one in it, and its one run.
@@ -50,12 +62,20 @@ fn changed(folder: &Path, sql: &str) {
     Connection::open(folder.join("drill.db")).and_then(|database| database.execute_batch(sql)).expect("it is SQL");
 }
 
-/// The newest of the journals, as it was written.
-fn newest() -> (TempDir, RunId, Vec<Recorded>) {
-    let (folder, run) = kept(journals().last().expect("there are some"));
+/// A journal as it was written.
+fn whole(journal: &Path) -> (TempDir, RunId, Vec<Recorded>) {
+    let (folder, run) = kept(journal);
     let truth = Store::open(folder.path()).and_then(|store| store.load(&run)).expect("it verifies");
     assert!(truth.len() > 30, "{} records", truth.len());
     (folder, run, truth)
+}
+
+/// How many rows a table has.
+fn rows(folder: &Path, table: &str) -> u64 {
+    let count = format!("SELECT count(*) FROM {table}");
+    let database = Connection::open(folder.join("drill.db")).expect("a database");
+    let rows: i64 = database.query_row(&count, [], |row| row.get(0)).expect("the table is there");
+    u64::try_from(rows).expect("a number of rows")
 }
 
 /// An error with its causes.
@@ -108,17 +128,22 @@ async fn commands_read_journals_of_every_layout_and_end_the_runs_in_them() {
         // Upgraded in the midst of a run: the next version ends it. Its world died with its process.
         for last in [2, 9, 17, 27] {
             let drill = Drill::new();
-            let cut = format!("DELETE FROM events WHERE seq > {last}; UPDATE runs SET verdict = NULL;");
-            let run = put(&journal, &drill.path().join(".drill/sandbox"), &cut).to_string();
+            let table = table(&journal);
+            let cut = format!("DELETE FROM {table} WHERE seq > {last}; UPDATE runs SET verdict = NULL;");
+            let state = drill.path().join(".drill/sandbox");
+            let run = put(&journal, &state, &cut).to_string();
             let resumed = drill.ask(&["resume", &run, "--output", "json"]).await.ends(3).json();
             assert_eq!(resumed["verdict"], "inconclusive", "{name}, cut after {last}: {resumed:#}");
+            // It stays in the tables in which it was begun.
+            let other = if table == "events" { "records" } else { "events" };
+            assert!(rows(&state, table) > last && rows(&state, other) == 0, "{name}, cut after {last}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_layout_is_refused_before_anything_is_asked() {
-    let (folder, _, _) = newest();
+    let (folder, _, _) = whole(journals().last().expect("there are some"));
     changed(folder.path(), "PRAGMA user_version = 99;");
     let error = Store::open(folder.path()).expect_err("nobody knows layout 99");
     assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error:?}");
@@ -139,26 +164,31 @@ async fn a_newer_layout_is_refused_before_anything_is_asked() {
 /// A downgrade: the events of a newer format need not even be readable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_format_is_refused_by_its_version() {
-    let newer = "UPDATE events SET body = '{\"event\":\"run_began\",\"format\":2,\"version\":\"9.8.7\",\
-                 \"drill\":\"orders\",\"of\":[]}' WHERE seq = 1;";
-    let (folder, run, _) = newest();
-    changed(folder.path(), newer);
-    let error = Store::open(folder.path()).and_then(|store| store.load(&run)).expect_err("format 2 is not known");
-    assert!(matches!(error, StoreError::Newer { format: 2, .. }), "{error:?}");
-    assert!(told(&error).contains("use drill 9.8.7"), "{}", told(&error));
+    for journal in generations() {
+        let table = table(&journal);
+        let newer = format!(
+            "UPDATE {table} SET body = '{{\"event\":\"run_began\",\"format\":2,\"version\":\"9.8.7\",\
+             \"drill\":\"orders\",\"of\":[]}}' WHERE seq = 1;"
+        );
+        let (folder, run, _) = whole(&journal);
+        changed(folder.path(), &newer);
+        let error = Store::open(folder.path()).and_then(|store| store.load(&run)).expect_err("format 2 is not known");
+        assert!(matches!(error, StoreError::Newer { format: 2, .. }), "{table}: {error:?}");
+        assert!(told(&error).contains("use drill 9.8.7"), "{table}: {}", told(&error));
 
-    let drill = Drill::new();
-    let run = put(journals().last().expect("there are some"), &drill.path().join(".drill/sandbox"), newer).to_string();
-    for verb in ["status", "resume", "report", "logs"] {
-        let said = drill.ask(&[verb, &run]).await.ends(3);
-        assert!(said.stderr.contains("use drill 9.8.7"), "{verb}: {said:?}");
+        let drill = Drill::new();
+        let run = put(&journal, &drill.path().join(".drill/sandbox"), &newer).to_string();
+        for verb in ["status", "resume", "report", "logs"] {
+            let said = drill.ask(&[verb, &run]).await.ends(3);
+            assert!(said.stderr.contains("use drill 9.8.7"), "{table}, {verb}: {said:?}");
+        }
+
+        // An event that no version of this format has.
+        let (folder, run, _) = whole(&journal);
+        changed(folder.path(), &format!("UPDATE {table} SET body = '{{\"event\":\"dreamt\"}}' WHERE seq = 12;"));
+        let error = Store::open(folder.path()).and_then(|store| store.load(&run)).expect_err("nobody knows it");
+        assert!(told(&error).contains("record 12") && told(&error).contains("dreamt"), "{}", told(&error));
     }
-
-    // An event that no version of this format has.
-    let (folder, run, _) = newest();
-    changed(folder.path(), "UPDATE events SET body = '{\"event\":\"dreamt\"}' WHERE seq = 12;");
-    let error = Store::open(folder.path()).and_then(|store| store.load(&run)).expect_err("nobody knows it");
-    assert!(told(&error).contains("record 12") && told(&error).contains("dreamt"), "{}", told(&error));
 }
 
 // ---- records ----
@@ -166,41 +196,80 @@ async fn a_newer_format_is_refused_by_its_version() {
 /// One flipped bit in any record, in any of its parts, is found.
 #[test]
 fn a_flipped_bit_in_any_record_is_found() {
-    let (folder, run, truth) = newest();
-    let store = Store::open(folder.path()).expect("it opens");
-    let database = Connection::open(folder.path().join("drill.db")).expect("a database");
-    let mut tried = 0;
-    for seq in 1..=truth.len() {
-        for column in ["body", "at", "prev", "hash"] {
-            let read = format!("SELECT {column} FROM events WHERE seq = {seq}");
-            let write = format!("UPDATE events SET {column} = ?1 WHERE seq = {seq}");
-            let good: String = database.query_row(&read, [], |row| row.get(0)).expect("it is there");
-            // A few places of each; of the long first record more.
-            for at in (seq % 7..good.len()).step_by((good.len() / 3).clamp(1, 997)) {
-                let mut bytes = good.clone().into_bytes();
-                bytes[at] ^= 1;
-                let Ok(bad) = String::from_utf8(bytes) else { continue };
-                database.execute(&write, [&bad]).expect("it can be written");
-                let loaded = store.load(&run);
-                assert!(loaded.is_err(), "record {seq}: a bit of `{column}` was flipped at {at}, and nobody saw it");
-                tried += 1;
+    for journal in generations() {
+        let (folder, run, truth) = whole(&journal);
+        let table = table(&journal);
+        let columns = if table == "events" { vec!["body", "at", "prev", "hash"] } else { vec!["body", "at", "hash"] };
+        let mut tried = 0;
+        for seq in 1..=truth.len() {
+            for column in columns.iter().copied() {
+                // A few places of each; of the long first record more.
+                tried += flipped(folder.path(), &run, (table, column), &format!("seq = {seq}"), seq % 7);
             }
-            database.execute(&write, [&good]).expect("it can be written");
         }
+        assert!(tried > 200, "only {tried} bits of {table}");
+        let store = Store::open(folder.path()).expect("it opens");
+        assert_eq!(store.load(&run).expect("all is well again"), truth, "{table}");
     }
-    assert!(tried > 200, "only {tried} bits");
+}
+
+/// A text that several first records share is part of each of them.
+#[test]
+fn a_flipped_bit_in_a_text_that_is_kept_apart_is_found() {
+    let [_, journal] = generations();
+    let (folder, run, truth) = whole(&journal);
+    let texts = rows(folder.path(), "texts");
+    assert!(texts > 0, "nothing is kept apart");
+    for nth in 0..texts {
+        let one = format!("sha256 = (SELECT sha256 FROM texts ORDER BY sha256 LIMIT 1 OFFSET {nth})");
+        assert!(flipped(folder.path(), &run, ("texts", "text"), &one, 3) > 2, "text {nth}");
+    }
+    let store = Store::open(folder.path()).expect("it opens");
     assert_eq!(store.load(&run).expect("all is well again"), truth);
+    changed(folder.path(), "DELETE FROM texts;");
+    let error = store.load(&run).expect_err("nobody knows what the plan was");
+    assert!(told(&error).contains("record 1 was changed"), "{}", told(&error));
+}
+
+/// Flips a bit of a value, here and there from a place on, and looks whether anybody sees it; how often.
+fn flipped(folder: &Path, run: &RunId, (table, column): (&str, &str), place: &str, from: usize) -> u32 {
+    let store = Store::open(folder).expect("it opens");
+    let database = Connection::open(folder.join("drill.db")).expect("a database");
+    let is_bytes = table == "records" && column == "hash";
+    let value = if is_bytes { "?1" } else { "CAST(?1 AS TEXT)" };
+    let write = format!("UPDATE {table} SET {column} = {value} WHERE {place}");
+    let read = format!("SELECT CAST({column} AS BLOB) FROM {table} WHERE {place}");
+    let good: Vec<u8> = database.query_row(&read, [], |row| row.get(0)).expect("it is there");
+    let mut tried = 0;
+    for at in (from..good.len()).step_by((good.len() / 3).clamp(1, 997)) {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        if !is_bytes && std::str::from_utf8(&bad).is_err() {
+            continue;
+        }
+        database.execute(&write, [&bad]).expect("it can be written");
+        let loaded = store.load(run);
+        assert!(loaded.is_err(), "{place}: a bit of `{table}.{column}` was flipped at {at}, and nobody saw it");
+        tried += 1;
+    }
+    database.execute(&write, [&good]).expect("it can be written");
+    tried
 }
 
 #[test]
 fn records_that_are_missing_doubled_or_in_another_order_are_found() {
-    let swap = "UPDATE events SET seq = 1000 WHERE seq = 12; UPDATE events SET seq = 12 WHERE seq = 13; \
-                UPDATE events SET seq = 13 WHERE seq = 1000;";
-    for (what, change) in [
-        ("the first is missing", "DELETE FROM events WHERE seq = 1;"),
-        ("one in the middle is missing", "DELETE FROM events WHERE seq = 12;"),
-        ("ten in the middle are missing", "DELETE FROM events WHERE seq BETWEEN 12 AND 21;"),
+    let swap = "UPDATE TABLE_ SET seq = 1000 WHERE seq = 12; UPDATE TABLE_ SET seq = 12 WHERE seq = 13; \
+                UPDATE TABLE_ SET seq = 13 WHERE seq = 1000;";
+    let of_both = [
+        ("the first is missing", "DELETE FROM TABLE_ WHERE seq = 1;"),
+        ("one in the middle is missing", "DELETE FROM TABLE_ WHERE seq = 12;"),
+        ("ten in the middle are missing", "DELETE FROM TABLE_ WHERE seq BETWEEN 12 AND 21;"),
+        ("all are missing", "DELETE FROM TABLE_;"),
         ("two are swapped", swap),
+        ("an empty body", "UPDATE TABLE_ SET body = '' WHERE seq = 12;"),
+        ("a body of nothing", "UPDATE TABLE_ SET body = zeroblob(40) WHERE seq = 12;"),
+    ];
+    let of_events = [
         (
             "a block stands twice",
             "INSERT INTO events SELECT run, seq + 1000, at, body, prev, hash FROM events WHERE seq BETWEEN 20 AND 30;",
@@ -209,15 +278,37 @@ fn records_that_are_missing_doubled_or_in_another_order_are_found() {
             "one that continues another",
             "UPDATE events SET prev = (SELECT hash FROM events WHERE seq = 3) WHERE seq = 12;",
         ),
-        ("an empty body", "UPDATE events SET body = '' WHERE seq = 12;"),
-        ("a body of nothing", "UPDATE events SET body = zeroblob(40) WHERE seq = 12;"),
-    ] {
-        let (folder, run, _) = newest();
-        changed(folder.path(), change);
-        let store = Store::open(folder.path()).expect("it opens");
-        let listed = store.runs(None);
-        let loaded = store.load(&run);
-        assert!(loaded.is_err() || listed.is_err(), "{what}: nobody saw it");
+    ];
+    let of_records = [
+        (
+            "a block stands twice",
+            "INSERT INTO records SELECT chain, seq + 1000, at, body, hash FROM records WHERE seq BETWEEN 20 AND 30;",
+        ),
+        ("one that is another", "UPDATE records SET hash = (SELECT hash FROM records WHERE seq = 3) WHERE seq = 12;"),
+        ("the last is of nobody", "UPDATE records SET chain = 9 WHERE seq = (SELECT max(seq) FROM records);"),
+        ("all are of nobody", "DELETE FROM chains;"),
+        ("they are of another run", "UPDATE chains SET run = '01a1fe30-f2b1-7512-97f3-cace2356a789';"),
+        ("they are of another number", "UPDATE chains SET chain = 7;"),
+        ("the run stands in old tables, too", "INSERT INTO events SELECT run, 1, '', '', '', '' FROM chains;"),
+        ("a text is missing", "DELETE FROM texts WHERE sha256 = (SELECT min(sha256) FROM texts);"),
+        (
+            "a text is another",
+            "UPDATE texts SET text = (SELECT text FROM texts ORDER BY sha256 DESC LIMIT 1) \
+             WHERE sha256 = (SELECT min(sha256) FROM texts);",
+        ),
+        ("a mark is another", "UPDATE records SET body = replace(body, char(1), char(2)) WHERE seq = 1;"),
+    ];
+    for journal in generations() {
+        let table = table(&journal);
+        let own = if table == "events" { of_events.to_vec() } else { of_records.to_vec() };
+        for (what, change) in of_both.into_iter().chain(own) {
+            let (folder, run, _) = whole(&journal);
+            changed(folder.path(), &change.replace("TABLE_", table));
+            let store = Store::open(folder.path()).expect("it opens");
+            let listed = store.runs(None);
+            let loaded = store.load(&run);
+            assert!(loaded.is_err() || listed.is_err(), "{table}: {what}: nobody saw it");
+        }
     }
 }
 
@@ -258,50 +349,56 @@ fn bytes_of(folder: &Path) -> Vec<u8> {
 
 #[test]
 fn a_file_that_was_cut_is_never_an_empty_journal() {
-    let (folder, run, truth) = newest();
-    let bytes = bytes_of(folder.path());
-    let pages = (0..bytes.len()).step_by(4_096);
-    let odd = [1, 15, 16, 99, 100, 101, 1_000, 4_095, 4_097, bytes.len() - 4_097, bytes.len() - 1];
-    let mut refused = 0;
-    for length in pages.chain(odd) {
-        refused += u32::from(assert_never_empty(&format!("cut at {length}"), &bytes[..length], &run, &truth));
+    for journal in generations() {
+        let (folder, run, truth) = whole(&journal);
+        let bytes = bytes_of(folder.path());
+        let pages = (0..bytes.len()).step_by(4_096);
+        let odd = [1, 15, 16, 99, 100, 101, 1_000, 4_095, 4_097, bytes.len() - 4_097, bytes.len() - 1];
+        let mut refused = 0;
+        for length in pages.chain(odd) {
+            refused += u32::from(assert_never_empty(&format!("cut at {length}"), &bytes[..length], &run, &truth));
+        }
+        assert!(refused > 10, "only {refused} were refused");
+        assert!(!assert_never_empty("as it was", &bytes, &run, &truth), "the whole file is refused");
     }
-    assert!(refused > 10, "only {refused} were refused");
-    assert!(!assert_never_empty("as it was", &bytes, &run, &truth), "the whole file is refused");
 }
 
 #[test]
 fn a_file_with_a_zero_tail_or_a_doubled_block_is_never_an_empty_journal() {
-    let (folder, run, truth) = newest();
-    let bytes = bytes_of(folder.path());
-    for from in (0..bytes.len()).step_by(2_048) {
-        let mut zeroed = bytes.clone();
-        zeroed[from..].fill(0);
-        assert_never_empty(&format!("zeros from {from}"), &zeroed, &run, &truth);
-        let mut longer = bytes.clone();
-        longer.extend_from_slice(&bytes[from..]);
-        assert_never_empty(&format!("the end from {from} twice"), &longer, &run, &truth);
-    }
-    for page in 1..bytes.len() / 4_096 {
-        let (here, before) = (page * 4_096, (page - 1) * 4_096);
-        let mut doubled = bytes.clone();
-        doubled.copy_within(before..here, here);
-        assert_never_empty(&format!("page {page} is the one before"), &doubled, &run, &truth);
+    for journal in generations() {
+        let (folder, run, truth) = whole(&journal);
+        let bytes = bytes_of(folder.path());
+        for from in (0..bytes.len()).step_by(2_048) {
+            let mut zeroed = bytes.clone();
+            zeroed[from..].fill(0);
+            assert_never_empty(&format!("zeros from {from}"), &zeroed, &run, &truth);
+            let mut longer = bytes.clone();
+            longer.extend_from_slice(&bytes[from..]);
+            assert_never_empty(&format!("the end from {from} twice"), &longer, &run, &truth);
+        }
+        for page in 1..bytes.len() / 4_096 {
+            let (here, before) = (page * 4_096, (page - 1) * 4_096);
+            let mut doubled = bytes.clone();
+            doubled.copy_within(before..here, here);
+            assert_never_empty(&format!("page {page} is the one before"), &doubled, &run, &truth);
+        }
     }
 }
 
 #[test]
 fn a_flipped_bit_anywhere_in_the_file_is_found_or_harmless() {
-    let (folder, run, truth) = newest();
-    let bytes = bytes_of(folder.path());
-    let mut refused = 0;
-    // The head of the file byte by byte, the rest in steps that no page size divides.
-    for at in (0..128).chain((128..bytes.len()).step_by(283)) {
-        let mut flipped = bytes.clone();
-        flipped[at] ^= 1 << (at % 8);
-        refused += u32::from(assert_never_empty(&format!("bit {} of byte {at}", at % 8), &flipped, &run, &truth));
+    for journal in generations() {
+        let (folder, run, truth) = whole(&journal);
+        let bytes = bytes_of(folder.path());
+        let mut refused = 0;
+        // The head of the file byte by byte, the rest in steps that no page size divides.
+        for at in (0..128).chain((128..bytes.len()).step_by(283)) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            refused += u32::from(assert_never_empty(&format!("bit {} of byte {at}", at % 8), &flipped, &run, &truth));
+        }
+        assert!(refused > 20, "only {refused} were refused");
     }
-    assert!(refused > 20, "only {refused} were refused");
 }
 
 /// The journal is gone or empty, and the lock remembers that a run was begun: nothing is started over it.
@@ -344,21 +441,24 @@ async fn commands_say_that_a_journal_is_damaged_and_begin_nothing() {
     let sandbox = worlds::start(&worlds::definition(worlds::ORDERS), worlds::QUICK, worlds::STEADY).await;
     let before = sandbox.inventory();
     let url = format!("--sandbox={}", sandbox.url());
-    let drill = Drill::new().definition("orders", worlds::ORDERS);
-    let state = drill.path().join(".drill/sandbox");
-    let run = put(journals().last().expect("there are some"), &state, "").to_string();
-    changed(&state, "UPDATE events SET at = '2026-11-21T12:00:00Z' WHERE seq = 20;");
-    for verb in ["status", "logs", "report", "resume"] {
-        let said = drill.ask(&[verb, &run]).await.ends(3);
-        assert!(
-            said.stderr.contains("was damaged or changed") && said.stderr.contains("record 20"),
-            "{verb}: {said:?}"
-        );
+    for journal in generations() {
+        let table = table(&journal);
+        let drill = Drill::new().definition("orders", worlds::ORDERS);
+        let state = drill.path().join(".drill/sandbox");
+        let run = put(&journal, &state, "").to_string();
+        changed(&state, &format!("UPDATE {table} SET at = '2026-11-21T12:00:00Z' WHERE seq = 20;"));
+        for verb in ["status", "logs", "report", "resume"] {
+            let said = drill.ask(&[verb, &run]).await.ends(3);
+            assert!(
+                said.stderr.contains("was damaged or changed") && said.stderr.contains("record 20"),
+                "{table}, {verb}: {said:?}"
+            );
+        }
+        fs::write(state.join("drill.db"), vec![0x5a; 40_000]).expect("it can be written");
+        for arguments in [vec!["run", "orders", url.as_str()], vec!["status"], vec!["resume", "--all"]] {
+            let said = drill.ask(&arguments).await.ends(3);
+            assert!(said.stderr.contains("cannot be used"), "{table}, {arguments:?}: {said:?}");
+        }
+        assert_untouched("damaged", &before, &sandbox.inventory());
     }
-    fs::write(state.join("drill.db"), vec![0x5a; 40_000]).expect("it can be written");
-    for arguments in [vec!["run", "orders", url.as_str()], vec!["status"], vec!["resume", "--all"]] {
-        let said = drill.ask(&arguments).await.ends(3);
-        assert!(said.stderr.contains("cannot be used"), "{arguments:?}: {said:?}");
-    }
-    assert_untouched("damaged", &before, &sandbox.inventory());
 }

@@ -15,7 +15,7 @@ const PROBE_DATA: &[&str] = &["probe::Miss", "probe::Observed", "probe::expect"]
 
 /// Crates and calls that have one home: text of the code, and where it may stand.
 const HOMES: &[(&str, &[&str])] = &[
-    ("rusqlite", &["journal/store.rs"]),
+    ("rusqlite", &["journal/store/"]),
     ("petgraph", &["plan/graph.rs"]),
     ("aws_sdk_", &["aws/"]),
     ("aws_config", &["aws/"]),
@@ -41,7 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("eprintln!", &[]),
     ("io::stdout", &["cli/"]),
     ("io::stderr", &["cli/"]),
-    ("Store::open(", &["cli/", "journal/store.rs"]),
+    ("Store::open(", &["cli/", "journal/store/"]),
     ("Sandbox::start(", &["cli/"]),
     ("MachineClock", &["cli/"]),
 ];

@@ -20,6 +20,7 @@ mod file_systems;
 mod files;
 mod forbidden;
 mod fuzz_corpus;
+mod group;
 mod guard;
 mod harness;
 mod history;

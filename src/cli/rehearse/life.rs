@@ -145,7 +145,7 @@ impl Play<'_> {
         actor.outsleeps_everybody().await;
         // What was to befall the end of a lease cannot have come where nothing was kept.
         actor.struck &= actor.lease_is_over || faults_of_lease_end(scenario).is_empty();
-        let records = actor.store.load(&run).unwrap_or_default();
+        let records = Store::open(&actor.state_folder).and_then(|store| store.load(&run)).unwrap_or_default();
         Ok(PlayedRun {
             marks: Marks::of(definition, &run).but_not(self.stage.jobs_of_stranger()),
             ends: actor.ends,
@@ -413,7 +413,7 @@ impl Actor<'_> {
             let state = State::begin(self.run, now, &first);
             return Ok(state.map_or(Birth::Over, |state| Birth::Life(Box::new((journal, state)))));
         }
-        match self.takes_over(now).await {
+        match self.begins_again(now).await {
             Ok((_, state)) if self.is_over(&state) => {
                 let concluded = state.concluded.clone();
                 self.state = Some(state);
@@ -428,7 +428,9 @@ impl Actor<'_> {
     }
 
     /// What the next process finds, with its takeover recorded.
-    async fn takes_over(&self, now: Timestamp) -> Result<(RunJournal, State), StoreError> {
+    async fn begins_again(&mut self, now: Timestamp) -> Result<(RunJournal, State), StoreError> {
+        // Nothing stays open of the process before.
+        self.store = Store::open(&self.state_folder)?;
         let lock = self.store.lock(&self.play.script.definition().name)?;
         let (mut journal, records) = self.store.go_on(lock, self.run)?;
         let senseless = |source| StoreError::Senseless { run: self.run, source };

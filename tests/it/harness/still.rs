@@ -178,7 +178,7 @@ impl Still {
         bench.services.prober = Arc::new(Holds);
         bench.services.look_for_requests = NEVER;
         for _ in 0..number {
-            drop(bench.begin());
+            drop(bench.begin().await);
         }
         let (journal, state) = bench.begin().await;
         let case = format!("drill {number}");

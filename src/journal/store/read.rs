@@ -1,0 +1,283 @@
+//! Reading one run: its records from wherever they stand, each checked against the one before.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::Deserialize;
+
+use crate::journal::chain::{BrokenChain, Hash, verify};
+use crate::journal::event::{Event, FORMAT, Recorded};
+use crate::journal::state::State;
+use crate::journal::store::Store;
+use crate::journal::store::error::StoreError;
+use crate::journal::store::lock::DrillLock;
+use crate::journal::store::texts::whole;
+use crate::journal::store::write::{Home, RunJournal};
+use crate::words::id::RunId;
+use crate::words::text::tame;
+
+/// A record as it stands in its table.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) seq: i64,
+    pub(super) at: String,
+    /// The event's text; none if a part of it that is kept apart is not there.
+    pub(super) body: Option<String>,
+    /// Only `events` say what they continue.
+    pub(super) prev: Option<Hash>,
+    pub(super) hash: Hash,
+}
+
+/// What stands in the tables for one run.
+#[derive(Debug)]
+pub(super) struct Stored {
+    chain: Option<i64>,
+    in_events: bool,
+    pub(super) rows: Vec<Row>,
+}
+
+impl Stored {
+    fn home(&self) -> Home {
+        self.chain.map_or(Home::Events, Home::Chain)
+    }
+}
+
+/// How many records there are of each run, looked for one by one through the whole journal.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    chains: HashMap<i64, u64>,
+    events: HashMap<String, u64>,
+}
+
+impl Counted {
+    fn of(&self, home: Home, run: &RunId) -> u64 {
+        let count = match home {
+            Home::Chain(chain) => self.chains.get(&chain),
+            Home::New | Home::Events => self.events.get(&run.to_string()),
+        };
+        count.copied().unwrap_or(0)
+    }
+}
+
+impl Store {
+    /// Goes on with a run, after checking every record of it.
+    ///
+    /// # Errors
+    /// When there is no such run or its records do not verify.
+    pub fn go_on(&self, lock: DrillLock, run: RunId) -> Result<(RunJournal, Vec<Recorded>), StoreError> {
+        self.shared.group.settle();
+        let (home, records) = self.loaded(&run)?;
+        let last = records.last().ok_or(StoreError::NoSuchRun(run))?;
+        let (seq, prev) = (last.seq, last.hash.clone());
+        let all = self.counted(home, &run, seq)?;
+        if all != seq {
+            return Err(StoreError::Broken { run, source: BrokenChain::CutOff { seq, all } });
+        }
+        Ok((self.taken_up(lock, run, home, (seq, prev)), records))
+    }
+
+    /// The journal of a run that was read to its last record.
+    pub(super) fn taken_up(&self, mut lock: DrillLock, run: RunId, home: Home, last: (u64, Hash)) -> RunJournal {
+        lock.say(&run, last.0);
+        RunJournal::new(self.clone(), run, home, last, lock)
+    }
+
+    /// Every record of a run, checked against the hash chain.
+    ///
+    /// # Errors
+    /// When there is no such run, or its records were damaged or changed.
+    pub fn load(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
+        self.loaded(run).map(|(_, records)| records)
+    }
+
+    pub(super) fn loaded(&self, run: &RunId) -> Result<(Home, Vec<Recorded>), StoreError> {
+        let stored = self.reading(|connection| stored(connection, run))?;
+        let (home, is_chained) = (stored.home(), stored.chain.is_some());
+        let mut records = decoded(run, stored)?;
+        // The run may have gone on between the look at its records and the one at its lock: what the lock tells of was
+        // written before, so that it is there now or is lost.
+        let told = self.told_of(&records).unwrap_or(0);
+        if records.last().is_some_and(|last| told > last.seq) {
+            records = self.records(run)?;
+        }
+        let Some(last) = records.last() else {
+            let missing = StoreError::Broken { run: *run, source: BrokenChain::Missing };
+            return Err(if is_chained { missing } else { StoreError::NoSuchRun(*run) });
+        };
+        if told > last.seq {
+            let source = BrokenChain::CutOff { seq: last.seq, all: told };
+            return Err(StoreError::Broken { run: *run, source });
+        }
+        Ok((home, records))
+    }
+
+    /// The records of a run that is being written.
+    pub(super) fn records(&self, run: &RunId) -> Result<Vec<Recorded>, StoreError> {
+        decoded(run, self.reading(|connection| stored(connection, run))?)
+    }
+
+    /// The number of a run's last record, as far as its key or its index shows it.
+    pub(super) fn last(&self, home: Home, run: &RunId) -> Result<Option<u64>, StoreError> {
+        let last: Option<i64> = self.reading(|connection| match home {
+            Home::New => Ok(None),
+            Home::Chain(chain) => {
+                let last = "SELECT max(seq) FROM records WHERE chain = ?1";
+                connection.prepare_cached(last)?.query_row([chain], |row| row.get(0))
+            }
+            Home::Events => {
+                let last = "SELECT max(seq) FROM events WHERE run = ?1";
+                connection.prepare_cached(last)?.query_row([run.to_string()], |row| row.get(0))
+            }
+        })?;
+        Ok(last.and_then(|last| u64::try_from(last).ok()))
+    }
+
+    /// A run's state, from its records.
+    ///
+    /// # Errors
+    /// As [`Store::load`], and when the records make no sense.
+    pub fn state(&self, run: &RunId) -> Result<State, StoreError> {
+        State::replay(&self.load(run)?).map_err(|source| StoreError::Senseless { run: *run, source })
+    }
+
+    /// How many records a run has that can be reached by `expected` of them. Everything is counted once, and once more
+    /// where the number is another one: the run may have been written since.
+    fn counted(&self, home: Home, run: &RunId, expected: u64) -> Result<u64, StoreError> {
+        let known = self.known_counts().of(home, run);
+        if known == expected {
+            return Ok(known);
+        }
+        let counted = self.reading(count)?;
+        let found = counted.of(home, run);
+        *self.known_counts() = counted;
+        Ok(found)
+    }
+}
+
+/// What stands in the tables for a run, old and new.
+pub(super) fn stored(connection: &Connection, run: &RunId) -> rusqlite::Result<Stored> {
+    let run = run.to_string();
+    let mut find = connection.prepare_cached("SELECT chain FROM chains WHERE run = ?1")?;
+    let chain: Option<i64> = find.query_row([&run], |row| row.get(0)).optional()?;
+    let in_events = connection.prepare_cached("SELECT 1 FROM events WHERE run = ?1")?.exists([&run])?;
+    let rows = match chain {
+        Some(chain) => records_of(connection, chain)?,
+        None if in_events => events_of(connection, &run)?,
+        None => Vec::new(),
+    };
+    Ok(Stored { chain, in_events, rows })
+}
+
+fn records_of(connection: &Connection, chain: i64) -> rusqlite::Result<Vec<Row>> {
+    let mut statement =
+        connection.prepare_cached("SELECT seq, at, body, hash FROM records WHERE chain = ?1 ORDER BY seq")?;
+    let rows = statement.query_map([chain], |row| {
+        let hash = Hash::of_bytes(row.get_ref(3)?.as_bytes()?);
+        Ok(Row { seq: row.get(0)?, at: row.get(1)?, body: Some(row.get(2)?), prev: None, hash })
+    })?;
+    let mut rows = rows.collect::<rusqlite::Result<Vec<Row>>>()?;
+    if let Some(first) = rows.first_mut()
+        && let Some(body) = first.body.take()
+    {
+        first.body = whole(connection, body)?;
+    }
+    Ok(rows)
+}
+
+fn events_of(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Row>> {
+    let mut statement =
+        connection.prepare_cached("SELECT seq, at, body, prev, hash FROM events WHERE run = ?1 ORDER BY seq")?;
+    let rows = statement.query_map([run], |row| {
+        let (prev, hash) = (Hash::stored(row.get(3)?), Hash::stored(row.get(4)?));
+        Ok(Row { seq: row.get(0)?, at: row.get(1)?, body: Some(row.get(2)?), prev: Some(prev), hash })
+    })?;
+    rows.collect()
+}
+
+fn decoded(run: &RunId, stored: Stored) -> Result<Vec<Recorded>, StoreError> {
+    if stored.chain.is_some() && stored.in_events {
+        return Err(StoreError::Broken { run: *run, source: BrokenChain::Twice });
+    }
+    let mut records: Vec<Recorded> = Vec::with_capacity(stored.rows.len());
+    let mut prev = Hash::zero();
+    for (expected, row) in (1_u64..).zip(stored.rows) {
+        let record = record(run, row, expected, &prev)?;
+        prev = record.hash.clone();
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// The record that a row is, checked against the one before it.
+pub(super) fn record(run: &RunId, row: Row, expected: u64, prev: &Hash) -> Result<Recorded, StoreError> {
+    let seq = u64::try_from(row.seq).unwrap_or(0);
+    let broken = |source| StoreError::Broken { run: *run, source };
+    let body = row.body.ok_or_else(|| broken(BrokenChain::Changed { seq }))?;
+    let event = match event_of(&body) {
+        Ok(Event::RunStarted(started)) if started.format > FORMAT => {
+            let (format, version) = (started.format, tame(&started.version));
+            return Err(StoreError::Newer { run: *run, format, version });
+        }
+        Ok(event) => event,
+        Err(source) => {
+            let newer = newer(&body).filter(|_| expected == 1);
+            let newer = newer.map(|(format, version)| StoreError::Newer { run: *run, format, version });
+            return Err(newer.unwrap_or(StoreError::Unreadable { run: *run, seq, source }));
+        }
+    };
+    let at = row.at.parse().map_err(|_| broken(BrokenChain::Changed { seq }))?;
+    let before = row.prev.unwrap_or_else(|| prev.clone());
+    let record = Recorded { run: *run, seq, at, event, prev: before, hash: row.hash };
+    verify(&record, &body, run, expected, prev).map_err(broken)?;
+    Ok(record)
+}
+
+/// The event that a text is. A first record is by far the longest: it is read in one go, and not once for its name and once
+/// for the rest.
+fn event_of(body: &str) -> serde_json::Result<Event> {
+    if body.starts_with(r#"{"event":"run_started","#) {
+        return serde_json::from_str(body).map(Event::RunStarted);
+    }
+    serde_json::from_str(body)
+}
+
+/// Whether the journal has any record of a run.
+pub(super) fn has(connection: &Connection, run: &RunId) -> rusqlite::Result<bool> {
+    let any = "SELECT 1 FROM chains JOIN records ON records.chain = chains.chain WHERE chains.run = ?1
+               UNION ALL SELECT 1 FROM events WHERE run = ?1";
+    connection.prepare_cached(any)?.exists([run.to_string()])
+}
+
+/// Every record is looked at in its table, whatever the keys and the index of it say: a damaged one hides what is behind it
+/// from every seek.
+fn count(connection: &Connection) -> rusqlite::Result<Counted> {
+    let mut counted = Counted::default();
+    let mut statement = connection.prepare_cached("SELECT chain FROM records NOT INDEXED")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        // What is no number is a record of nobody.
+        if let Ok(chain) = row.get_ref(0)?.as_i64() {
+            *counted.chains.entry(chain).or_default() += 1;
+        }
+    }
+    let mut statement = connection.prepare_cached("SELECT run, count(*) FROM events GROUP BY run")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let (Ok(run), Ok(count)) = (row.get::<_, String>(0), row.get::<_, i64>(1)) {
+            *counted.events.entry(run).or_default() += u64::try_from(count).unwrap_or(0);
+        }
+    }
+    Ok(counted)
+}
+
+/// Format and version of a run that a newer drill recorded: its events need not be readable at all.
+fn newer(first: &str) -> Option<(u32, String)> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+        #[serde(default)]
+        version: String,
+    }
+    let head: Head = serde_json::from_str(first).ok()?;
+    (head.format > FORMAT).then(|| (head.format, tame(&head.version)))
+}

@@ -1,0 +1,271 @@
+//! All runs that are not over, in one pass through the journals.
+//!
+//! Thousands of runs wait in the same table, their records one among the other in the order of their arrival. One reader goes
+//! through it once, from the first record of the oldest of them, and hands each record to the fold of its run; the folds
+//! are done by as many threads as the machine has. What the pass sees is what stands in the table, so it counts the
+//! records as well: none is hidden by a damaged index.
+
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use rusqlite::{Connection, OptionalExtension as _, Row as Found};
+
+use crate::journal::chain::{BrokenChain, Hash};
+use crate::journal::state::State;
+use crate::journal::store::Store;
+use crate::journal::store::error::StoreError;
+use crate::journal::store::list::RunRow;
+use crate::journal::store::lock::DrillLock;
+use crate::journal::store::read::{Row, record};
+use crate::journal::store::texts::{put_back, text_of};
+use crate::journal::store::write::{Home, RunJournal};
+use crate::words::id::{DrillName, RunId};
+use crate::words::kind::Verdict;
+
+/// Fewer runs are read one by one, each through the index: there may be many others between their records.
+const FEW: usize = 32;
+
+/// Threads that fold, at most.
+const MOST_THREADS: usize = 8;
+
+/// Records that are handed over at once, and how often that may be ahead of the fold.
+const HANDFUL: usize = 512;
+const AHEAD: usize = 4;
+
+/// A run to which something may be owed, read to its last record.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Its state.
+    pub state: Box<State>,
+    home: Home,
+    last: (u64, Hash),
+    /// All of its records in the table were seen, and not those alone that can be reached.
+    is_counted: bool,
+}
+
+/// A run, as far as its records were folded.
+struct Fold {
+    run: RunId,
+    last: (u64, Hash),
+    state: Option<Box<State>>,
+    broken: Option<StoreError>,
+}
+
+/// The folds of some runs, by their chains.
+type Folds = HashMap<i64, Fold>;
+
+impl Fold {
+    fn new(run: RunId) -> Self {
+        Self { run, last: (0, Hash::zero()), state: None, broken: None }
+    }
+
+    fn add(&mut self, row: Row) {
+        if self.broken.is_none() {
+            self.broken = self.follow(row).err();
+        }
+    }
+
+    fn follow(&mut self, row: Row) -> Result<(), StoreError> {
+        let run = self.run;
+        let record = record(&run, row, self.last.0 + 1, &self.last.1)?;
+        let senseless = |source| StoreError::Senseless { run, source };
+        match &mut self.state {
+            Some(state) => state.apply(record.at, &record.event).map_err(senseless)?,
+            None => self.state = Some(Box::new(State::begin(run, record.at, &record.event).map_err(senseless)?)),
+        }
+        self.last = (record.seq, record.hash);
+        Ok(())
+    }
+
+    fn end(self, home: Home) -> Result<Unfinished, StoreError> {
+        if let Some(broken) = self.broken {
+            return Err(broken);
+        }
+        let missing = || StoreError::Broken { run: self.run, source: BrokenChain::Missing };
+        let state = self.state.ok_or_else(missing)?;
+        Ok(Unfinished { state, home, last: self.last, is_counted: true })
+    }
+}
+
+impl Store {
+    /// Every run to which something may be owed, oldest first: it is not over, it leaked, or it keeps something. Each with
+    /// its state, or with the reason why that cannot be had.
+    ///
+    /// # Errors
+    /// When the list of runs cannot be read.
+    pub fn unfinished(
+        &self,
+        drill: Option<&DrillName>,
+    ) -> Result<Vec<(RunRow, Result<Unfinished, StoreError>)>, StoreError> {
+        let mut rows = self.runs(drill)?;
+        rows.retain(|row| matches!(row.verdict, None | Some(Verdict::Leaked)) || row.kept_until.is_some());
+        rows.reverse();
+        let mut read = if rows.len() < FEW { HashMap::new() } else { self.in_one_pass(&rows)? };
+        let with_state = |row: RunRow| {
+            let state = read.remove(&row.run).unwrap_or_else(|| self.by_itself(&row.run));
+            let state = state.and_then(|one| self.complete(&row.drill, one));
+            (row, state)
+        };
+        Ok(rows.into_iter().map(with_state).collect())
+    }
+
+    /// Goes on with a run that was read before, unless somebody wrote to it since: then it is read again.
+    ///
+    /// # Errors
+    /// As [`Store::go_on`], and when the records make no sense.
+    pub fn take_up(&self, lock: DrillLock, one: Unfinished) -> Result<(RunJournal, State), StoreError> {
+        self.shared.group.settle();
+        let run = one.state.run;
+        if one.is_counted && self.last(one.home, &run)? == Some(one.last.0) {
+            return Ok((self.taken_up(lock, run, one.home, one.last), *one.state));
+        }
+        let (journal, records) = self.go_on(lock, run)?;
+        let state = State::replay(&records).map_err(|source| StoreError::Senseless { run, source })?;
+        Ok((journal, state))
+    }
+
+    fn by_itself(&self, run: &RunId) -> Result<Unfinished, StoreError> {
+        let (home, records) = self.loaded(run)?;
+        let last = records.last().map_or_else(|| (0, Hash::zero()), |last| (last.seq, last.hash.clone()));
+        let state = State::replay(&records).map_err(|source| StoreError::Senseless { run: *run, source })?;
+        Ok(Unfinished { state: Box::new(state), home, last, is_counted: false })
+    }
+
+    /// The lock of a drill may say that its last run had more records.
+    fn complete(&self, drill: &DrillName, one: Unfinished) -> Result<Unfinished, StoreError> {
+        let (run, seq) = (one.state.run, one.last.0);
+        match self.told(drill, &run).filter(|told| *told > seq) {
+            Some(all) => Err(StoreError::Broken { run, source: BrokenChain::CutOff { seq, all } }),
+            None => Ok(one),
+        }
+    }
+
+    /// Those of the runs that stand in `records`. If the table cannot be gone through, none: each is read by itself then,
+    /// and says so.
+    fn in_one_pass(&self, rows: &[RunRow]) -> Result<HashMap<RunId, Result<Unfinished, StoreError>>, StoreError> {
+        let connection = self.connect()?;
+        let chains: HashMap<RunId, i64> = self.database(chains_of(&connection))?;
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
+        let mut parts: Vec<Folds> = (0..threads).map(|_| Folds::new()).collect();
+        let mut homes: HashMap<i64, usize> = HashMap::new();
+        for (row, part) in rows.iter().zip((0..threads).cycle()) {
+            if let (Some(chain), Some(folds)) = (chains.get(&row.run), parts.get_mut(part)) {
+                folds.insert(*chain, Fold::new(row.run));
+                homes.insert(*chain, part);
+            }
+        }
+        let Ok(folds) = fold_all(&connection, parts, &homes) else { return Ok(HashMap::new()) };
+        let ends = folds.into_iter().flatten().map(|(chain, fold)| (fold.run, fold.end(Home::Chain(chain))));
+        // A run in both tables is damage, and whoever reads it by itself finds that.
+        let in_both = self.database(in_events(&connection))?;
+        Ok(ends.filter(|(run, _)| !in_both.contains(&run.to_string())).collect())
+    }
+}
+
+/// Goes through the table, and gives each record to the thread that folds its run.
+fn fold_all(connection: &Connection, parts: Vec<Folds>, homes: &HashMap<i64, usize>) -> rusqlite::Result<Vec<Folds>> {
+    thread::scope(|scope| {
+        let mut senders = Vec::with_capacity(parts.len());
+        let mut threads = Vec::with_capacity(parts.len());
+        for mut folds in parts {
+            let (sender, receiver) = sync_channel::<Vec<(i64, Row)>>(AHEAD);
+            senders.push(sender);
+            threads.push(scope.spawn(move || {
+                for (chain, row) in receiver.into_iter().flatten() {
+                    if let Some(fold) = folds.get_mut(&chain) {
+                        fold.add(row);
+                    }
+                }
+                folds
+            }));
+        }
+        let read = hand_out(connection, homes, &senders);
+        // The threads end when nothing more can come.
+        drop(senders);
+        let folds = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let folds: Vec<Folds> = folds.collect();
+        read.map(|()| folds)
+    })
+}
+
+fn hand_out(
+    connection: &Connection,
+    homes: &HashMap<i64, usize>,
+    senders: &[SyncSender<Vec<(i64, Row)>>],
+) -> rusqlite::Result<()> {
+    let Some(oldest) = homes.keys().min() else { return Ok(()) };
+    let mut texts = Texts::new();
+    let mut hands: Vec<Vec<(i64, Row)>> = senders.iter().map(|_| Vec::with_capacity(HANDFUL)).collect();
+    let every = "SELECT chain, seq, at, body, hash FROM records NOT INDEXED WHERE rowid >= ?1 ORDER BY rowid";
+    let mut statement = connection.prepare(every)?;
+    let mut found = statement.query([first_of(connection, *oldest)?])?;
+    while let Some(row) = found.next()? {
+        let Ok(chain) = row.get_ref(0)?.as_i64() else { continue };
+        let Some(home) = homes.get(&chain) else { continue };
+        let (Some(hand), Some(sender)) = (hands.get_mut(*home), senders.get(*home)) else { continue };
+        hand.push((chain, row_of(connection, row, &mut texts).unwrap_or_else(|_| unreadable())));
+        if hand.len() == HANDFUL {
+            // A thread that ended is a panic, which is found when it is joined.
+            let _ = sender.send(std::mem::replace(hand, Vec::with_capacity(HANDFUL)));
+        }
+    }
+    for (sender, hand) in senders.iter().zip(hands) {
+        let _ = sender.send(hand);
+    }
+    Ok(())
+}
+
+/// Texts that many first records have in common are looked up once.
+type Texts = HashMap<[u8; 32], Option<String>>;
+
+fn row_of(connection: &Connection, row: &Found<'_>, texts: &mut Texts) -> rusqlite::Result<Row> {
+    let (seq, body): (i64, String) = (row.get(1)?, row.get(3)?);
+    let find = |sha256: [u8; 32]| -> rusqlite::Result<Option<String>> {
+        if let Some(known) = texts.get(&sha256) {
+            return Ok(known.clone());
+        }
+        let text = text_of(connection, &sha256)?;
+        texts.insert(sha256, text.clone());
+        Ok(text)
+    };
+    let body = if seq == 1 { put_back(body, find)? } else { Some(body) };
+    let hash = Hash::of_bytes(row.get_ref(4)?.as_bytes()?);
+    Ok(Row { seq, at: row.get(2)?, body, prev: None, hash })
+}
+
+/// What stands for a row whose columns are not what a drill writes.
+fn unreadable() -> Row {
+    Row { seq: 0, at: String::new(), body: None, prev: None, hash: Hash::zero() }
+}
+
+/// Where the first record of a chain stands: chains are begun in the order of their numbers.
+fn first_of(connection: &Connection, chain: i64) -> rusqlite::Result<i64> {
+    let first = "SELECT rowid FROM records WHERE chain = ?1 AND seq = 1";
+    let found = connection.query_row(first, [chain], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(i64::MIN))
+}
+
+/// The chain of each run.
+fn chains_of(connection: &Connection) -> rusqlite::Result<HashMap<RunId, i64>> {
+    let mut statement = connection.prepare("SELECT run, chain FROM chains")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    let mut chains = HashMap::new();
+    for row in rows {
+        let (run, chain) = row?;
+        if let Ok(run) = run.parse::<RunId>() {
+            chains.insert(run, chain);
+        }
+    }
+    Ok(chains)
+}
+
+/// The runs that stand in `events` and have a chain as well.
+fn in_events(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let both = "SELECT run FROM chains WHERE EXISTS (SELECT 1 FROM events WHERE events.run = chains.run)";
+    let mut statement = connection.prepare(both)?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    rows.collect()
+}
