@@ -188,6 +188,7 @@ fn assert_run_shape(run: &Value) {
         "mode",
         "verdict",
         "exit_code",
+        "archive",
         "evidence",
         "measures",
         "steps",

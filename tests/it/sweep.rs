@@ -355,7 +355,7 @@ async fn of_a_run_that_leaked_and_keeps_something_only_what_leaked_is_torn_down(
 
     let said = ground.sweeps(&["--yes"]).await.ends(0).json();
     assert_eq!(text(only(&said, "in_use"), "arn"), arn);
-    assert_eq!(ground.restored(), [arn], "what leaked is gone, and what is kept is there");
+    assert_eq!(ground.databases(), [arn], "what leaked is gone, and what is kept is there");
     let last = ground.drill.last_run().await;
     assert_eq!(last["verdict"], "failed", "{last:#}");
     ground.sandbox.advance(SignedDuration::from_hours(72));
