@@ -58,7 +58,7 @@ impl Callers {
     }
 
     /// Knows nothing any more: what a new process knows.
-    pub(crate) fn start_over(&self) {
+    pub(crate) fn forget(&self) {
         *self.known() = Known::default();
     }
 

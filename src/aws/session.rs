@@ -114,9 +114,9 @@ impl Learned {
     }
 
     /// Forgets everything, as if the process had just begun, and goes by this clock.
-    pub fn start_over(&self, clock: Arc<dyn Clock>) {
-        self.limits.start_over(clock);
-        self.callers.iter().for_each(|callers| callers.start_over());
+    pub fn forget(&self, clock: Arc<dyn Clock>) {
+        self.limits.forget(clock);
+        self.callers.iter().for_each(|callers| callers.forget());
     }
 }
 

@@ -1,23 +1,23 @@
 //! How often to look, and how long to pause after a failure. Pure.
 //!
 //! A restore job and a removal are looked at rarely while they cannot be over, and closely once they should be. When that
-//! is, the drill's last runs say, which are in the run's first record; without them, what the type usually takes.
-//! [`Pace`] bounds how late an end is seen, and docs/how-it-works.md says it to users.
+//! is, the drill's last runs say, which are in the run's first record. [`Pace`] bounds how late an end is seen, and
+//! docs/how-it-works.md says it to users: what is seen late is measured as recovery time.
 
 use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cloud::resource::Types;
 use crate::definition::model::TeardownWhen;
 use crate::journal::event::Earlier;
 use crate::journal::state::{State, StepState};
 use crate::words::id::{Name, RunId, StepId};
 
-/// Between two looks at a restore job or a resource. One look in 15 s is far below every documented rate (facts 1.3).
+/// Between two looks at a restore job or a resource, at least. One look in 15 s is far below every documented rate (facts
+/// 1.3).
 pub const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(15);
-/// After this long a job is looked at half as often.
-const LONG_AFTER: SignedDuration = SignedDuration::from_mins(30);
+/// What took long is looked at each fiftieth of its age: on the average its end is seen a hundredth of it late.
+const PART_OF_AGE: i32 = 50;
 /// Absence counts when it was seen twice with this much between: a describe call may lag behind (facts 1.4).
 pub const ABSENT_FOR: SignedDuration = SignedDuration::from_secs(30);
 /// The same for a resource that was never seen: it may be invisible for a while after it was made.
@@ -30,15 +30,13 @@ pub const NOT_STARTED_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// an answer is looked for twice with this much between before it counts as never started.
 pub const VISIBLE_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
-/// While a job usually ends it is looked at so often in all, unless that would be more often than [`LOOK_EVERY`] or more
-/// rarely than [`LONGEST_GAP`].
+/// While a removal usually ends it is looked at so often in all, unless that would be more often than [`LOOK_EVERY`] or
+/// more rarely than [`LONGEST_GAP`].
 const LOOKS: i64 = 8;
-/// While a job usually ends, no end is seen later than this.
+/// While something usually ends, no end is seen later than this.
 const LONGEST_GAP: SignedDuration = SignedDuration::from_mins(2);
 /// Before a restore job usually ends, looks are hardly further apart.
 const LONGEST_BLIND: SignedDuration = SignedDuration::from_mins(10);
-/// The same where nothing is known but the type: the guess may be far too long.
-const LONGEST_GUESSING: SignedDuration = SignedDuration::from_mins(5);
 /// The same for a removal: one that shows no effect must have been looked at before it is asked for again.
 const REMOVAL_BLIND: SignedDuration = SignedDuration::from_mins(3);
 /// What a removal usually takes, where nothing is known of it.
@@ -95,7 +93,7 @@ impl Looked {
 
 /// The pause after a look at this age.
 fn steadily(age: SignedDuration) -> SignedDuration {
-    if age > LONG_AFTER { LOOK_EVERY * 2 } else { LOOK_EVERY }
+    (age / PART_OF_AGE).clamp(LOOK_EVERY, LONGEST_GAP)
 }
 
 /// When something is usually over, counted from its beginning.
@@ -131,6 +129,8 @@ impl Usual {
 pub struct Pace {
     /// Nothing: it is looked at steadily.
     usual: Option<Usual>,
+    /// Once it may be over it is looked at steadily: whoever waits for it measures what is seen late.
+    closely: bool,
     /// No longer without a look before it is usually over.
     blind: SignedDuration,
     /// That time is cut into so many pieces at least.
@@ -142,18 +142,13 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Of a restore job. What a run keeps is wanted as soon as it is there, so it looks steadily.
+    /// Of a restore job. Of which nothing is known is looked at steadily, and so is what somebody waits for: what a run keeps,
+    /// and the job of a run that was ended early.
     #[must_use]
-    pub fn of_job(state: &State, types: Types, step: &StepId, name: &Name) -> Self {
-        let definition = &state.started.plan.definition;
-        let restore = definition.restore.get(name).filter(|_| definition.teardown.when != TeardownWhen::Manual);
-        let known = learned(state, |run| run.restores.get(name));
-        let usual = restore.map(|restore| {
-            let guess = SignedDuration::from_mins(types(restore.kind).usual_minutes());
-            known.unwrap_or_else(|| Usual::around(guess))
-        });
-        let blind = if known.is_some() { LONGEST_BLIND } else { LONGEST_GUESSING };
-        Self { usual, blind, pieces: 2, prompt: false, share: share(&state.run, step) }
+    pub fn of_job(state: &State, step: &StepId, name: &Name) -> Self {
+        let kept = state.started.plan.definition.teardown.when == TeardownWhen::Manual;
+        let usual = learned(state, |run| run.restores.get(name)).filter(|_| !kept && state.cancelled.is_none());
+        Self { usual, closely: true, blind: LONGEST_BLIND, pieces: 2, prompt: false, share: share(&state.run, step) }
     }
 
     /// Of a removal that was accepted. One in stages goes on with what a look shows, so it is looked at steadily.
@@ -164,7 +159,8 @@ impl Pace {
         let sooner = |usual: Usual| Usual { few: usual.few / 5 * 4, ..usual };
         let known = learned(state, |run| run.removals.get(name)).map(sooner);
         let usual = (!in_stages).then(|| known.unwrap_or_else(|| Usual::around(USUAL_REMOVAL)));
-        Self { usual, blind: REMOVAL_BLIND, pieces: 1, prompt: known.is_none(), share: share(&state.run, step) }
+        let (prompt, share) = (known.is_none(), share(&state.run, step));
+        Self { usual, closely: false, blind: REMOVAL_BLIND, pieces: 1, prompt, share }
     }
 
     /// When to look next after a look at this age; both count from the beginning.
@@ -187,8 +183,13 @@ impl Pace {
                 return early;
             }
         }
-        let gap = ((most - few) / LOOKS).clamp(millis(LOOK_EVERY), millis(LONGEST_GAP));
-        next_of(few + gap / 2 + self.part_of(gap), gap, last)
+        let gap = if self.closely {
+            millis(steadily(SignedDuration::from_millis(few.max(last))))
+        } else {
+            ((most - few) / LOOKS).clamp(millis(LOOK_EVERY), millis(LONGEST_GAP))
+        };
+        let first = few + gap / 2 + self.part_of(gap);
+        if self.closely && last >= first { last + gap } else { next_of(first, gap, last) }
     }
 
     fn part_of(&self, span: i64) -> i64 {
@@ -248,7 +249,7 @@ mod tests {
     /// milliseconds.
     fn looks(few: i64, most: i64, share: i64) -> Vec<i64> {
         let usual = Some(Usual { few: SignedDuration::from_mins(few), most: SignedDuration::from_mins(most) });
-        let pace = Pace { usual, blind: LONGEST_BLIND, pieces: 2, prompt: false, share };
+        let pace = Pace { usual, closely: true, blind: LONGEST_BLIND, pieces: 2, prompt: false, share };
         let next = |last: &SignedDuration| Some(pace.after(*last));
         let ages = std::iter::successors(Some(SignedDuration::ZERO), next).skip(1).map(millis);
         ages.take_while(|age| *age < 90 * MINUTE).collect()
@@ -274,12 +275,8 @@ mod tests {
             for look in looks(few, most, share) {
                 let bound = if before < few * MINUTE {
                     13 * MINUTE
-                } else if before < most * MINUTE {
-                    2 * MINUTE
-                } else if before <= 30 * MINUTE {
-                    15_000
                 } else {
-                    30_000
+                    (before / 50).clamp(15_000, 2 * MINUTE)
                 };
                 let gap = look - before;
                 assert!((15_000..=bound).contains(&gap), "{few} to {most} minutes, {share}: {gap} ms after {before}");

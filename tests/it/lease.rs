@@ -337,7 +337,7 @@ impl Ground {
     fn loses_the_report(&self) {
         let state = self.drill.path().join(".drill/sandbox");
         let cut =
-            "DELETE FROM events WHERE seq > (SELECT seq FROM events WHERE body LIKE '{\"event\":\"concluded\"%');";
+            "DELETE FROM records WHERE seq > (SELECT seq FROM records WHERE body LIKE '{\"event\":\"concluded\"%');";
         let database = rusqlite::Connection::open(state.join("drill.db")).expect("a database");
         database.execute_batch(cut).expect("it is SQL");
         assert!(database.changes() > 0, "the report's records follow the verdict");

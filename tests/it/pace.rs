@@ -81,9 +81,20 @@ fn play(definition: &str, takes: &str, history: Vec<Earlier>) -> Seen {
     standstill::play(async |clock| run(&Still::new(&clock, definition, &world(takes)).await, history).await)
 }
 
+/// Nobody knows how long it takes, and what is seen late would count as recovery time.
 #[test]
-fn twelve_minutes_are_three_looks_without_history_and_two_with_it() {
-    assert_eq!(play(worlds::ORDERS, "12m", Vec::new()).looks.len(), 3);
+fn without_history_a_job_is_looked_at_steadily() {
+    let seen = play(worlds::ORDERS, "12m", Vec::new());
+    assert!(seen.completed <= minutes(12) + seconds(15), "{:?}", seen.completed);
+    let gaps: Vec<SignedDuration> = seen.looks.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(gaps.len() > 40 && gaps.iter().all(|gap| *gap == seconds(15)), "{gaps:?}");
+    let gaps: Vec<SignedDuration> =
+        play(worlds::ORDERS, "5h", Vec::new()).looks.windows(2).map(|two| two[1] - two[0]).collect();
+    assert_eq!((gaps.first(), gaps.iter().max()), (Some(&seconds(15)), Some(&minutes(2))), "a fiftieth of its age");
+}
+
+#[test]
+fn with_history_twelve_minutes_are_two_looks() {
     assert_eq!(play(worlds::ORDERS, "12m", vec![took(12, 4)]).looks.len(), 2);
     let history = vec![took(12, 4), took(12, 4), took(12, 4)];
     assert_eq!(play(worlds::ORDERS, "12m", history).looks.len(), 2);
@@ -103,13 +114,12 @@ fn a_run_learns_from_the_one_before() {
         assert_harmless("two runs", &before, &still.world.inventory());
         (first, second)
     });
-    assert_eq!(first.looks.len(), 3);
+    assert!(first.looks.len() > 40, "{:?}", first.looks);
     assert_eq!(second.looks.len(), 2);
     assert!(second.completed < minutes(12) + seconds(15), "{:?}", second.completed);
 }
 
-/// The bounds of docs/how-it-works.md: half of the usual time before it, two minutes while most end, and then 15 and 30
-/// seconds.
+/// The bounds of docs/how-it-works.md: half of the usual time before it, and then a fiftieth of the age.
 #[test]
 fn a_job_that_ends_early_or_late_is_seen_within_the_bound() {
     let usual = || vec![took(12, 4)];
@@ -121,13 +131,13 @@ fn a_job_that_ends_early_or_late_is_seen_within_the_bound() {
         ("11m", usual(), minutes(11), seconds(70)),
         ("12m", usual(), minutes(12), seconds(15)),
         ("20m", usual(), minutes(20), seconds(15)),
-        ("40m", usual(), minutes(40), seconds(30)),
-        ("13m", spread(), minutes(13), minutes(1)),
-        ("17m", spread(), minutes(17), minutes(1)),
-        ("2m", Vec::new(), minutes(2), minutes(4)),
-        ("12m", Vec::new(), minutes(12), minutes(2)),
-        ("30m", Vec::new(), minutes(30), minutes(2)),
-        ("50m", Vec::new(), minutes(50), seconds(30)),
+        ("40m", usual(), minutes(40), seconds(49)),
+        ("13m", spread(), minutes(13), seconds(16)),
+        ("17m", spread(), minutes(17), seconds(21)),
+        ("2m", Vec::new(), minutes(2), seconds(15)),
+        ("12m", Vec::new(), minutes(12), seconds(15)),
+        ("30m", Vec::new(), minutes(30), seconds(37)),
+        ("50m", Vec::new(), minutes(50), seconds(61)),
     ] {
         let seen = play(worlds::ORDERS, takes, history);
         let late = seen.completed - ends;

@@ -90,7 +90,7 @@ impl Stage {
 
     /// What the clients learned is forgotten: the next process knows nothing of it.
     pub(crate) fn begin_process(&self) {
-        self.learned.start_over(self.place.clock());
+        self.learned.forget(self.place.clock());
     }
 
     /// Somebody else comes just before this start of a restore job, or nobody.

@@ -57,7 +57,7 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name, since: Timestam
         }
         Some(job) => Next::record(judge_failed(step, job)),
         None => {
-            let pace = Pace::of_job(situation.state, situation.types, &step.id, name);
+            let pace = Pace::of_job(situation.state, &step.id, name);
             let look = situation.look_at(step, since, entry.began_at().unwrap_or(since), &pace);
             if look <= situation.now { Next::call(Call::LookAtJob(name.clone())) } else { Next::At(look) }
         }

@@ -103,7 +103,7 @@ fn wait_for_job(situation: &Situation<'_>, step: &Step, name: &Name, entry: &Ent
     if entry.terminal_job().is_some() {
         return None;
     }
-    let pace = Pace::of_job(situation.state, situation.types, &step.id, name);
+    let pace = Pace::of_job(situation.state, &step.id, name);
     let look = situation.look_at(step, since, entry.began_at().unwrap_or(since), &pace);
     Some(if look <= situation.now { Next::call(Call::LookAtJob(name.clone())) } else { Next::At(look) })
 }
