@@ -108,7 +108,9 @@ impl Index {
         for entry in all {
             match counts.get_mut(entry.home()) {
                 Some(count) => *count += 1,
-                None => drop(counts.insert(entry.home().to_owned(), 1)),
+                None => {
+                    counts.insert(entry.home().to_owned(), 1);
+                }
             }
         }
         Self { by_key, by_resource, counts }

@@ -280,3 +280,64 @@ fn end(job: &mut RestoreJob, status: &'static str, message: Option<String>, at: 
     job.message = message;
     job.completed = Some(at);
 }
+
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{advance_shelves, nothing_else_happens};
+    use crate::sandbox::thing::ebs::{Volume, VolumeSettings};
+    use crate::sandbox::world::Site;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// A volume that is gone after a minute.
+    fn site() -> Site {
+        let settings = VolumeSettings {
+            kind: "gp3".to_owned(),
+            size_gib: 1,
+            iops: None,
+            throughput: None,
+            key: None,
+            zone: "eu-west-1a".to_owned(),
+        };
+        let volume = Volume {
+            id: "vol-1".to_owned(),
+            arn: "arn:aws:ec2:eu-west-1:123456789012:volume/vol-1".to_owned(),
+            state: "deleting",
+            steps: Vec::new(),
+            gone_at: Some(NOW + SignedDuration::from_mins(1)),
+            created: NOW,
+            settings,
+            snapshot: None,
+            attachment: None,
+            tags: BTreeMap::new(),
+            made_by: None,
+            filesystem: None,
+            contents: Arc::default(),
+        };
+        let mut site = Site::default();
+        site.shelves.ec2.volumes.insert(volume.id.clone(), volume);
+        site
+    }
+
+    #[test]
+    fn a_shelf_says_when_something_is_due() {
+        let mut site = site();
+        let gone = NOW + SignedDuration::from_mins(1);
+        assert_eq!(site.shelves.due(), Some(gone));
+        nothing_else_happens(&mut site, gone - SignedDuration::from_millis(1), 9);
+        advance_shelves(&mut site, gone, 9);
+        assert_eq!((site.shelves.due(), site.shelves.ec2.volumes.len()), (None, 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "that was not due")]
+    fn what_happens_without_being_due_is_noticed() {
+        // Nobody told the site that something is on its shelves.
+        nothing_else_happens(&mut site(), NOW + SignedDuration::from_mins(1), 9);
+    }
+}

@@ -267,7 +267,9 @@ impl Site {
         match self.restored.get_mut(point) {
             Some(known) if known.0 > job => {}
             Some(known) => *known = (job, at),
-            None => drop(self.restored.insert(point.to_owned(), (job, at))),
+            None => {
+                self.restored.insert(point.to_owned(), (job, at));
+            }
         }
     }
 

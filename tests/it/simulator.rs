@@ -209,7 +209,10 @@ fn many_worlds_are_joined_as_one_after_the_other() {
         let text = text.replace(":db:orders", &format!(":db:{resource}"));
         WorldSpec::from_definition(&worlds::definition(&text))
     };
-    let all = || [one("a", "orders"), one("b", "orders"), one("c", "users"), one("d", "orders"), one("e", "users")];
+    let all = || {
+        [("one", "orders"), ("two", "orders"), ("three", "users"), ("four", "users")]
+            .map(|(name, resource)| one(name, resource))
+    };
     let folded = all().into_iter().reduce(WorldSpec::merge).expect("there are some");
     let joined = WorldSpec::merge_all(all()).expect("there are some");
     assert_eq!(format!("{joined:?}"), format!("{folded:?}"));
