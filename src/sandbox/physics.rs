@@ -15,7 +15,7 @@ use crate::sandbox::fault::What;
 use crate::sandbox::plans;
 use crate::sandbox::restore::{self, Fate, RestoreJob};
 use crate::sandbox::spec::Place;
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, test))]
 use crate::sandbox::thing::Shelf;
 use crate::sandbox::thing::ec2::run_commands;
 use crate::sandbox::thing::{JobView, Making, Progress};
@@ -157,7 +157,7 @@ fn advance_shelves(site: &mut Site, now: Timestamp, mute_port: u16) {
 }
 
 /// Goes through everything of a site of which nothing is due.
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, test))]
 fn nothing_else_happens(site: &mut Site, now: Timestamp, mute_port: u16) {
     let next = site.restore_jobs.first_due().into_iter().chain(site.due).min();
     if next.is_some_and(|at| at <= now) {
@@ -281,7 +281,7 @@ fn end(job: &mut RestoreJob, status: &'static str, message: Option<String>, at: 
     job.completed = Some(at);
 }
 
-#[cfg(all(test, debug_assertions))]
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
