@@ -85,16 +85,12 @@ fn spec(args: &Args, place: &Place, ui: &Ui) -> Result<WorldSpec, CliError> {
     } else {
         args.names.iter().map(|name| place.definition(name)).collect::<Result<_, _>>()?
     };
-    let mut spec: Option<WorldSpec> = None;
-    for path in wanted {
+    let one = |path: PathBuf| {
         let loaded = load_or_explain(&path, &BTreeMap::new(), ui)?;
-        let one = world_spec(&loaded.definition, args.world.clone(), place)?;
-        spec = Some(match spec {
-            Some(merged) => merged.merge(one),
-            None => one,
-        });
-    }
-    spec.ok_or_else(|| {
+        world_spec(&loaded.definition, args.world.clone(), place)
+    };
+    let specs = wanted.into_iter().map(one).collect::<Result<Vec<_>, CliError>>()?;
+    WorldSpec::merge_all(specs).ok_or_else(|| {
         CliError::usage(format!("no drills in {}: a world is made from definitions", Place::shown(&place.drills())))
     })
 }

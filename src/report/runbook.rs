@@ -14,6 +14,7 @@
 //!
 //! docs/report.md says which fields there are, and `sample` where that list comes from.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -119,8 +120,37 @@ pub fn built_in() -> BTreeMap<String, String> {
 /// # Errors
 /// When there is no such runbook, a template is no Handlebars, or it uses what does not exist.
 pub fn render(templates: &BTreeMap<String, String>, runbook: &Name, context: &Context) -> Result<String, RunbookError> {
-    let rendered = compiled(templates, runbook, Branches::Chosen)?.render(runbook.as_str(), context);
-    rendered.map(|text| tidy(&text)).map_err(|error| failed(runbook.as_str(), &error))
+    with_compiled(templates, runbook, |registry| {
+        let rendered = registry.render(runbook.as_str(), context);
+        rendered.map(|text| tidy(&text)).map_err(|error| failed(runbook.as_str(), &error))
+    })
+}
+
+thread_local! {
+    /// What was compiled last: many runs of one process have the same templates.
+    static LAST: RefCell<Option<Compiled>> = const { RefCell::new(None) };
+}
+
+/// Templates, as a run has them and as they are rendered.
+struct Compiled {
+    templates: BTreeMap<String, String>,
+    registry: Handlebars<'static>,
+}
+
+/// Does something with the templates, compiled; once for each thread as long as they are the same.
+fn with_compiled<T>(
+    templates: &BTreeMap<String, String>,
+    runbook: &Name,
+    act: impl FnOnce(&Handlebars<'static>) -> Result<T, RunbookError>,
+) -> Result<T, RunbookError> {
+    LAST.with_borrow_mut(|last| {
+        let is_it = |one: &&Compiled| one.templates == *templates && one.registry.has_template(runbook.as_str());
+        if let Some(known) = last.as_ref().filter(is_it) {
+            return act(&known.registry);
+        }
+        let registry = compiled(templates, runbook, Branches::Chosen)?;
+        act(&last.insert(Compiled { templates: templates.clone(), registry }).registry)
+    })
 }
 
 /// Checks one runbook as [`problems`] does all of a user.

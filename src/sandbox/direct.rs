@@ -8,13 +8,13 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, Response};
 use uuid::Uuid;
 
+use crate::sandbox::blueprint::Blueprint;
 use crate::sandbox::clock::WorldClock;
 use crate::sandbox::fault::{Fault, add_fault};
 use crate::sandbox::hold::Holds;
 use crate::sandbox::idle::IdleClock;
 use crate::sandbox::inventory::{self, Inventory};
 use crate::sandbox::line::Scissors;
-use crate::sandbox::make::make;
 use crate::sandbox::protocol::Wire;
 use crate::sandbox::server::{Memory, Shared, answer, operation};
 use crate::sandbox::spec::WorldSpec;
@@ -43,16 +43,21 @@ impl Direct {
     /// The world of `spec` at the present of `clock`.
     #[must_use]
     pub fn new(spec: WorldSpec, seed: u64, clock: &Arc<IdleClock>) -> Self {
-        let made = spec.made;
-        let world = make(spec, seed, clock.now(), Databases { servers: None, mute_port: NO_PORT });
+        Self::of(&Blueprint::new(spec, seed, clock.now()), clock)
+    }
+
+    /// One more world of a blueprint. Its clock shows the moment at which the blueprint's worlds begin.
+    #[must_use]
+    pub fn of(blueprint: &Blueprint, clock: &Arc<IdleClock>) -> Self {
+        let world = blueprint.world(Databases { servers: None, mute_port: NO_PORT });
         let shared = Shared {
             clock: Arc::new(WorldClock::following(Arc::clone(clock))),
             world: Mutex::new(world),
             holds: Holds::default(),
             // Nobody asks a world in memory for it.
             id: Uuid::nil(),
-            made,
-            seed,
+            made: blueprint.made(),
+            seed: blueprint.seed(),
             ca_bundle: None,
             sql_missing: SqlMissing::default(),
             requests: AtomicU32::new(0),
@@ -95,7 +100,26 @@ impl Direct {
         inventory::take(&self.shared.world())
     }
 
-    /// Adds a fault.
+    /// The same without what was asked of it.
+    #[must_use]
+    pub fn holdings(&self) -> Inventory {
+        inventory::holdings(&self.shared.world())
+    }
+
+    /// How many requests were understood.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.shared.world().calls.len()
+    }
+
+    /// Whether, after so many requests, one of this operation changed something.
+    #[must_use]
+    pub fn changed_since(&self, calls: usize, operation: &str) -> bool {
+        let world = self.shared.world();
+        world.calls.iter().skip(calls).any(|call| call.effect && call.operation == operation)
+    }
+
+    /// Adds a fault. One that answers as before knows the answers from here on, or from an earlier such fault on.
     pub fn add_fault(&self, fault: Fault) {
         add_fault(&mut self.shared.world(), fault);
     }

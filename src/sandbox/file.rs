@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::sandbox::evidence::{BucketFile, KeyFile};
 use crate::sandbox::fault::Fault;
+use crate::sandbox::profile::{self, RateFile, TimesFile};
 use crate::sandbox::resource_file::{KnownResource, ResourceFile};
 use crate::sandbox::spec::Quotas;
 use crate::sandbox::thing::s3::is_bucket_name;
@@ -80,6 +81,15 @@ pub struct WorldFile {
     /// Limits.
     #[serde(default)]
     pub quotas: Option<QuotasFile>,
+    /// How fast requests may come, by operation, such as `backup:StartRestoreJob` or `rds:Delete*`.
+    #[serde(default)]
+    pub rates: BTreeMap<String, RateFile>,
+    /// How many restores of a type may be under way in an account and region; one more is refused.
+    #[serde(default)]
+    pub places: BTreeMap<String, u32>,
+    /// How long restores of a type take.
+    #[serde(default)]
+    pub times: BTreeMap<String, TimesFile>,
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
@@ -281,6 +291,7 @@ impl WorldFile {
         if let Some(name) = self.buckets.keys().find(|name| !is_bucket_name(name)) {
             return Err(format!("`{}` under `buckets` is not the name of a bucket", tame(name)));
         }
+        profile::sense(&self.rates, &self.places, &self.times)?;
         self.faults.iter().try_for_each(Fault::sense)
     }
 }

@@ -95,6 +95,11 @@ impl Inventory {
 
 /// Looks at an advanced world.
 pub(crate) fn take(world: &World) -> Inventory {
+    Inventory { calls: world.calls.clone(), ..holdings(world) }
+}
+
+/// The same without what was asked of it, which only grows.
+pub(crate) fn holdings(world: &World) -> Inventory {
     let all = world.sites.values().flat_map(|site| site.shelves.each().flat_map(Shelf::things));
     let mut things: Vec<Thing> = all.collect();
     things.extend(world.sites.values().flat_map(|site| &site.strays).map(Stray::thing));
@@ -112,5 +117,5 @@ pub(crate) fn take(world: &World) -> Inventory {
     });
     let mut restore_jobs: Vec<JobRecord> = jobs.collect();
     restore_jobs.sort_by_key(|job| job.created_at);
-    Inventory { now: world.now, things, restore_jobs, calls: world.calls.clone() }
+    Inventory { now: world.now, things, restore_jobs, calls: Vec::new() }
 }

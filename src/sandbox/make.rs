@@ -1,14 +1,16 @@
 //! Makes a world from a spec: vaults, nightly recovery points and their copies, networks, keys, secrets, instances.
 //!
-//! Pure but for nothing: the same spec, seed and start give the same world.
+//! Pure but for nothing: the same spec, seed and start give the same world. `blueprint` keeps what is long and never changes
+//! for the next world, and puts both parts together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::sandbox::blueprint::{Growing, Lists};
 use crate::sandbox::clock::{earlier, later};
-use crate::sandbox::fault::{Faults, add_fault};
+use crate::sandbox::fault::Faults;
 use crate::sandbox::network;
 use crate::sandbox::rates::Buckets;
 use crate::sandbox::role::{RESTORES, Role, S3_RESTORE, Trust};
@@ -26,15 +28,22 @@ const RETENTION_DAYS: u32 = 35;
 /// A night's recovery point is never closer to the world's start than this, so that its copy has arrived.
 const FRESHEST: SignedDuration = SignedDuration::from_hours(2);
 
-/// Builds the world of `spec`.
-pub(crate) fn make(spec: WorldSpec, seed: u64, started: Timestamp, databases: Databases) -> World {
+/// Builds the world of a spec and its resources, but for recovery points, copy jobs and faults.
+pub(crate) fn make(
+    spec: &WorldSpec,
+    resources: &[Arc<ResourceSpec>],
+    (seed, started): (u64, Timestamp),
+    databases: Databases,
+) -> World {
     let seed = Seed::new(seed);
     let mut world = World {
         started,
         now: started,
         seed,
-        default_account: spec.default_account,
+        default_account: spec.default_account.clone(),
         quotas: spec.quotas,
+        profile: spec.profile.clone(),
+        classes: resources.iter().map(|resource| resource.instance_class.clone()).collect(),
         sites: BTreeMap::new(),
         roles: BTreeMap::new(),
         pass_role_denied: false,
@@ -46,34 +55,29 @@ pub(crate) fn make(spec: WorldSpec, seed: u64, started: Timestamp, databases: Da
         databases,
         made_things: 0,
     };
-    let destinations: BTreeSet<Place> = spec.resources.iter().map(|resource| resource.destination.clone()).collect();
-    for resource in spec.resources {
-        add_resource(&mut world, &Arc::new(resource));
+    let destinations: BTreeSet<Place> = resources.iter().map(|resource| resource.destination.clone()).collect();
+    for resource in resources {
+        add_resource(&mut world, resource);
     }
     for place in &destinations {
         spec.functions.iter().for_each(|(name, declared)| thing::lambda::declare(&mut world, place, name, *declared));
         spec.instances.iter().for_each(|(id, declared)| thing::ec2::declare(&mut world, place, id, *declared));
     }
     spec.evidence.add_to(&mut world);
-    for fault in spec.faults {
-        add_fault(&mut world, fault);
-    }
     world
 }
 
 fn add_resource(world: &mut World, spec: &Arc<ResourceSpec>) {
-    let source_vault = format!("{}-source", spec.vault.as_str().chars().take(43).collect::<String>());
-    let source_vault_arn = add_vault(world, &spec.source, &source_vault);
-    let vault_arn = add_vault(world, &spec.destination, spec.vault.as_str());
+    let vaults = Vaults::of(spec);
+    add_vault(world, &spec.source, &vaults.source, &vaults.source_arn);
+    add_vault(world, &spec.destination, spec.vault.as_str(), &vaults.destination_arn);
     add_role(world, &spec.restore_role);
     network::add(world, spec);
     spec.physics().add_source(world, spec);
     thing::lambda::add_named(world, spec);
     thing::ec2::add_named(world, spec);
     add_secrets(world, spec);
-    add_plan(world, spec, &source_vault, &vault_arn);
-    let vaults = Vaults { source: source_vault, source_arn: source_vault_arn, destination_arn: vault_arn };
-    add_points(world, spec, &vaults);
+    add_plan(world, spec, &vaults.source, &vaults.destination_arn);
 }
 
 /// A restore role as the guide of AWS Backup makes it.
@@ -115,17 +119,29 @@ struct Vaults {
     destination_arn: String,
 }
 
-fn add_vault(world: &mut World, place: &Place, name: &str) -> String {
-    let arn = format!("arn:aws:backup:{}:{}:backup-vault:{name}", place.region, place.account);
+impl Vaults {
+    fn of(spec: &ResourceSpec) -> Self {
+        let source = format!("{}-source", spec.vault.as_str().chars().take(43).collect::<String>());
+        let arn = |place: &Place, name: &str| {
+            format!("arn:aws:backup:{}:{}:backup-vault:{name}", place.region, place.account)
+        };
+        Self {
+            source_arn: arn(&spec.source, &source),
+            destination_arn: arn(&spec.destination, spec.vault.as_str()),
+            source,
+        }
+    }
+}
+
+fn add_vault(world: &mut World, place: &Place, name: &str, arn: &str) {
     let created = earlier(world.started, SignedDuration::from_hours(24 * 400));
     let mut stream = world.seed.stream(&format!("vault {arn}"));
     let site = world.site(place);
     if !site.vaults.contains_key(name) {
         let key = format!("arn:aws:kms:{}:{}:key/{}", place.region, place.account, stream.uuid());
         site.keys.push(Key { arn: key.clone(), enabled: true, shut: false, created, spec: KeySpec::Symmetric });
-        site.vaults.insert(name.to_owned(), Vault { arn: arn.clone(), key, created, denies: false });
+        site.vaults.insert(name.to_owned(), Vault { arn: arn.to_owned(), key, created, denies: false });
     }
-    arn
 }
 
 /// The password that a secret's home holds in this world: the same for everybody who names the home.
@@ -214,7 +230,9 @@ fn last_night(started: Timestamp) -> Timestamp {
     [5, 2, 23].into_iter().map(at).find(fits).unwrap_or_else(|| at(5))
 }
 
-fn add_points(world: &mut World, spec: &Arc<ResourceSpec>, vaults: &Vaults) {
+/// Makes the recovery points of a resource, in a world that was made with it: in its source, and their copies.
+pub(crate) fn add_points(world: &World, spec: &Arc<ResourceSpec>, lists: &mut Growing) {
+    let vaults = Vaults::of(spec);
     let newest = last_night(world.started);
     let newest_copy = spec.newest_copy_age.map(|age| earlier(world.started, age));
     let mut stream = world.seed.stream(&format!("points {} {}", spec.arn, vaults.destination_arn));
@@ -222,27 +240,29 @@ fn add_points(world: &mut World, spec: &Arc<ResourceSpec>, vaults: &Vaults) {
     for night in 0..i64::from(RETENTION_DAYS) {
         let created = earlier(newest, SignedDuration::from_hours(24 * night));
         let arrives = newest_copy.is_none_or(|limit| created <= limit);
-        copies.extend(add_night(world, spec, vaults, (created, arrives), &mut stream));
+        copies.extend(add_night(world, spec, &vaults, (created, arrives), lists.at(&spec.source), &mut stream));
     }
     let extra = ineligible(world.started, newest, &copies, &mut stream);
     copies.extend(extra.into_iter().filter(|point| newest_copy.is_none_or(|limit| point.created <= limit)));
-    let site = world.site(&spec.destination);
-    site.points.extend(copies);
-    stream.shuffle(&mut site.points);
-    let site = world.site(&spec.source);
-    stream.shuffle(&mut site.points);
+    let here = lists.at(&spec.destination);
+    copies.into_iter().for_each(|copy| here.add(copy));
+    here.shuffle(&mut stream);
+    lists.at(&spec.source).shuffle(&mut stream);
 }
 
 /// One night: the recovery point in the source region, its copy job, and the copy if it arrived.
 fn add_night(
-    world: &mut World,
+    world: &World,
     spec: &Arc<ResourceSpec>,
     vaults: &Vaults,
     (created, arrives): (Timestamp, bool),
+    there: &mut Lists,
     stream: &mut Stream,
 ) -> Option<Point> {
-    let destination_key = world.site(&spec.destination).vaults.get(spec.vault.as_str()).map(|vault| vault.key.clone());
-    let site = world.site(&spec.source);
+    let key = |place: &Place, vault: &str| {
+        let known = world.sites.get(place).and_then(|site| site.vaults.get(vault));
+        known.map(|vault| vault.key.clone()).unwrap_or_default()
+    };
     let taken = later(created, stream.between(240.0, 900.0));
     let copied = later(taken, stream.between(300.0, 2_700.0));
     let kind = spec.physics();
@@ -260,10 +280,9 @@ fn add_night(
         delete_after_days: RETENTION_DAYS,
         delete_after_copy: false,
         cold: false,
-        key: site.vaults.get(&vaults.source).map(|vault| vault.key.clone()).unwrap_or_default(),
-        last_restored: None,
+        key: key(&spec.source, &vaults.source),
     };
-    site.copy_jobs.push(CopyJob {
+    there.copy_jobs.push(CopyJob {
         id: stream.uuid().to_uppercase(),
         source: Arc::clone(spec),
         source_vault: vaults.source_arn.clone(),
@@ -280,10 +299,10 @@ fn add_night(
         vault: spec.vault.to_string(),
         source_vault: Some(vaults.source_arn.clone()),
         completed: copied,
-        key: destination_key.unwrap_or_default(),
+        key: key(&spec.destination, spec.vault.as_str()),
         ..original.clone()
     });
-    site.points.push(original);
+    there.add(original);
     copy
 }
 

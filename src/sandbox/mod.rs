@@ -11,6 +11,7 @@
 //!
 //! Nothing but `cli` and tests may import this module: the product talks to it over the wire alone.
 
+mod blueprint;
 mod channel;
 mod clock;
 mod control;
@@ -24,12 +25,15 @@ mod function;
 pub mod hold;
 pub mod idle;
 pub mod inventory;
+mod jobs;
 mod line;
+mod listed;
 mod make;
 mod network;
 mod physics;
 mod plans;
 mod private;
+pub mod profile;
 mod protocol;
 mod quota;
 mod rates;
@@ -48,6 +52,7 @@ mod suggest;
 mod thing;
 mod world;
 
+pub use crate::sandbox::blueprint::Blueprint;
 pub use crate::sandbox::direct::{Cut, Direct};
 pub use crate::sandbox::fault::{Fault, What};
 pub use crate::sandbox::file::{WorldFile, WorldFileError};

@@ -1,5 +1,9 @@
 //! How the world moves: jobs run, what they made comes up and goes. Everything happens when somebody looks, as if it had
 //! happened on time. No HTTP, no protocol, no kind of resource: those are in `thing`.
+//!
+//! A look costs what is due, not what is there: jobs stand under their next moment (`jobs`), and the shelves of an account
+//! and region are gone through when something on them is due or somebody may have changed them. Builds for development go
+//! through everything else as well, whenever time has passed, and nothing may come of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +15,8 @@ use crate::sandbox::fault::What;
 use crate::sandbox::plans;
 use crate::sandbox::restore::{self, Fate, RestoreJob};
 use crate::sandbox::spec::Place;
+#[cfg(any(debug_assertions, test))]
+use crate::sandbox::thing::Shelf;
 use crate::sandbox::thing::ec2::run_commands;
 use crate::sandbox::thing::{JobView, Making, Progress};
 use crate::sandbox::world::{Point, Site, World};
@@ -27,13 +33,22 @@ pub(crate) struct Order {
 impl World {
     /// Lets everything happen that is due by `now`.
     pub(crate) fn advance(&mut self, now: Timestamp) {
+        #[cfg(debug_assertions)]
+        let passed = now > self.now;
         self.now = self.now.max(now);
         let now = self.now;
         let mute_port = self.databases.mute_port;
         for site in self.sites.values_mut() {
-            advance_jobs(site, now);
-            site.shelves.each_mut().for_each(|shelf| shelf.advance(now));
-            run_commands(&mut site.shelves, mute_port, now);
+            site.touched |= advance_jobs(site, now);
+            if site.touched || site.due.is_some_and(|at| at <= now) {
+                advance_shelves(site, now, mute_port);
+                site.touched = false;
+                site.due = site.shelves.due();
+            }
+            #[cfg(debug_assertions)]
+            if passed {
+                nothing_else_happens(site, now, mute_port);
+            }
             plans::back_up(site, now);
         }
     }
@@ -58,7 +73,8 @@ impl World {
         }
         let fate = restore::fate(making.as_ref().map(|_| ()).map_err(Clone::clone), fault, now);
         let stale = self.faults.stale_reads(place.region.as_str());
-        let timetable = restore::timetable(&source, now, stale, &mut stream);
+        let times = self.profile.times(source.kind);
+        let timetable = restore::timetable(&source, times, (now, stale), &mut stream);
         let mut job = RestoreJob {
             id: id.clone(),
             point: order.point.arn,
@@ -102,23 +118,64 @@ impl World {
     }
 }
 
-fn advance_jobs(site: &mut Site, now: Timestamp) {
+/// Advances the jobs that are due, in the order in which they were accepted. Whether anything may have changed on the shelves.
+fn advance_jobs(site: &mut Site, now: Timestamp) -> bool {
+    let due = site.restore_jobs.take_due(now);
+    if due.is_empty() {
+        return false;
+    }
     // Makings change the site, so the jobs stand aside for a moment.
     let mut jobs = std::mem::take(&mut site.restore_jobs);
-    for job in &mut jobs {
-        if job.status == "PENDING" && now >= job.timetable.runs {
-            begin(job, site);
-        }
-        if job.status == "RUNNING" {
-            run(job, site, now);
-        }
-        if let Some(completed) = job.completed
-            && let Some(point) = site.points.iter_mut().find(|point| point.arn == job.point)
-        {
-            point.last_restored = Some(completed);
-        }
+    let mut changed = false;
+    for number in due {
+        changed |= jobs.get_mut(number).is_some_and(|job| advance_job(job, number, site, now));
+        jobs.plan(number);
     }
     site.restore_jobs = jobs;
+    changed
+}
+
+/// Whether anything happened to it.
+fn advance_job(job: &mut RestoreJob, number: usize, site: &mut Site, now: Timestamp) -> bool {
+    let stage = |job: &RestoreJob| (job.status, matches!(job.fate, Fate::Sticks { .. }));
+    let before = stage(job);
+    if job.status == "PENDING" && now >= job.timetable.runs {
+        begin(job, site);
+    }
+    if job.status == "RUNNING" {
+        run(job, site, now);
+    }
+    if let Some(completed) = job.completed {
+        site.note_restored(&job.point, number, completed);
+    }
+    before != stage(job)
+}
+
+fn advance_shelves(site: &mut Site, now: Timestamp, mute_port: u16) {
+    site.shelves.each_mut().for_each(|shelf| shelf.advance(now));
+    run_commands(&mut site.shelves, mute_port, now);
+}
+
+/// Goes through everything of a site of which nothing is due.
+#[cfg(any(debug_assertions, test))]
+fn nothing_else_happens(site: &mut Site, now: Timestamp, mute_port: u16) {
+    let next = site.restore_jobs.first_due().into_iter().chain(site.due).min();
+    if next.is_some_and(|at| at <= now) {
+        return;
+    }
+    let seen = |site: &Site| {
+        let jobs = site.restore_jobs.iter().map(|job| (job.status, job.completed, job.shown_arn.clone()));
+        let things = site.shelves.each().flat_map(Shelf::things);
+        (jobs.collect::<Vec<_>>(), things.collect::<Vec<_>>())
+    };
+    let before = seen(site);
+    let mut jobs = std::mem::take(&mut site.restore_jobs);
+    for (number, job) in jobs.iter_mut().enumerate() {
+        advance_job(job, number, site, now);
+    }
+    site.restore_jobs = jobs;
+    advance_shelves(site, now, mute_port);
+    assert_eq!(before, seen(site), "something happened that was not due; the next that is due is at {next:?}");
 }
 
 /// Does something with what the job makes, if its metadata was right.
@@ -180,7 +237,7 @@ fn run(job: &mut RestoreJob, site: &mut Site, now: Timestamp) {
         }
         Fate::Sticks { .. } | Fate::FailsEarly(_) => {}
         Fate::Breaks { status, message, leaves_partial, with_arn } => {
-            let half_way = later(job.timetable.runs, job.timetable.ends.duration_since(job.timetable.runs) / 2);
+            let half_way = job.timetable.half_way();
             if now >= half_way {
                 if let Some(making) = &mut job.making {
                     making.break_off(site, leaves_partial);
@@ -222,4 +279,65 @@ fn end(job: &mut RestoreJob, status: &'static str, message: Option<String>, at: 
     job.status = status;
     job.message = message;
     job.completed = Some(at);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{advance_shelves, nothing_else_happens};
+    use crate::sandbox::thing::ebs::{Volume, VolumeSettings};
+    use crate::sandbox::world::Site;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// A volume that is gone after a minute.
+    fn site() -> Site {
+        let settings = VolumeSettings {
+            kind: "gp3".to_owned(),
+            size_gib: 1,
+            iops: None,
+            throughput: None,
+            key: None,
+            zone: "eu-west-1a".to_owned(),
+        };
+        let volume = Volume {
+            id: "vol-1".to_owned(),
+            arn: "arn:aws:ec2:eu-west-1:123456789012:volume/vol-1".to_owned(),
+            state: "deleting",
+            steps: Vec::new(),
+            gone_at: Some(NOW + SignedDuration::from_mins(1)),
+            created: NOW,
+            settings,
+            snapshot: None,
+            attachment: None,
+            tags: BTreeMap::new(),
+            made_by: None,
+            filesystem: None,
+            contents: Arc::default(),
+        };
+        let mut site = Site::default();
+        site.shelves.ec2.volumes.insert(volume.id.clone(), volume);
+        site
+    }
+
+    #[test]
+    fn a_shelf_says_when_something_is_due() {
+        let mut site = site();
+        let gone = NOW + SignedDuration::from_mins(1);
+        assert_eq!(site.shelves.due(), Some(gone));
+        nothing_else_happens(&mut site, gone - SignedDuration::from_millis(1), 9);
+        advance_shelves(&mut site, gone, 9);
+        assert_eq!((site.shelves.due(), site.shelves.ec2.volumes.len()), (None, 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "that was not due")]
+    fn what_happens_without_being_due_is_noticed() {
+        // Nobody told the site that something is on its shelves.
+        nothing_else_happens(&mut site(), NOW + SignedDuration::from_mins(1), 9);
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) fn back_up(site: &mut Site, now: Timestamp) {
     }
     let there: BTreeSet<String> =
         site.shelves.each().flat_map(Shelf::things).filter_map(|thing| thing.made_by_restore_job).collect();
-    for job in &site.restore_jobs {
+    for job in site.restore_jobs.iter() {
         let due = job.completed.is_some_and(|at| job.status == "COMPLETED" && later(at, SOON) <= now);
         let is_new = !site.strays.iter().any(|stray| stray.job == job.id);
         if due && is_new && there.contains(&job.id) {

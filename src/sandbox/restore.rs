@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::clock::later;
 use crate::sandbox::fault::{Fault, Lasting, What};
+use crate::sandbox::profile::Times;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::ResourceSpec;
 use crate::sandbox::thing::Making;
@@ -33,6 +34,28 @@ pub(crate) struct RestoreJob {
     pub(crate) making: Option<Box<dyn Making>>,
     /// It waits for a real server that takes longer than the world's time-table.
     pub(crate) delayed: bool,
+}
+
+impl RestoreJob {
+    /// Before this moment nothing happens to it by itself; nothing if nothing ever does.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        match (self.status, &self.fate) {
+            ("PENDING", _) => Some(self.timetable.runs),
+            ("RUNNING", Fate::Sticks { until, .. }) => *until,
+            ("RUNNING", Fate::Breaks { .. }) => Some(self.timetable.half_way()),
+            // What is not of the world's time may be over at any look.
+            ("RUNNING", _) if self.making.as_ref().is_some_and(|making| making.is_watched()) => Some(Timestamp::MIN),
+            ("RUNNING", _) => Some(self.timetable.ends),
+            _ => None,
+        }
+    }
+}
+
+impl Timetable {
+    /// When a job that breaks does so.
+    pub(crate) fn half_way(&self) -> Timestamp {
+        later(self.runs, self.ends.duration_since(self.runs) / 2)
+    }
 }
 
 /// When things happen to a job, unless its fate says otherwise.
@@ -65,14 +88,16 @@ pub(crate) enum Fate {
     Sticks { until: Option<Timestamp>, shows_partial: bool },
 }
 
-/// How long a job takes: a random time by size, or what the world file says.
+/// How long a job takes: a random time by size, or what the world file says of its type or of its resource.
 pub(crate) fn timetable(
     source: &ResourceSpec,
-    now: Timestamp,
-    stale: Option<SignedDuration>,
+    times: Option<Times>,
+    (now, stale): (Timestamp, Option<SignedDuration>),
     stream: &mut Stream,
 ) -> Timetable {
-    let seconds = stream.lognormal(source.physics().usual_seconds(source), 0.5);
+    let usual = || Times { median_seconds: source.physics().usual_seconds(source), sigma: 0.5 };
+    let Times { median_seconds, sigma } = times.unwrap_or_else(usual);
+    let seconds = stream.lognormal(median_seconds, sigma);
     let whole = source.takes.map_or(seconds, |takes| takes.as_secs_f64()).clamp(10.0, 7.0 * 86_400.0);
     let part = |share: f64| later(now, SignedDuration::from_secs_f64(whole * share));
     let pending = stream.between(4.0, 25.0).min(SignedDuration::from_secs_f64(whole * 0.2));

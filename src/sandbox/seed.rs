@@ -102,6 +102,15 @@ impl Stream {
             things.swap(last, other);
         }
     }
+
+    /// Puts each thing from position `first` on at a random place among those before it.
+    pub(crate) fn shuffle_in<T>(&mut self, things: &mut [T], first: usize) {
+        for last in first..things.len() {
+            let bound = u32::try_from(last + 1).unwrap_or(u32::MAX);
+            let other = usize::try_from(self.below(bound)).unwrap_or(0);
+            things.swap(last, other);
+        }
+    }
 }
 
 #[cfg(test)]

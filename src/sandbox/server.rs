@@ -149,7 +149,7 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
     };
     let operation = format!("{}:{}", service.prefix(), ask.operation);
     shared.holds.pass(&operation, When::Before).await;
-    let mischief = spoil(shared, &caller, &operation);
+    let (mischief, remembers) = spoil(shared, &caller, &operation);
     match &mischief {
         Some(Mischief::Refuse(failure)) => {
             record(shared, &caller, &operation, &Outcome::refused(failure));
@@ -169,7 +169,7 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
         }
         Some(Mischief::CutAfter | Mischief::Silence) | None => {}
     }
-    let key = shared.memory.key(&caller, &operation, wire);
+    let key = if remembers { shared.memory.key(&caller, &operation, wire) } else { None };
     let task = tokio::spawn(perform(Arc::clone(shared), service, (caller, ask, key), spoken, request_id));
     let Ok(response) = task.await else {
         return plain(StatusCode::INTERNAL_SERVER_ERROR, "the simulated AWS failed; its log says why");
@@ -185,9 +185,15 @@ async fn aws(shared: &Arc<Shared>, scissors: &Scissors, wire: &Wire) -> Response
     response
 }
 
-/// What befalls this request: a region that is not enabled, a fault, or a bucket that is empty.
-fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> Option<Mischief> {
+/// What befalls this request, and whether its answer is remembered.
+fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> (Option<Mischief>, bool) {
     let mut world = shared.world();
+    let remembers = shared.memory.for_later || world.faults.need_old_answers();
+    (mischief(&mut world, caller, operation), remembers)
+}
+
+/// A region that is not enabled, a fault, or a bucket that is empty.
+fn mischief(world: &mut World, caller: &Caller, operation: &str) -> Option<Mischief> {
     if world.disabled.contains(&caller.region) && !ANSWERED_ANYWHERE.contains(&operation) {
         return Some(Mischief::Refuse(Failure::not_enabled(caller.region.as_str())));
     }
@@ -196,7 +202,7 @@ fn spoil(shared: &Shared, caller: &Caller, operation: &str) -> Option<Mischief> 
         return Some(mischief);
     }
     let (place, now) = (caller.place(), world.now);
-    if world.quotas.request_rates && !world.buckets.take(&place, operation, now) {
+    if world.quotas.request_rates && !world.buckets.take(&place, operation, now, &world.profile) {
         return Some(Mischief::Refuse(Failure::throttled(service::protocol_of(operation))));
     }
     None
@@ -214,7 +220,7 @@ async fn perform(
     let deed = service.deed(&mut shared.world(), &caller, &ask);
     let result = match deed {
         Some(deed) => deed.await,
-        None => service::call(service, &mut shared.world(), &caller, &ask),
+        None => call(&shared, service, &caller, &ask),
     };
     record(&shared, &caller, &operation, &Outcome::of(service, &ask, &result));
     shared.memory.keep(key, &result);
@@ -222,30 +228,53 @@ async fn perform(
     protocol::write(spoken, &ask.operation, &result, &request_id)
 }
 
+fn call(shared: &Shared, service: &dyn ServiceCalls, caller: &Caller, ask: &Ask) -> Answered {
+    let mut world = shared.world();
+    let answer = service::call(service, &mut world, caller, ask);
+    if reads(&ask.operation) {
+        world.forget_looks();
+    }
+    answer
+}
+
+/// Whether an operation only looks.
+fn reads(verb: &str) -> bool {
+    ["Describe", "List", "Get", "Head"].iter().any(|reads| verb.starts_with(reads))
+}
+
 type Answered = Result<Answer, Failure>;
 
 /// The first and the last answer to each read, for answers that are stale.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<BTreeMap<String, (Answered, Answered)>>);
+pub(crate) struct Memory {
+    answers: Mutex<BTreeMap<String, (Answered, Answered)>>,
+    /// Kept for a fault that is not there yet. Otherwise only while a fault is there that needs them.
+    for_later: bool,
+}
 
 impl Memory {
+    /// Every answer is kept: a fault may come at any time, and the first answer is that of the world's first day.
+    pub(crate) fn of_everything() -> Self {
+        Self { for_later: true, ..Self::default() }
+    }
+
     fn known(&self, caller: &Caller, operation: &str, wire: &Wire, first: bool) -> Option<Answered> {
         let key = self.key(caller, operation, wire)?;
-        let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         memory.get(&key).map(|(oldest, newest)| if first { oldest.clone() } else { newest.clone() })
     }
 
     /// What an answer is kept under; nothing for a request that changes something.
     fn key(&self, caller: &Caller, operation: &str, wire: &Wire) -> Option<String> {
         let verb = operation.split_once(':').map_or(operation, |(_, verb)| verb);
-        let reads = ["Describe", "List", "Get", "Head"].iter().any(|reads| verb.starts_with(reads));
         let body = String::from_utf8_lossy(&wire.body);
-        reads.then(|| format!("{} {} {operation} {}?{} {body}", caller.account, caller.region, wire.path, wire.query))
+        reads(verb)
+            .then(|| format!("{} {} {operation} {}?{} {body}", caller.account, caller.region, wire.path, wire.query))
     }
 
     fn keep(&self, key: Option<String>, result: &Answered) {
         if let Some(key) = key {
-            let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             let known = memory.entry(key).or_insert_with(|| (result.clone(), result.clone()));
             known.1.clone_from(result);
         }

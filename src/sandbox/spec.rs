@@ -13,6 +13,7 @@ use crate::sandbox::engine::Engine;
 use crate::sandbox::evidence::EvidenceSpec;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::file::{FunctionFile, InstanceFile, WorldFile, WriteRule};
+use crate::sandbox::profile::Profile;
 use crate::sandbox::resource_file::{KnownResource, ResourceFile};
 use crate::sandbox::sql;
 use crate::words::arn::Arn;
@@ -60,6 +61,7 @@ pub struct WorldSpec {
     pub(crate) evidence: EvidenceSpec,
     pub(crate) faults: Vec<Fault>,
     pub(crate) quotas: Quotas,
+    pub(crate) profile: Profile,
 }
 
 /// Limits and habits of the simulated AWS that AWS does not document exactly.
@@ -201,6 +203,7 @@ impl WorldSpec {
             evidence: EvidenceSpec::default(),
             faults: Vec::new(),
             quotas: Quotas::default(),
+            profile: Profile::default(),
         }
     }
 
@@ -225,6 +228,7 @@ impl WorldSpec {
         if let Some(quotas) = file.quotas {
             self.quotas = quotas.over(self.quotas);
         }
+        self.profile = Profile::of(file.rates, &file.places, &file.times).over(self.profile);
         for resource in &mut self.resources {
             if let Some(change) = file.resources.get(resource.name.as_str()) {
                 refine(resource, change);
@@ -266,6 +270,35 @@ impl WorldSpec {
     /// Joins two worlds. Where both know a resource, data and sizes of the first win; users come from both.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        for new in self.absorb(other) {
+            let known = self.resources.iter().position(|known| known.is_of(&new));
+            self.join(known, new);
+        }
+        self
+    }
+
+    /// Joins many worlds, one after the other, in the time that is proportional to their size; nothing if there is none.
+    #[must_use]
+    pub fn merge_all(worlds: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut worlds = worlds.into_iter();
+        let mut all = worlds.next()?;
+        let place = |one: &ResourceSpec| (one.arn.clone(), one.destination.clone(), one.vault.clone());
+        let mut known: BTreeMap<(Arn, Place, VaultName), usize> = BTreeMap::new();
+        for (at, one) in all.resources.iter().enumerate() {
+            known.entry(place(one)).or_insert(at);
+        }
+        for world in worlds {
+            for new in all.absorb(world) {
+                let next = all.resources.len();
+                let at = *known.entry(place(&new)).or_insert(next);
+                all.join((at < next).then_some(at), new);
+            }
+        }
+        Some(all)
+    }
+
+    /// Takes over everything of another world but its resources, which are left.
+    fn absorb(&mut self, other: Self) -> Vec<ResourceSpec> {
         let was_empty = self.resources.is_empty();
         if was_empty {
             self.default_account = other.default_account;
@@ -279,20 +312,15 @@ impl WorldSpec {
         }
         self.functions.extend(other.functions);
         self.instances.extend(other.instances);
+        self.profile = std::mem::take(&mut self.profile).over(other.profile);
         self.evidence.merge(other.evidence);
         self.faults.extend(other.faults);
-        for resource in other.resources {
-            self.join(resource);
-        }
-        self
+        other.resources
     }
 
-    fn join(&mut self, new: ResourceSpec) {
-        let known = self
-            .resources
-            .iter_mut()
-            .find(|known| known.arn == new.arn && known.destination == new.destination && known.vault == new.vault);
-        let Some(known) = known else { return self.resources.push(new) };
+    /// `known`: where the same resource is already.
+    fn join(&mut self, known: Option<usize>, new: ResourceSpec) {
+        let Some(known) = known.and_then(|at| self.resources.get_mut(at)) else { return self.resources.push(new) };
         for (user, credential) in new.users {
             known.users.entry(user).or_insert(credential);
         }
@@ -550,6 +578,11 @@ fn refine(spec: &mut ResourceSpec, change: &ResourceFile) {
 }
 
 impl ResourceSpec {
+    /// Whether both are the same resource and restored from the same vault.
+    fn is_of(&self, other: &Self) -> bool {
+        self.arn == other.arn && self.destination == other.destination && self.vault == other.vault
+    }
+
     /// What its database runs.
     pub(crate) fn engine(&self) -> Engine {
         self.engine.unwrap_or_default()

@@ -12,12 +12,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::sandbox::blueprint::Blueprint;
 use crate::sandbox::clock::{WorldClock, machine_now};
 use crate::sandbox::fault::{Fault, add_fault};
 use crate::sandbox::hold::{Held, Hold, Holds};
 use crate::sandbox::inventory::{self, Inventory};
 use crate::sandbox::line::{Lines, Scissors};
-use crate::sandbox::make::make;
 use crate::sandbox::server::{Memory, Shared, router};
 use crate::sandbox::service::ssm::set_parameter;
 use crate::sandbox::spec::{Place, WorldSpec};
@@ -116,7 +116,7 @@ impl Sandbox {
         let ca_bundle = servers.as_ref().map(|servers| servers.ca_bundle().to_owned());
         let made = spec.made;
         let started = spec.starts.unwrap_or_else(machine_now);
-        let world = make(spec, seed, started, Databases { servers, mute_port });
+        let world = Blueprint::new(spec, seed, started).world(Databases { servers, mute_port });
         let shared = Arc::new(Shared {
             clock: Arc::new(WorldClock::new(started, speed)),
             world: Mutex::new(world),
@@ -127,7 +127,7 @@ impl Sandbox {
             ca_bundle,
             sql_missing,
             requests: AtomicU32::new(0),
-            memory: Memory::default(),
+            memory: Memory::of_everything(),
         });
         let (farewell, until) = oneshot::channel::<()>();
         let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Scissors>();

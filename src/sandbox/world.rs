@@ -10,8 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::sandbox::fault::Faults;
 use crate::sandbox::inventory::CallRecord;
+use crate::sandbox::jobs::Jobs;
+use crate::sandbox::listed::{Entry, Listed};
+use crate::sandbox::profile::Profile;
 use crate::sandbox::rates::Buckets;
-use crate::sandbox::restore::RestoreJob;
 use crate::sandbox::role::Role;
 use crate::sandbox::seed::{Seed, Stream};
 use crate::sandbox::signing::KeySpec;
@@ -29,6 +31,9 @@ pub(crate) struct World {
     pub(crate) seed: Seed,
     pub(crate) default_account: AccountId,
     pub(crate) quotas: Quotas,
+    pub(crate) profile: Profile,
+    /// The instance classes of all resources.
+    pub(crate) classes: BTreeSet<String>,
     pub(crate) sites: BTreeMap<Place, Site>,
     /// Roles, by ARN.
     pub(crate) roles: BTreeMap<String, Role>,
@@ -50,9 +55,11 @@ pub(crate) struct World {
 #[derive(Default)]
 pub(crate) struct Site {
     pub(crate) vaults: BTreeMap<String, Vault>,
-    pub(crate) points: Vec<Point>,
-    pub(crate) copy_jobs: Vec<CopyJob>,
-    pub(crate) restore_jobs: Vec<RestoreJob>,
+    pub(crate) points: Listed<Point>,
+    /// Of each recovery point that was restored, by ARN: the number of the last job that ended, and when.
+    restored: BTreeMap<String, (usize, Timestamp)>,
+    pub(crate) copy_jobs: Listed<CopyJob>,
+    pub(crate) restore_jobs: Jobs,
     pub(crate) vpcs: Vec<Vpc>,
     pub(crate) subnets: Vec<Subnet>,
     pub(crate) security_groups: Vec<SecurityGroup>,
@@ -71,6 +78,10 @@ pub(crate) struct Site {
     pub(crate) secrets: Vec<StoredSecret>,
     /// Everything that belongs to a kind of resource.
     pub(crate) shelves: Shelves,
+    /// Before this moment nothing happens on the shelves by itself: known unless they are `touched`.
+    pub(crate) due: Option<Timestamp>,
+    /// Somebody may have changed something.
+    pub(crate) touched: bool,
 }
 
 /// A backup vault.
@@ -125,7 +136,6 @@ pub(crate) struct Point {
     pub(crate) delete_after_copy: bool,
     pub(crate) cold: bool,
     pub(crate) key: String,
-    pub(crate) last_restored: Option<Timestamp>,
 }
 
 /// A copy job, listed in the source region.
@@ -194,9 +204,21 @@ pub(crate) struct StoredSecret {
 }
 
 impl World {
-    /// What this account has in this region; made empty on the first look.
+    /// What this account has in this region, to look at or to change; made empty on the first look.
     pub(crate) fn site(&mut self, place: &Place) -> &mut Site {
-        self.sites.entry(place.clone()).or_default()
+        let site = self.sites.entry(place.clone()).or_default();
+        site.touched = true;
+        site
+    }
+
+    /// Somebody may have changed something anywhere.
+    pub(crate) fn touch(&mut self) {
+        self.sites.values_mut().for_each(|site| site.touched = true);
+    }
+
+    /// Whoever looked since the last advance changed nothing.
+    pub(crate) fn forget_looks(&mut self) {
+        self.sites.values_mut().for_each(|site| site.touched = false);
     }
 
     /// A stream of randomness for one more thing made at run time. Its name carries a count, so two of the same kind
@@ -220,7 +242,7 @@ impl World {
     pub(crate) fn take_servers(&mut self) -> Vec<Server> {
         let mut servers = Vec::new();
         for site in self.sites.values_mut() {
-            for job in &mut site.restore_jobs {
+            for job in site.restore_jobs.iter_mut() {
                 servers.extend(job.making.as_mut().and_then(|making| making.take_server()));
             }
             servers.extend(site.shelves.each_mut().flat_map(Shelf::take_servers));
@@ -232,7 +254,23 @@ impl World {
 impl Site {
     /// The recovery point in this vault.
     pub(crate) fn point(&self, vault: &str, arn: &str) -> Option<&Point> {
-        self.points.iter().find(|point| point.vault == vault && point.arn == arn)
+        self.points.find(arn).filter(|point| point.vault == vault)
+    }
+
+    /// When the last restore of a recovery point ended.
+    pub(crate) fn last_restored(&self, point: &str) -> Option<Timestamp> {
+        self.restored.get(point).map(|(_, at)| *at)
+    }
+
+    /// A restore of this recovery point ended. Of several jobs the one that was accepted last counts.
+    pub(crate) fn note_restored(&mut self, point: &str, job: usize, at: Timestamp) {
+        match self.restored.get_mut(point) {
+            Some(known) if known.0 > job => {}
+            Some(known) => *known = (job, at),
+            None => {
+                self.restored.insert(point.to_owned(), (job, at));
+            }
+        }
     }
 
     /// The default VPC's id.
@@ -248,6 +286,34 @@ impl Site {
     /// Whether this key exists and may be used.
     pub(crate) fn key_is_usable(&self, arn: &str) -> bool {
         self.keys.iter().any(|key| key.arn == arn && key.enabled)
+    }
+}
+
+impl Entry for Point {
+    fn key(&self) -> &str {
+        &self.arn
+    }
+
+    fn resource(&self) -> &str {
+        self.source.arn.as_str()
+    }
+
+    fn home(&self) -> &str {
+        &self.vault
+    }
+}
+
+impl Entry for CopyJob {
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn resource(&self) -> &str {
+        self.source.arn.as_str()
+    }
+
+    fn home(&self) -> &str {
+        &self.destination_vault
     }
 }
 

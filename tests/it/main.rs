@@ -55,6 +55,7 @@ mod schema;
 mod select;
 mod shell;
 mod signing;
+mod simulator;
 mod sqlserver;
 mod ssrf;
 mod stop;

@@ -67,12 +67,12 @@ pub(crate) struct Play<'a> {
 impl Play<'_> {
     /// Plays it to its end.
     pub(crate) async fn play(&self, scenario: &Scenario) -> Result<Played, StoreError> {
-        let direct = Direct::new(self.script.spec.clone(), self.script.seed, &self.clock);
+        let direct = Direct::of(&self.script.blueprint, &self.clock);
         self.stage.show(&direct, &self.clock);
         if let Some(pause) = self.pause {
             pause.show(&direct, &self.clock);
         }
-        let before = direct.inventory();
+        let before = direct.holdings();
         for fault in faults(self.script.definition(), scenario) {
             direct.add_fault(fault);
         }
@@ -298,7 +298,7 @@ impl Actor<'_> {
                 }
                 Life::Stopped | Life::Asleep => {}
                 Life::JournalLost(left) => {
-                    let started = self.direct.inventory().restore_jobs.len().saturating_sub(self.intended());
+                    let started = self.direct.holdings().restore_jobs.len().saturating_sub(self.intended());
                     self.ended(How::JournalLost(left, started));
                 }
                 Life::Endless => {
@@ -347,7 +347,7 @@ impl Actor<'_> {
 
     fn ended(&mut self, how: How) {
         let keeps = !self.lease_is_over && self.state.as_ref().is_some_and(|state| state.lease().is_some());
-        self.ends.push(End { how, world: self.direct.inventory(), keeps });
+        self.ends.push(End { how, world: self.direct.holdings(), keeps });
     }
 
     fn crashes(&self, how: Crash) -> bool {

@@ -16,7 +16,7 @@ use crate::words::id::RunId;
 
 /// What came of a scenario.
 pub(crate) struct Played {
-    /// The world before.
+    /// The world before. Like that of each end, without what was asked of it.
     pub(crate) before: Inventory,
     /// The world after everything, and the runs that were in it.
     pub(crate) after: Inventory,

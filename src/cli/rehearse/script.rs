@@ -22,7 +22,7 @@ use crate::plan::step::{Plan, Work};
 use crate::run::guards::Guards;
 use crate::run::select::resolve;
 use crate::sandbox::spec::WorldSpec;
-use crate::sandbox::{Direct, IdleClock};
+use crate::sandbox::{Blueprint, Direct, IdleClock};
 use crate::words::kind::Mode;
 
 /// After everything that the plan allows, a run gets so long before it counts as endless.
@@ -35,7 +35,8 @@ const TOKEN_LIVES: SignedDuration = SignedDuration::from_mins(60);
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) plan: Plan,
-    pub(crate) spec: WorldSpec,
+    /// The worlds that it is played in: one for each scenario.
+    pub(crate) blueprint: Blueprint,
     pub(crate) seed: u64,
     pub(crate) starts: Timestamp,
     pub(crate) guards: Guards,
@@ -57,11 +58,11 @@ impl Script {
         (starts, guards): (Timestamp, Guards),
     ) -> Result<Self, CliError> {
         let starts = spec.starts.unwrap_or(starts);
-        let spec = spec.forgetting_tokens_after(TOKEN_LIVES);
-        let resolved = resolved(&loaded.definition, &spec, seed, starts).await?;
+        let blueprint = Blueprint::new(spec.forgetting_tokens_after(TOKEN_LIVES), seed, starts);
+        let resolved = resolved(&loaded.definition, &blueprint, starts).await?;
         let plan = compile(&resolved, facts).map_err(|problem| CliError::usage(problem.to_string()))?;
         let (text, vars) = (loaded.text.clone(), loaded.vars.clone());
-        Ok(Self { plan, spec, seed, starts, guards, folder, text, vars, templates })
+        Ok(Self { plan, blueprint, seed, starts, guards, folder, text, vars, templates })
     }
 
     /// The definition.
@@ -117,18 +118,13 @@ fn dear_plan(plan: &Plan) -> Plan {
     plan
 }
 
-async fn resolved(
-    definition: &Definition,
-    spec: &WorldSpec,
-    seed: u64,
-    starts: Timestamp,
-) -> Result<Definition, CliError> {
+async fn resolved(definition: &Definition, blueprint: &Blueprint, starts: Timestamp) -> Result<Definition, CliError> {
     if definition.selections.is_empty() {
         return Ok(definition.clone());
     }
     let stage = Stage::new(definition).await?;
     let clock = IdleClock::new(starts);
-    stage.show(&Direct::new(spec.clone(), seed, &clock), &Arc::clone(&clock));
+    stage.show(&Direct::of(blueprint, &clock), &Arc::clone(&clock));
     let found = resolve(&stage.cloud, facts, definition).await.map_err(|error| CliError::Select(Box::new(error)))?;
     Ok(expand(definition.clone(), &found))
 }

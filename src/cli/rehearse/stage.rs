@@ -183,10 +183,10 @@ impl Exchange for Place {
             let answer: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
             self.stranger().jobs.extend(answer["RestoreJobId"].as_str().map(str::to_owned));
         }
-        let woken = self.slumber.is_of_new_call().then(|| (direct.operation(&request), direct.inventory().calls.len()));
+        let woken = self.slumber.is_of_new_call().then(|| (direct.operation(&request), direct.calls()));
         let answer = direct.exchange(request).await.map_err(|cut| cut.to_string());
         if let Some((Some(operation), before)) = woken
-            && direct.inventory().effects_after(before).any(|call| call.operation == operation)
+            && direct.changed_since(before, &operation)
         {
             self.slumber.note_change(operation);
         }

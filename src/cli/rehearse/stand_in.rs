@@ -75,7 +75,7 @@ impl StandIn {
         }
         let target = question.target.clone()?;
         let Some(id) = target.identifier else { return Err(miss(ProbeReason::Setup, "nothing says what to ask")) };
-        let inventory = self.direct.inventory();
+        let inventory = self.direct.holdings();
         let Some(job) = made_by(&inventory, &id) else {
             return Err(miss(ProbeReason::Connection, "nothing answers there"));
         };

@@ -231,9 +231,16 @@ pub fn rendered(history: &[Recorded], types: Types) -> Result<Vec<(&'static str,
 /// # Errors
 /// A sentence for the user.
 pub fn to_print(history: &[Recorded], types: Types) -> Result<Option<String>, String> {
+    // The first record says so: for most runs the journal is not replayed to learn it.
+    let is_asked_for = history.first().is_some_and(|record| match &record.event {
+        Event::RunStarted(started) => started.plan.definition.report.formats.contains(&ReportFormat::Pdf),
+        _ => false,
+    });
+    if !is_asked_for {
+        return Ok(None);
+    }
     let state = up_to_verdict(history)?;
-    let is_asked_for = state.started.plan.definition.report.formats.contains(&ReportFormat::Pdf);
-    Ok(is_asked_for.then(|| html(&context(&state, history, types))))
+    Ok(Some(html(&context(&state, history, types))))
 }
 
 /// The state at the last verdict: what happened later is not in the report.

@@ -234,6 +234,11 @@ impl Faults {
         self.entries.clear();
     }
 
+    /// Whether some fault answers with what was answered before.
+    pub(crate) fn need_old_answers(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.fault.what, What::StaleAnswer | What::OldAnswer))
+    }
+
     /// Whether every fault of requests and jobs befell something.
     pub(crate) fn all_struck(&self) -> bool {
         self.entries.iter().all(|entry| entry.hit > 0)

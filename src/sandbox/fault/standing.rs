@@ -13,7 +13,7 @@ use crate::sandbox::quota;
 use crate::sandbox::role::Trust;
 use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::keys::literal;
-use crate::sandbox::world::{BackupPlan, Key, Selects, Site, World};
+use crate::sandbox::world::{BackupPlan, Key, Point, Selects, Site, World};
 use crate::words::kind::ResourceKind;
 
 /// Adds a fault; those of the world change it at once.
@@ -45,6 +45,7 @@ pub(crate) fn add_fault(world: &mut World, fault: Fault) {
         }
         _ => world.faults.add(fault),
     }
+    world.touch();
 }
 
 /// A fault that is about one restore.
@@ -166,8 +167,9 @@ fn age_copies(world: &mut World, fault: &Fault) {
 
 fn drop_fresh_copies(site: &mut Site, fault: &Fault, newest: Timestamp) {
     let hit = |source: &ResourceSpec| fault.resource.as_deref().is_none_or(|name| name == source.name.as_str());
-    site.points.retain(|point| point.source_vault.is_none() || point.created <= newest || !hit(&point.source));
-    for job in site.copy_jobs.iter_mut().filter(|job| job.created > newest && hit(&job.source)) {
+    let stays = |point: &Point| point.source_vault.is_none() || point.created <= newest || !hit(&point.source);
+    site.points.change().retain(stays);
+    for job in site.copy_jobs.change().iter_mut().filter(|job| job.created > newest && hit(&job.source)) {
         job.state = "FAILED";
         job.destination_point = None;
         job.message = Some("Copy job failed because there was an internal failure");

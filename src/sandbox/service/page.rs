@@ -10,6 +10,13 @@ pub(crate) struct Page<T> {
     pub(crate) token: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The same page with something else in the place of each item: what is not on it need not be made.
+    pub(crate) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), token: self.token }
+    }
+}
+
 /// Cuts a page out of `all`. `what` goes into the token, so that a token of one list does not open another.
 pub(crate) fn cut<T>(all: Vec<T>, what: &str, size: usize, token: Option<&str>) -> Result<Page<T>, Failure> {
     let from = match token {

@@ -30,6 +30,10 @@ pub(crate) struct Function {
 impl Shelf for LambdaShelf {
     fn advance(&mut self, _now: Timestamp) {}
 
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// A function that nobody calls costs nothing.
     fn things(&self) -> Vec<Thing> {
         Vec::new()

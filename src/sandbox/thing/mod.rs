@@ -128,6 +128,11 @@ pub(crate) trait Making: Send {
         Progress::Ready
     }
 
+    /// Whether [`Making::progress`] may change at any look, and not with the world's time alone.
+    fn is_watched(&self) -> bool {
+        false
+    }
+
     /// A stuck job goes on, with this time-table: what stayed in its creating state leaves it.
     fn resume(&mut self, site: &mut Site, times: &Timetable);
 
@@ -178,6 +183,9 @@ pub(crate) trait Shelf: Send {
     /// Lets everything happen that is due by `now`.
     fn advance(&mut self, now: Timestamp);
 
+    /// Before this moment nothing happens by itself; nothing if nothing ever does.
+    fn due(&self) -> Option<Timestamp>;
+
     /// Everything that AWS would bill.
     fn things(&self) -> Vec<Thing>;
 
@@ -188,6 +196,11 @@ pub(crate) trait Shelf: Send {
     fn take_servers(&mut self) -> Vec<Server> {
         Vec::new()
     }
+}
+
+/// The first of some moments.
+pub(crate) fn earliest(moments: impl Iterator<Item = Option<Timestamp>>) -> Option<Timestamp> {
+    moments.flatten().min()
 }
 
 /// A thing with tags.
@@ -231,6 +244,11 @@ macro_rules! shelves {
             /// Every shelf.
             pub(crate) fn each(&self) -> impl Iterator<Item = &dyn Shelf> {
                 [$(&self.$kind as &dyn Shelf,)+].into_iter()
+            }
+
+            /// Before this moment nothing happens on any of them by itself.
+            pub(crate) fn due(&self) -> Option<Timestamp> {
+                earliest(self.each().map(Shelf::due))
             }
 
             /// Every shelf, to change it.

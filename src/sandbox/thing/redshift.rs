@@ -11,7 +11,7 @@ use crate::sandbox::inventory::Thing;
 use crate::sandbox::restore::Timetable;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::{Place, ResourceSpec};
-use crate::sandbox::thing::{Copied, JobView, Making, Physics, Shelf, Tagged};
+use crate::sandbox::thing::{Copied, JobView, Making, Physics, Shelf, Tagged, earliest};
 use crate::sandbox::world::{Point, Site, World};
 
 /// The physics.
@@ -171,6 +171,11 @@ impl Shelf for RedshiftShelf {
             }
         }
         self.clusters.retain(|_, cluster| cluster.gone_at.is_none_or(|at| at > now));
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let moments = |one: &Cluster| [one.available_at.filter(|_| one.gone_at.is_none()), one.gone_at];
+        earliest(self.clusters.values().flat_map(moments))
     }
 
     fn things(&self) -> Vec<Thing> {

@@ -74,6 +74,10 @@ impl SessionShelf {
 impl Shelf for SessionShelf {
     fn advance(&mut self, _now: Timestamp) {}
 
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// AWS bills nobody for a session.
     fn things(&self) -> Vec<Thing> {
         Vec::new()

@@ -13,7 +13,7 @@ use crate::sandbox::restore::Timetable;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::{Place, ResourceSpec};
 use crate::sandbox::thing::asked::Asked;
-use crate::sandbox::thing::{Copied, JobView, Making, Physics, Shelf, Tagged, ebs, ec2, keys};
+use crate::sandbox::thing::{Copied, JobView, Making, Physics, Shelf, Tagged, earliest, ebs, ec2, keys};
 use crate::sandbox::world::{Point, Site, World};
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -94,6 +94,11 @@ impl Shelf for StorageGatewayShelf {
     fn advance(&mut self, now: Timestamp) {
         self.volumes.values_mut().for_each(|volume| volume.advance(now));
         self.volumes.retain(|_, volume| volume.gone_at.is_none_or(|at| at > now));
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let moments = |one: &GatewayVolume| [one.steps.first().map(|(at, _)| *at), one.gone_at];
+        earliest(self.volumes.values().flat_map(moments))
     }
 
     fn things(&self) -> Vec<Thing> {

@@ -11,11 +11,12 @@ use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
 use crate::sandbox::restore::RestoreJob;
 use crate::sandbox::role::Trust;
-use crate::sandbox::service::backup::{differs, listed, page, put, put_instant, within};
+use crate::sandbox::service::backup::{Within, differs, listed, page, put, put_instant};
 use crate::sandbox::service::sts::SELF;
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::{Point, World};
 use crate::words::arn::Arn;
+use crate::words::kind::ResourceKind;
 
 /// `StartRestoreJob`. A missing or foreign recovery point, a missing value, and what AWS Backup itself is denied refuse
 /// the call; whatever else is wrong fails the job later.
@@ -33,6 +34,7 @@ pub(crate) fn start(world: &mut World, place: &Place, ask: &Ask) -> Result<Value
     }
     let role = ask.text("IamRoleArn").ok_or_else(|| missing("IamRoleArn"))?.to_owned();
     check_leave(world, place, &point, &role)?;
+    check_places(world, place, point.source.kind)?;
     if let Some(key) = point.source.physics().missing(&point.source, &metadata) {
         return Err(missing(&format!("Restore metadata {key}")));
     }
@@ -75,6 +77,17 @@ fn check_leave(world: &mut World, place: &Place, point: &Point, role: &str) -> R
     Ok(())
 }
 
+/// Whether one more restore of a type may be under way, where the world file bounds that.
+fn check_places(world: &mut World, place: &Place, kind: ResourceKind) -> Result<(), Failure> {
+    let Some(most) = world.profile.places(kind) else { return Ok(()) };
+    let under_way = |job: &&RestoreJob| job.source.kind == kind && matches!(job.status, "PENDING" | "RUNNING");
+    if world.site(place).restore_jobs.iter().filter(under_way).count() < most {
+        return Ok(());
+    }
+    let message = format!("The quota of {most} restore jobs at a time is reached for this resource type");
+    Err(Failure::bad("LimitExceededException", message))
+}
+
 /// A recovery point of a Storage Gateway volume may be restored as an EBS volume (facts 2.12).
 fn fits(asked: &str, point: &str) -> bool {
     asked == point || (point == "Storage Gateway" && asked == "EBS")
@@ -95,9 +108,8 @@ fn known_token(
 ) -> Result<Option<String>, Failure> {
     let Some(token) = token else { return Ok(None) };
     let (now, quotas) = (world.now, world.quotas);
-    let remembered =
-        |job: &&RestoreJob| job.token.as_deref() == Some(token) && later(job.created, quotas.token_lifetime) >= now;
-    let Some(job) = world.site(place).restore_jobs.iter().find(remembered) else { return Ok(None) };
+    let remembered = |job: &&RestoreJob| later(job.created, quotas.token_lifetime) >= now;
+    let Some(job) = world.site(place).restore_jobs.with_token(token).find(remembered) else { return Ok(None) };
     if quotas.silent_token_reuse || (job.point == point && job.metadata == *metadata) {
         return Ok(Some(job.id.clone()));
     }
@@ -110,7 +122,7 @@ fn find_point(world: &mut World, place: &Place, arn: &str) -> Result<Point, Fail
         let message = format!("Invalid recovery point ARN: it belongs to another region than {}", place.region);
         return Err(Failure::invalid(message));
     }
-    let found = world.site(place).points.iter().find(|point| point.arn == arn).cloned();
+    let found = world.site(place).points.find(arn).cloned();
     found.ok_or_else(|| Failure::not_found(format!("Recovery point {arn} does not exist")))
 }
 
@@ -120,18 +132,21 @@ pub(crate) fn describe(world: &mut World, place: &Place, id: &str) -> Result<Val
 
 pub(crate) fn list(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
     let now = world.now;
-    let mut found = Vec::new();
-    for job in world.site(place).restore_jobs.iter().filter(|job| job.timetable.visible <= now) {
-        let hidden = differs(ask, "accountId", place.account.as_str())
-            || differs(ask, "resourceType", job.source.backup_type())
-            || differs(ask, "status", job.status)
-            || ask.param("restoreTestingPlanArn").is_some()
-            || ask.param("parentJobId").is_some();
-        if !hidden && within(ask, "created", Some(job.created))? && within(ask, "complete", job.completed)? {
-            found.push(show(place, job));
-        }
-    }
-    Ok(listed("RestoreJobs", page(ask, found)?))
+    let (created, complete) = (Within::read(ask, "created")?, Within::read(ask, "complete")?);
+    let nothing = differs(ask, "accountId", place.account.as_str())
+        || ask.param("restoreTestingPlanArn").is_some()
+        || ask.param("parentJobId").is_some();
+    let (kind, status) = (ask.param("resourceType"), ask.param("status"));
+    let fits = |job: &&RestoreJob| {
+        !nothing
+            && job.timetable.visible <= now
+            && created.holds(Some(job.created))
+            && complete.holds(job.completed)
+            && kind.is_none_or(|kind| kind == job.source.backup_type())
+            && status.is_none_or(|status| status == job.status)
+    };
+    let found: Vec<&RestoreJob> = world.site(place).restore_jobs.iter().filter(fits).collect();
+    Ok(listed("RestoreJobs", page(ask, found)?.map(|job| show(place, job))))
 }
 
 pub(crate) fn metadata(world: &mut World, place: &Place, id: &str) -> Result<Value, Failure> {
@@ -140,8 +155,7 @@ pub(crate) fn metadata(world: &mut World, place: &Place, id: &str) -> Result<Val
 
 fn find<'a>(world: &'a mut World, place: &Place, id: &str) -> Result<&'a RestoreJob, Failure> {
     let now = world.now;
-    let visible = |job: &&RestoreJob| job.id.eq_ignore_ascii_case(id) && job.timetable.visible <= now;
-    let job = world.site(place).restore_jobs.iter().find(visible);
+    let job = world.site(place).restore_jobs.find(id).filter(|job| job.timetable.visible <= now);
     job.ok_or_else(|| Failure::not_found(format!("Restore job {id} does not exist")))
 }
 

@@ -132,11 +132,22 @@ fn moment(ask: &Ask, name: &str) -> Result<Option<Timestamp>, Failure> {
     moment.map(Some).ok_or_else(|| Failure::invalid(format!("{name} is not a timestamp")))
 }
 
-/// Whether `at` lies between the moments `NAMEAfter` and `NAMEBefore`.
-fn within(ask: &Ask, name: &str, at: Option<Timestamp>) -> Result<bool, Failure> {
-    let (after, before) = (moment(ask, &format!("{name}After"))?, moment(ask, &format!("{name}Before"))?);
-    let Some(at) = at else { return Ok(after.is_none() && before.is_none()) };
-    Ok(after.is_none_or(|after| at >= after) && before.is_none_or(|before| at <= before))
+/// Between the moments `NAMEAfter` and `NAMEBefore` of the query string.
+struct Within {
+    after: Option<Timestamp>,
+    before: Option<Timestamp>,
+}
+
+impl Within {
+    fn read(ask: &Ask, name: &str) -> Result<Self, Failure> {
+        Ok(Self { after: moment(ask, &format!("{name}After"))?, before: moment(ask, &format!("{name}Before"))? })
+    }
+
+    /// Whether `at` is.
+    fn holds(&self, at: Option<Timestamp>) -> bool {
+        let Some(at) = at else { return self.after.is_none() && self.before.is_none() };
+        self.after.is_none_or(|after| at >= after) && self.before.is_none_or(|before| at <= before)
+    }
 }
 
 /// Whether the query string asks for another value than `actual`.

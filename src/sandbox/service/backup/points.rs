@@ -8,7 +8,7 @@ use crate::sandbox::protocol::Ask;
 use crate::sandbox::protocol::failure::Failure;
 use crate::sandbox::protocol::json::instant;
 use crate::sandbox::service::backup::vaults::find as find_vault;
-use crate::sandbox::service::backup::{differs, listed, page, put, put_instant, within};
+use crate::sandbox::service::backup::{Within, differs, listed, page, put, put_instant};
 use crate::sandbox::spec::Place;
 use crate::sandbox::world::{Point, Site, World};
 
@@ -16,23 +16,24 @@ use crate::sandbox::world::{Point, Site, World};
 pub(crate) fn by_vault(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
     let site = world.site(place);
     find_vault(site, ask.label(0))?;
-    let mut found = Vec::new();
-    for point in site.points.iter().filter(|point| point.vault == ask.label(0)) {
-        let hidden = differs(ask, "resourceArn", point.source.arn.as_str())
-            || differs(ask, "resourceType", point.source.backup_type())
-            || differs(ask, "backupPlanId", point.source.plan.as_deref().unwrap_or_default())
-            || ask.param("backupPlanId").is_some()
-            || ask.param("parentRecoveryPointArn").is_some();
-        if !hidden && within(ask, "created", Some(point.created))? {
-            found.push(show(site, point));
-        }
-    }
-    Ok(listed("RecoveryPoints", page(ask, found)?))
+    let created = Within::read(ask, "created")?;
+    let nothing = ask.param("backupPlanId").is_some() || ask.param("parentRecoveryPointArn").is_some();
+    let fits = |point: &&Point| {
+        !nothing
+            && point.vault == ask.label(0)
+            && !differs(ask, "resourceType", point.source.backup_type())
+            && created.holds(Some(point.created))
+    };
+    let found: Vec<&Point> = match ask.param("resourceArn") {
+        Some(resource) => site.points.of(resource).filter(fits).collect(),
+        None => site.points.iter().filter(fits).collect(),
+    };
+    Ok(listed("RecoveryPoints", page(ask, found)?.map(|point| show(site, point))))
 }
 
 pub(crate) fn by_resource(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
     let site = world.site(place);
-    let of_resource = site.points.iter().filter(|point| point.source.arn.as_str() == ask.label(0));
+    let of_resource = site.points.of(ask.label(0));
     if let Some(point) = of_resource.clone().next() {
         let (least, kind) = (point.source.physics().smallest_page(), point.source.backup_type());
         if ask.param("maxResults").and_then(|text| text.parse::<u32>().ok()).is_some_and(|size| size < least) {
@@ -107,7 +108,7 @@ fn show(site: &Site, point: &Point) -> Value {
     });
     put(&mut shown, "SourceBackupVaultArn", point.source_vault.clone());
     put(&mut shown, "StatusMessage", point.status_message);
-    put_instant(&mut shown, "LastRestoreTime", point.last_restored);
+    put_instant(&mut shown, "LastRestoreTime", site.last_restored(&point.arn));
     put(&mut shown, "CreatedBy", point.source.plan.as_ref().map(created_by));
     shown
 }
@@ -138,7 +139,7 @@ pub(crate) fn metadata(world: &mut World, place: &Place, ask: &Ask) -> Result<Va
 pub(crate) fn protected(world: &mut World, place: &Place, ask: &Ask) -> Result<Value, Failure> {
     let site = world.site(place);
     let mut newest: BTreeMap<&str, &Point> = BTreeMap::new();
-    for point in &site.points {
+    for point in site.points.iter() {
         let known = newest.entry(point.source.arn.as_str()).or_insert(point);
         if point.created > known.created {
             *known = point;
@@ -150,7 +151,7 @@ pub(crate) fn protected(world: &mut World, place: &Place, ask: &Ask) -> Result<V
 
 pub(crate) fn describe_protected(world: &mut World, place: &Place, arn: &str) -> Result<Value, Failure> {
     let site = world.site(place);
-    let newest = site.points.iter().filter(|point| point.source.arn.as_str() == arn).max_by_key(|point| point.created);
+    let newest = site.points.of(arn).max_by_key(|point| point.created);
     let newest = newest.ok_or_else(|| Failure::not_found(format!("Resource {arn} is not protected")))?;
     let mut shown = show_protected(site, newest);
     let restored = site.restore_jobs.iter().filter(|job| job.source.arn.as_str() == arn && job.status == "COMPLETED");

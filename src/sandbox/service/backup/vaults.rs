@@ -56,14 +56,14 @@ fn show(site: &Site, name: &str, vault: &Vault) -> Value {
         "EncryptionKeyArn": vault.key,
         "EncryptionKeyType": "CUSTOMER_MANAGED_KMS_KEY",
         "CreatorRequestId": "made-with-the-world",
-        "NumberOfRecoveryPoints": site.points.iter().filter(|point| point.vault == name).count(),
+        "NumberOfRecoveryPoints": site.points.count_in(name),
         "Locked": false,
     })
 }
 
 pub(crate) fn tags(world: &mut World, place: &Place, arn: &str) -> Result<Value, Failure> {
     let site = world.site(place);
-    if let Some(point) = site.points.iter().find(|point| point.arn == arn) {
+    if let Some(point) = site.points.find(arn) {
         return Ok(json!({ "Tags": point.source.tags }));
     }
     if site.vaults.values().any(|vault| vault.arn == arn) {

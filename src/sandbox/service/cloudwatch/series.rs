@@ -70,7 +70,7 @@ pub(super) fn all(world: &World, place: &Place) -> Vec<Series> {
 }
 
 fn series(thing: &Thing, site: &Site, seed: Seed) -> Vec<Series> {
-    let job = thing.made_by.and_then(|id| site.restore_jobs.iter().find(|job| job.id == id));
+    let job = thing.made_by.and_then(|id| site.restore_jobs.find(id));
     let up = job.map_or(thing.created, |job| (thing.up)(&job.timetable));
     let one = |&(name, unit, least, most): &(&'static str, &'static str, f64, f64)| Series {
         namespace: thing.namespace,

@@ -36,11 +36,7 @@ fn engine(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
 pub(super) fn orderable(world: &mut World, place: &Place, ask: &Ask) -> Result<Vec<Element>, Failure> {
     let asked = required(ask, "Engine")?;
     let known = engine(asked);
-    let named: Vec<String> = world
-        .sites
-        .values()
-        .flat_map(|site| site.points.iter().map(|point| point.source.instance_class.clone()))
-        .collect();
+    let named = world.classes.clone();
     let site = world.site(place);
     let mut classes: Vec<&str> = CLASSES.iter().copied().chain(named.iter().map(String::as_str)).collect();
     classes.extend((asked.starts_with("aurora-") || asked == "neptune" || asked == "docdb").then_some(SERVERLESS));

@@ -230,10 +230,10 @@ pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<V
             shown.push(one);
         }
     }
-    let points = site.points.iter().filter_map(|point| Some((point, point.arn.split_once(":cluster-snapshot:")?.1)));
     // AWS leaves its own backups out unless they are asked for by type or name.
     let asked = ask.param("SnapshotType").is_some() || ask.param("DBClusterSnapshotIdentifier").is_some();
-    for (point, id) in points.filter(|_| asked && is("SnapshotType", "awsbackup")) {
+    let points = site.points.iter().take_while(|_| asked && is("SnapshotType", "awsbackup"));
+    for (point, id) in points.filter_map(|point| Some((point, point.arn.split_once(":cluster-snapshot:")?.1))) {
         let cluster = point.source.arn.name();
         if let Some(family) = family(&point.source)
             && is("DBClusterIdentifier", cluster)

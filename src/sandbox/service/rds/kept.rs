@@ -84,12 +84,12 @@ pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<V
             shown.push(of_snapshot(snapshot));
         }
     }
-    for point in site.points.iter().filter(|point| point.source.kind == ResourceKind::Rds) {
+    // AWS leaves its own backups out unless they are asked for by type or name.
+    let asked = ask.param("SnapshotType").is_some() || ask.param("DBSnapshotIdentifier").is_some();
+    let points = site.points.iter().take_while(|_| asked);
+    for point in points.filter(|point| point.source.kind == ResourceKind::Rds) {
         let id = snapshot_id(point);
-        // AWS leaves its own backups out unless they are asked for by type or name.
-        let asked = ask.param("SnapshotType").is_some() || ask.param("DBSnapshotIdentifier").is_some();
-        if asked
-            && is("DBInstanceIdentifier", point.source.arn.name())
+        if is("DBInstanceIdentifier", point.source.arn.name())
             && is("DBSnapshotIdentifier", id)
             && is("SnapshotType", "awsbackup")
         {

@@ -19,12 +19,14 @@ pub(super) struct Restored {
     arn: String,
     /// Started with the job, handed to the cluster when that appears.
     server: Option<Server>,
+    /// A real server was started.
+    is_real: bool,
 }
 
 impl Restored {
     pub(super) fn new(place: &Place, wish: Wish) -> Self {
         let arn = format!("arn:aws:rds:{}:{}:cluster:{}", place.region, place.account, wish.identifier);
-        Self { wish, arn, server: None }
+        Self { wish, arn, server: None, is_real: false }
     }
 
     fn cluster<'a>(&self, site: &'a mut Site) -> Option<&'a mut Cluster> {
@@ -40,6 +42,7 @@ impl Making for Restored {
     fn prepare(&mut self, world: &World, job: &JobView) {
         if self.wish.settings.family.serves {
             self.server = world.start_server(job, self.wish.settings.iam_login);
+            self.is_real = self.server.is_some();
         }
     }
 
@@ -82,6 +85,10 @@ impl Making for Restored {
             }
             other => other,
         }
+    }
+
+    fn is_watched(&self) -> bool {
+        self.is_real
     }
 
     fn resume(&mut self, site: &mut Site, times: &Timetable) {

@@ -11,7 +11,7 @@ use crate::sandbox::sql::Server;
 use crate::sandbox::thing::cluster::family::Family;
 use crate::sandbox::thing::database::Database;
 use crate::sandbox::thing::rds::RESETTING;
-use crate::sandbox::thing::{Shelf, Tagged};
+use crate::sandbox::thing::{Shelf, Tagged, earliest};
 use crate::words::secret::Secret;
 
 /// Everything of the three services but subnet groups, which are part of the network.
@@ -196,6 +196,12 @@ impl Shelf for ClusterShelf {
                 self.kept.push(cluster.kept(None, cluster.gone_at.unwrap_or(now)));
             }
         }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let of_cluster = |one: &Cluster| [one.steps.first().map(|(at, _)| *at), one.gone_at];
+        let of_member = |one: &Member| [one.available_at, one.gone_at];
+        earliest(self.clusters.values().flat_map(of_cluster).chain(self.members.values().flat_map(of_member)))
     }
 
     fn things(&self) -> Vec<Thing> {

@@ -8,7 +8,7 @@ use crate::sandbox::clock::later;
 use crate::sandbox::inventory::Thing;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::thing::dynamodb::contents::Contents;
-use crate::sandbox::thing::{Shelf, Tagged};
+use crate::sandbox::thing::{Shelf, Tagged, earliest};
 
 /// Everything of DynamoDB.
 #[derive(Default)]
@@ -107,6 +107,11 @@ impl Shelf for DynamoDbShelf {
     fn advance(&mut self, now: Timestamp) {
         self.tables.values_mut().for_each(|table| table.advance(now));
         self.tables.retain(|_, table| table.gone_at.is_none_or(|at| at > now));
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let moments = |one: &Table| [one.steps.iter().map(|(at, _)| *at).min(), one.gone_at];
+        earliest(self.tables.values().flat_map(moments))
     }
 
     fn things(&self) -> Vec<Thing> {

@@ -11,7 +11,7 @@ use crate::sandbox::thing::ec2::command::Command;
 use crate::sandbox::thing::ec2::instance::Instance;
 use crate::sandbox::thing::ec2::outside::Outside;
 use crate::sandbox::thing::shell::Disk;
-use crate::sandbox::thing::{Shelf, Tagged};
+use crate::sandbox::thing::{Shelf, Tagged, earliest};
 use crate::sandbox::world::Site;
 
 /// SSM remembers so many commands here; the oldest are forgotten.
@@ -42,6 +42,17 @@ impl Shelf for Ec2Shelf {
         self.instances.values_mut().for_each(|instance| instance.advance(now));
         self.release_volumes();
         self.instances.retain(|_, instance| instance.gone_at.is_none_or(|at| at > now));
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let of_volume = |one: &Volume| {
+            let attached = one.attachment.as_ref().and_then(|attachment| attachment.until);
+            [one.steps.first().map(|(at, _)| *at), one.gone_at, attached]
+        };
+        let of_instance = |one: &Instance| [one.steps.first().map(|(at, _)| *at), one.gone_at];
+        let of_command = |one: &Command| one.outcome.is_none().then_some(one.begins);
+        let things = self.volumes.values().flat_map(of_volume).chain(self.instances.values().flat_map(of_instance));
+        earliest(things.chain(self.commands.iter().map(of_command)))
     }
 
     fn things(&self) -> Vec<Thing> {

@@ -9,7 +9,7 @@ use crate::sandbox::clock::later;
 use crate::sandbox::inventory::Thing;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::thing::shell::Contents;
-use crate::sandbox::thing::{Shelf, Tagged, web};
+use crate::sandbox::thing::{Shelf, Tagged, earliest, web};
 use crate::sandbox::world::Subnet;
 
 /// Everything of EFS.
@@ -171,6 +171,12 @@ impl Shelf for EfsShelf {
     fn advance(&mut self, now: Timestamp) {
         self.file_systems.values_mut().for_each(|system| system.advance(now));
         self.file_systems.retain(|_, system| system.gone_at.is_none_or(|at| at > now));
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let of_target = |one: &MountTarget| [one.available_at, one.gone_at];
+        let targets = self.file_systems.values().flat_map(|one| one.mount_targets.values()).flat_map(of_target);
+        earliest(self.file_systems.values().flat_map(|one| [one.available_at, one.gone_at]).chain(targets))
     }
 
     fn things(&self) -> Vec<Thing> {

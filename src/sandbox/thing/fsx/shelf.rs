@@ -11,7 +11,7 @@ use crate::sandbox::inventory::Thing;
 use crate::sandbox::seed::Stream;
 use crate::sandbox::thing::fsx::flavour::Flavour;
 use crate::sandbox::thing::shell::Contents;
-use crate::sandbox::thing::{Shelf, Tagged};
+use crate::sandbox::thing::{Shelf, Tagged, earliest};
 
 /// Everything of FSx, and the directories that Windows file systems can join.
 #[derive(Default)]
@@ -263,6 +263,13 @@ impl Shelf for FsxShelf {
         self.backups.values_mut().for_each(|backup| backup.life.advance(now));
         self.file_systems.retain(|_, system| !system.life.is_gone(now));
         self.volumes.retain(|_, volume| !volume.life.is_gone(now));
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let systems = self.file_systems.values().map(|one| &one.life);
+        let lives = systems.chain(self.volumes.values().map(|one| &one.life));
+        let lives = lives.chain(self.backups.values().map(|one| &one.life));
+        earliest(lives.flat_map(|life| [life.steps.first().map(|(at, _)| *at), life.gone_at]))
     }
 
     fn things(&self) -> Vec<Thing> {

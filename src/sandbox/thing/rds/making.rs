@@ -17,12 +17,14 @@ pub(crate) struct Restored {
     arn: String,
     /// Started with the job, handed to the instance when that appears.
     server: Option<Server>,
+    /// A real server was started.
+    is_real: bool,
 }
 
 impl Restored {
     pub(crate) fn new(place: &Place, wish: Wish) -> Self {
         let arn = format!("arn:aws:rds:{}:{}:db:{}", place.region, place.account, wish.identifier);
-        Self { wish, arn, server: None }
+        Self { wish, arn, server: None, is_real: false }
     }
 
     fn instance<'a>(&self, site: &'a mut Site) -> Option<&'a mut Instance> {
@@ -37,6 +39,7 @@ impl Making for Restored {
 
     fn prepare(&mut self, world: &World, job: &JobView) {
         self.server = world.start_server(job, self.wish.settings.iam_login);
+        self.is_real = self.server.is_some();
     }
 
     fn appear(&mut self, site: &mut Site, job: &JobView) -> Result<(), String> {
@@ -79,6 +82,10 @@ impl Making for Restored {
             }
             other => other,
         }
+    }
+
+    fn is_watched(&self) -> bool {
+        self.is_real
     }
 
     fn resume(&mut self, site: &mut Site, times: &Timetable) {

@@ -12,7 +12,7 @@ use crate::sandbox::seed::Stream;
 use crate::sandbox::spec::ResourceSpec;
 use crate::sandbox::sql::Server;
 use crate::sandbox::thing::database::Database;
-use crate::sandbox::thing::{Shelf, Tagged};
+use crate::sandbox::thing::{Shelf, Tagged, earliest};
 use crate::words::secret::Secret;
 
 /// The status of an instance, or of a cluster, whose master password is being reset.
@@ -184,6 +184,11 @@ impl Shelf for RdsShelf {
                 self.leave_backups(instance);
             }
         }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let moments = |one: &Instance| [one.steps.first().map(|(at, _)| *at), one.gone_at];
+        earliest(self.instances.values().flat_map(moments))
     }
 
     fn things(&self) -> Vec<Thing> {

@@ -88,6 +88,11 @@ impl Making for Restored {
         Progress::Ready
     }
 
+    /// Somebody may delete the bucket.
+    fn is_watched(&self) -> bool {
+        true
+    }
+
     /// Objects come with the job's end, whenever that is.
     fn resume(&mut self, _site: &mut Site, _times: &Timetable) {}
 

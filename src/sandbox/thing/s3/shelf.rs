@@ -49,6 +49,10 @@ impl Shelf for S3Shelf {
     /// Nothing in S3 takes its time; what a restore brings, it brings at its end.
     fn advance(&mut self, _now: Timestamp) {}
 
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+
     fn things(&self) -> Vec<Thing> {
         // What is archived only grows: how much it is says nothing of what a run left.
         let state = |bucket: &Bucket| {
