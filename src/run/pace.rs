@@ -273,11 +273,8 @@ mod tests {
         {
             let mut before = 0;
             for look in looks(few, most, share) {
-                let bound = if before < few * MINUTE {
-                    13 * MINUTE
-                } else {
-                    (before / 50).clamp(15_000, 2 * MINUTE)
-                };
+                let steadily = (before / 50 + 1).clamp(15_000, 2 * MINUTE);
+                let bound = if before < few * MINUTE { 13 * MINUTE } else { steadily };
                 let gap = look - before;
                 assert!((15_000..=bound).contains(&gap), "{few} to {most} minutes, {share}: {gap} ms after {before}");
                 before = look;

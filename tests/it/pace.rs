@@ -130,7 +130,7 @@ fn a_job_that_ends_early_or_late_is_seen_within_the_bound() {
         ("7m", usual(), minutes(7), minutes(6)),
         ("11m", usual(), minutes(11), seconds(70)),
         ("12m", usual(), minutes(12), seconds(15)),
-        ("20m", usual(), minutes(20), seconds(15)),
+        ("20m", usual(), minutes(20), seconds(25)),
         ("40m", usual(), minutes(40), seconds(49)),
         ("13m", spread(), minutes(13), seconds(16)),
         ("17m", spread(), minutes(17), seconds(21)),
@@ -187,7 +187,7 @@ fn a_look_that_fails_is_made_again_soon() {
 fn a_job_that_ends_just_before_its_time_is_over_is_seen() {
     let hurried = worlds::orders_with("    timeout: 10d\nprobes:", "    timeout: 40m30s\nprobes:");
     let (told, looks) = standstill::play(async |clock| {
-        let still = Still::new(&clock, &hurried, &world("40m")).await;
+        let still = Still::new(&clock, &hurried, &world("40m14s")).await;
         let told = still.run(Vec::new()).await;
         let accepted = told.when("the start", |event| matches!(event, Event::RestoreAccepted { .. }));
         let looks = still.calls(LOOK, accepted);
