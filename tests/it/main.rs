@@ -60,6 +60,7 @@ mod ssrf;
 mod stop;
 mod sweep;
 mod together;
+mod trust;
 mod types;
 mod validate;
 mod verdict;
