@@ -94,6 +94,7 @@ pub(crate) fn services(cloud: Cloud, region: &Region, folder: &Path) -> Services
         stop: Arc::new(Unstoppable),
         evidence: folder.join("report"),
         signing_key: folder.join("signing.key"),
+        imported: false,
         prober: Arc::new(AtOnce),
         look_for_requests: LOOK_FOR_REQUESTS,
         guards: Guards::all(),

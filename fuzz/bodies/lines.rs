@@ -26,6 +26,7 @@ pub(crate) fn run(data: &[u8]) {
             LinesError::TooLong { line }
             | LinesError::NoRecord { line, .. }
             | LinesError::NoEvent { line, .. }
+            | LinesError::OtherForm { line }
             | LinesError::Broken { line, .. },
         ) => assert!((1..=text.lines().count()).contains(&line), "there is no line {line}"),
     }

@@ -46,7 +46,7 @@ pub fn compare(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
 
 fn found(run: &str, place: &Place) -> Result<Past, CliError> {
     let found = place.run(run)?;
-    Ok(past(&found.store.state(&found.row.run)?))
+    Ok(Past { origin: found.row.origin, ..past(&found.store.state(&found.row.run)?) })
 }
 
 fn text(before: &Past, after: &Past, comparison: &Comparison) -> String {

@@ -19,7 +19,7 @@ use crate::journal::chain::sha256_hex;
 use crate::journal::store::{RunRow, Store};
 use crate::words::id::DrillName;
 use crate::words::kind::Verdict;
-use crate::words::time::Clock as _;
+use crate::words::time::{Clock as _, show_instant};
 
 /// Newest runs of a drill that are looked at, besides its newest pass.
 const NEWEST: usize = 20;
@@ -95,9 +95,9 @@ fn of_drill(name: DrillName, path: &Path, store: Option<&Store>, now: Timestamp)
     Ok(Drill { name, file, covered: Some(covered), pasts })
 }
 
-/// The newest runs, and the newest pass however old it is.
+/// The newest runs, and the newest pass that is a proof however old it is.
 fn looked_at(rows: Vec<RunRow>) -> Vec<RunRow> {
-    let passed = |row: &RunRow| row.verdict == Some(Verdict::Passed);
+    let passed = |row: &RunRow| row.verdict == Some(Verdict::Passed) && row.origin.is_trusted();
     let pass = rows.iter().position(passed).unwrap_or(0);
     let chosen = rows.into_iter().enumerate().filter(|(at, _)| *at < NEWEST || *at == pass);
     chosen.map(|(_, row)| row).collect()
@@ -130,7 +130,9 @@ fn text(drills: &[Drill], now: Timestamp, args: &Args, place: &Place) -> String 
 }
 
 fn row(drill: &Drill, one: &Covered, now: Timestamp) -> Vec<String> {
-    let ago = |at: Option<Timestamp>| at.map_or_else(|| "no".to_owned(), |at| format!("{} ago", whole(now, at)));
+    let ago = |at: Option<Timestamp>, none: &str| at.map_or_else(|| none.to_owned(), |at| since(now, at));
+    // Nobody looked whether it exists: that is not to say that it does not.
+    let unseen = if one.stale.contains(&Stale::NeverRun) { "unknown" } else { "not seen" };
     let resource =
         one.resource.as_ref().map_or_else(|| format!("selection `{}`", one.name), |arn| arn.name().to_owned());
     let reasons: Vec<String> = one.stale.iter().map(ToString::to_string).collect();
@@ -138,21 +140,28 @@ fn row(drill: &Drill, one: &Covered, now: Timestamp) -> Vec<String> {
         drill.name.to_string(),
         resource,
         one.kind.to_string(),
-        ago(one.exists),
-        ago(one.copied),
-        ago(one.restored),
-        ago(one.probed),
-        ago(one.proven),
+        ago(one.exists, unseen),
+        ago(one.copied, unseen),
+        ago(one.restored, "no"),
+        ago(one.probed, "no"),
+        ago(one.proven, "no"),
         shown(one.policy),
         if reasons.is_empty() { "proven".to_owned() } else { format!("stale: {}", reasons.join(", ")) },
     ]
 }
 
-/// Days, and hours only in the first two.
-fn whole(now: Timestamp, at: Timestamp) -> String {
-    let ago = now.duration_since(at).max(SignedDuration::ZERO);
+/// How long ago, in days, and in hours and minutes only in the first two. A rehearsal began by the clock of its world, which
+/// may be ahead of this machine's.
+fn since(now: Timestamp, at: Timestamp) -> String {
+    let ago = now.duration_since(at);
+    if ago <= -SignedDuration::from_mins(1) {
+        return format!("at {} of its world", show_instant(at));
+    }
+    if ago < SignedDuration::from_mins(1) {
+        return "just now".to_owned();
+    }
     let unit = if ago.as_hours() >= 48 { 24 * 3_600 } else { 60 };
-    shown(Some(SignedDuration::from_secs(ago.as_secs() / unit * unit)))
+    format!("{} ago", shown(Some(SignedDuration::from_secs(ago.as_secs() / unit * unit))))
 }
 
 fn value(drill: &Drill) -> Value {

@@ -118,6 +118,7 @@ impl From<BundleError> for CliError {
         match error {
             BundleError::Render(why) => Self::Render(why),
             BundleError::Key { path, source } => Self::Key { path, source },
+            BundleError::Held(what) => Self::Usage { what },
             BundleError::Write(error) => Self::Write(error),
         }
     }

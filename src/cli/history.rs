@@ -98,7 +98,15 @@ fn text(drill: &DrillName, args: &Args, pasts: &Pasts, trends: &[Trend]) -> Stri
     let passed = pasts.read.iter().filter(|past| past.verdict() == Some(Verdict::Passed)).count();
     let rehearsal = if args.rehearsals { "  (rehearsals: not evidence)" } else { "" };
     let runs = if pasts.read.len() == 1 { "run" } else { "runs" };
-    let mut parts = vec![format!("{drill}: {} {runs}, {passed} passed{rehearsal}", pasts.read.len())];
+    let leaked = pasts.read.iter().filter(|past| past.earlier_verdicts.contains(&Verdict::Leaked)).count();
+    let leaked = if leaked == 0 { String::new() } else { format!(", {leaked} had leaked first") };
+    let mut parts = vec![format!("{drill}: {} {runs}, {passed} passed{leaked}{rehearsal}", pasts.read.len())];
+    let unknown = pasts.read.iter().filter(|past| !past.origin.is_trusted()).count();
+    if unknown > 0 {
+        parts.push(format!(
+            "{unknown} of them came by import, and nobody known signed them: they are in what is usual here, and prove nothing"
+        ));
+    }
     let newest = pasts.read.get(..args.limit.min(pasts.read.len())).unwrap_or_default();
     parts.push(Ui::table(
         &["run", "started", "verdict", "rto", "rpo", "copy lag", "data age", "drill"],

@@ -8,18 +8,19 @@ use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::past::whole;
+use crate::cli::past::{from, imported_json, whole};
 use crate::cli::place::Place;
 use crate::cli::ui::{Ui, clean};
+use crate::cli::verify::{self, TOOLS, trusted};
+use crate::evidence::bundle::{JOURNAL, MANIFEST};
+use crate::evidence::recompute::misjudged;
+use crate::evidence::verify::{Signer, TrustedKey, verify as verified};
 use crate::journal::event::Recorded;
-use crate::journal::lines::read_written;
+use crate::journal::lines::{check_form, read_written};
 use crate::journal::state::State;
-use crate::journal::store::Imported;
+use crate::journal::store::{Imported, Origin};
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::{Mode, Verdict};
-
-/// The journal in a bundle.
-const JOURNAL: &str = "journal.jsonl";
 
 /// The report in a bundle, which a bundle without a journal may have.
 const REPORT: &str = "report.json";
@@ -27,14 +28,20 @@ const REPORT: &str = "report.json";
 /// The largest journal that is read, in bytes.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
+/// What follows from a signer that nobody knows.
+const UNKNOWN: &str = "signer unknown: no trusted key signed these, so they prove nothing here. With the public key in `keys/` (or \
+                       `--key`) import them again";
+
 /// How deep below the folder that is named bundles may lie, and how many entries are looked at in all.
 const DEEPEST: usize = 8;
 const MOST_ENTRIES: usize = 1_000_000;
 
 /// Takes the runs of bundles into the journals of this machine, such as after their loss: history, coverage, trends.
 ///
-/// Every record is checked against the one before; who wrote them is for the bundle's signature to say. A run that is known
-/// already stays as it is. Exit code: 0 nothing was refused, 1 something was.
+/// A bundle is verified first, as `drill verify` does, and a broken one is refused. Of a journal without a manifest the
+/// chain and the verdict are checked. Anybody can make up either: what no trusted key signed is taken as `signer unknown`.
+/// That sticks to the run: it proves nothing in `drill coverage`, and this machine never signs what it did not run. A run
+/// that is known already stays as it is. Exit code: 0 nothing was refused, 1 something was.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folders with bundles below them, such as reports/, or journals
@@ -44,6 +51,10 @@ pub struct Args {
     /// Take runs too that are not over, leaked or keep something: the next run and `drill resume` act on their journals
     #[arg(long)]
     owing: bool,
+
+    /// A public key (PEM) that is trusted [default: keys/*.pub in --dir]; may be given more than once
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
 }
 
 /// What came of one bundle.
@@ -51,7 +62,7 @@ struct Bundle {
     file: PathBuf,
     /// The run, if its journal can be read.
     head: Option<Head>,
-    outcome: Result<Imported, String>,
+    outcome: Result<(Imported, Origin), String>,
 }
 
 /// What is said of a run.
@@ -76,6 +87,7 @@ struct Found {
 /// # Errors
 /// When a folder cannot be read, nothing is found, or the journals of this machine cannot be used.
 pub fn import(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let trusted = trusted(&args.keys, place)?;
     let mut found = Found::default();
     for path in &args.paths {
         look(path, 0, &mut found).map_err(|source| CliError::Read { path: path.clone(), source })?;
@@ -87,7 +99,7 @@ pub fn import(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     found.without.sort();
     let mut bundles = Vec::with_capacity(found.journals.len());
     for file in found.journals {
-        bundles.push(of_bundle(file, args.owing, place)?);
+        bundles.push(of_bundle(file, args.owing, &trusted, place)?);
     }
     let refused = bundles.iter().any(|bundle| bundle.outcome.is_err());
     let exit = if refused { Exit::Failed } else { Exit::Passed };
@@ -104,10 +116,13 @@ pub fn import(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let count = |is: fn(&Bundle) -> bool| bundles.iter().filter(|bundle| is(bundle)).count();
     ui.print(&format!(
         "\n{} taken, {} known already, {} refused",
-        count(|bundle| matches!(bundle.outcome, Ok(Imported::Taken))),
-        count(|bundle| matches!(bundle.outcome, Ok(Imported::Had))),
+        count(|bundle| matches!(bundle.outcome, Ok((Imported::Taken, _)))),
+        count(|bundle| matches!(bundle.outcome, Ok((Imported::Had, _)))),
         count(|bundle| bundle.outcome.is_err())
     ));
+    if bundles.iter().any(|bundle| matches!(bundle.outcome, Ok((_, Origin::Unknown)))) {
+        ui.say(UNKNOWN);
+    }
     Ok(exit)
 }
 
@@ -140,7 +155,7 @@ fn look(path: &Path, depth: usize, found: &mut Found) -> io::Result<()> {
     Ok(())
 }
 
-fn of_bundle(file: PathBuf, owing: bool, place: &Place) -> Result<Bundle, CliError> {
+fn of_bundle(file: PathBuf, owing: bool, trusted: &[TrustedKey], place: &Place) -> Result<Bundle, CliError> {
     let refused = |file: PathBuf, head: Option<Head>, why: String| Ok(Bundle { file, head, outcome: Err(why) });
     let text = match text(&file) {
         Ok(text) => text,
@@ -162,8 +177,47 @@ fn of_bundle(file: PathBuf, owing: bool, place: &Place) -> Result<Bundle, CliErr
             format!("{why}; --owing takes it, and drill acts on its journal then"),
         );
     }
-    let outcome = place.store(state.started.mode)?.import(&records).map_err(|error| whole(&error));
+    let signer = match signer(&file, &text, &alone, trusted) {
+        Ok(signer) => signer,
+        Err(why) => return refused(file, Some(head(&state)), why),
+    };
+    let store = place.store(state.started.mode)?;
+    let outcome = store.import(&records, signer.as_deref()).map_err(|error| whole(&error));
+    // Of a run that was known already, where that came from.
+    let outcome = match outcome {
+        Ok(imported) => Ok((imported, store.origin(&state.run)?)),
+        Err(why) => Err(why),
+    };
     Ok(Bundle { file, head: Some(head(&state)), outcome })
+}
+
+/// The id of the trusted key that signed the bundle of a journal; none if nobody known did, or there is no bundle.
+///
+/// # Errors
+/// What does not fit.
+fn signer(file: &Path, text: &str, records: &[Recorded], trusted: &[TrustedKey]) -> Result<Option<String>, String> {
+    let folder = file.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let Some(folder) = folder.filter(|folder| fs::symlink_metadata(folder.join(MANIFEST)).is_ok()) else {
+        check_form(text, records).map_err(|error| whole(&error))?;
+        return match misjudged(records, &TOOLS).first() {
+            Some(problem) => Err(problem.what.clone()),
+            None => Ok(None),
+        };
+    };
+    let bundle = verify::read(folder).map_err(|error| whole(&error))?;
+    let verification = verified(&bundle, trusted, &TOOLS);
+    if let Some(problem) = verification.problems.first() {
+        let all = verification.problems.len();
+        let more = if all == 1 { String::new() } else { format!(" (and {} more)", all - 1) };
+        return Err(format!("the bundle is broken: {}: {}{more}; `drill verify` says all", problem.file, problem.what));
+    }
+    if bundle.files.get(JOURNAL).map(Vec::as_slice) != Some(text.as_bytes()) {
+        return Err("it is not the journal of the bundle beside it".to_owned());
+    }
+    match verification.signer {
+        Signer::Trusted { key_id, .. } => Ok(Some(key_id)),
+        Signer::Unknown { .. } | Signer::Unsigned | Signer::Broken => Ok(None),
+    }
 }
 
 /// Why the next run would act on a run's journal. A journal that somebody else wrote is a list of things to remove and of
@@ -189,10 +243,15 @@ fn text(path: &Path) -> io::Result<String> {
 
 fn outcome(bundle: &Bundle) -> (&'static str, Option<&str>) {
     match &bundle.outcome {
-        Ok(Imported::Taken) => ("taken", None),
-        Ok(Imported::Had) => ("known", None),
+        Ok((Imported::Taken, _)) => ("taken", None),
+        Ok((Imported::Had, _)) => ("known", None),
         Err(why) => ("refused", Some(why.as_str())),
     }
+}
+
+/// Where the run comes from, if it is there now.
+fn origin(bundle: &Bundle) -> Option<&Origin> {
+    bundle.outcome.as_ref().ok().map(|(_, origin)| origin)
 }
 
 fn head(state: &State) -> Head {
@@ -208,7 +267,7 @@ fn row(bundle: &Bundle) -> Vec<String> {
     let of = |text: fn(&Head) -> String| bundle.head.as_ref().map_or_else(|| "-".to_owned(), text);
     let result = match outcome(bundle) {
         (word, Some(why)) => format!("{word}: {why}"),
-        (word, None) => word.to_owned(),
+        (word, None) => format!("{word}{}", origin(bundle).map_or("", from)),
     };
     vec![
         Place::shown(&bundle.file),
@@ -230,5 +289,6 @@ fn value(bundle: &Bundle) -> Value {
         "verdict": head.and_then(|head| head.verdict),
         "result": result,
         "because": because,
+        "imported": origin(bundle).map(imported_json),
     })
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::aws::resource::facts;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::past::{from, imported_json};
 use crate::cli::place::Place;
 use crate::cli::ui::Ui;
 use crate::definition::load::{load, names};
@@ -33,8 +34,9 @@ pub fn list(_: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
             "name": name, "title": title.as_ref().ok(), "valid": title.is_ok(), "file": Place::shown(&path),
             "last_run": run.map(run_json),
         }));
-        let verdict =
-            run.map_or_else(String::new, |row| row.verdict.map_or("not over".into(), |verdict| verdict.to_string()));
+        let verdict = run
+            .map_or_else(String::new, |row| row.verdict.map_or("not over".into(), |verdict| verdict.to_string()))
+            + run.map_or("", |row| from(&row.origin));
         rows.push(vec![
             name.to_string(),
             verdict,
@@ -59,7 +61,7 @@ pub fn run_json(row: &RunRow) -> serde_json::Value {
     let (started, kept_until) = (row.started.to_string(), row.kept_until.map(|until| until.to_string()));
     json!({
         "run": row.run, "drill": row.drill, "mode": row.mode, "started": started, "verdict": row.verdict,
-        "kept_until": kept_until,
+        "kept_until": kept_until, "imported": imported_json(&row.origin),
     })
 }
 

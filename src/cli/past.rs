@@ -9,7 +9,7 @@ use crate::cli::ui::{Ui, clean};
 use crate::history::past::{Past, past};
 use crate::history::trend::Measured;
 use crate::journal::measure::Measure;
-use crate::journal::store::{RunRow, Store};
+use crate::journal::store::{Origin, RunRow, Store};
 use crate::words::id::RunId;
 use crate::words::kind::Mode;
 use crate::words::time::show_duration;
@@ -40,7 +40,7 @@ pub fn read(store: &Store, rows: impl IntoIterator<Item = RunRow>) -> Pasts {
     let mut pasts = Pasts::default();
     for row in rows {
         match store.state(&row.run) {
-            Ok(state) => pasts.read.push(past(&state)),
+            Ok(state) => pasts.read.push(Past { origin: row.origin, ..past(&state) }),
             Err(error) => pasts.unreadable.push((row.run, whole(&error))),
         }
     }
@@ -79,10 +79,34 @@ pub fn shown(duration: Option<SignedDuration>) -> String {
     duration.map_or_else(|| "-".to_owned(), show_duration)
 }
 
-/// How a run ended, in a word.
+/// How a run ended: the verdict, what it was before, and whether nobody known says so.
 #[must_use]
 pub fn verdict(past: &Past) -> String {
-    past.verdict().map_or_else(|| "not over".to_owned(), |verdict| verdict.to_string())
+    let mut text = past.verdict().map_or_else(|| "not over".to_owned(), |verdict| verdict.to_string());
+    for earlier in past.earlier_verdicts.iter().rev() {
+        text.push_str(&format!(", {earlier} before"));
+    }
+    text + from(&past.origin)
+}
+
+/// A remark on where a journal comes from; none where this machine wrote it.
+#[must_use]
+pub fn from(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::Here => "",
+        Origin::Signed { .. } => " (imported)",
+        Origin::Unknown => " (imported, signer unknown)",
+    }
+}
+
+/// The same for programs: null where this machine wrote it.
+#[must_use]
+pub fn imported_json(origin: &Origin) -> Value {
+    match origin {
+        Origin::Here => Value::Null,
+        Origin::Signed { key_id } => json!({ "trusted": true, "key_id": key_id }),
+        Origin::Unknown => json!({ "trusted": false, "key_id": null }),
+    }
 }
 
 /// Seconds, whole where they are; null for none.
@@ -119,6 +143,8 @@ pub fn run_json(past: &Past) -> Value {
         "mode": past.mode,
         "started": past.started.to_string(),
         "verdict": past.verdict(),
+        "earlier_verdicts": past.earlier_verdicts,
+        "imported": imported_json(&past.origin),
         "drill_version": past.version,
         "definition_sha256": past.text_sha256,
         "measures": Measured::ALL.into_iter().map(measure).collect::<serde_json::Map<_, _>>(),

@@ -1,5 +1,6 @@
 //! Where things are: definitions, runbooks, state, reports.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,6 +13,9 @@ use crate::journal::store::{RunRow, Store, StoreError};
 use crate::report::write::REHEARSALS;
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::Mode;
+
+/// The folder of journals, unless another is named.
+const STATE: &str = ".drill";
 
 /// The folders, as options and as `DRILL_*` variables.
 #[derive(Debug, Clone, Args)]
@@ -77,7 +81,7 @@ impl Place {
     }
 
     fn state_root(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(|| self.dir.join(".drill"))
+        self.state.clone().unwrap_or_else(|| self.dir.join(STATE))
     }
 
     /// The file that stops every run of this state folder, real ones and rehearsals, while it exists.
@@ -123,9 +127,27 @@ impl Place {
     /// # Errors
     /// When they cannot be opened, or a symbolic link stands in their place.
     pub fn store(&self, mode: Mode) -> Result<Store, CliError> {
-        let root = self.state_root();
-        private::folder(&root).map_err(|source| StoreError::Folder { path: root, source })?;
+        self.make_state_root().map_err(|source| StoreError::Folder { path: self.state_root(), source })?;
         Ok(Store::open(&self.state(mode))?.summarizing(summarize))
+    }
+
+    /// Makes the folder of journals and of the key, with a `.gitignore` for all of it: nobody commits a private key by
+    /// adding everything. A folder that somebody else made for it is left as it is, unless it has drill's own name.
+    ///
+    /// # Errors
+    /// When it cannot be made, or a symbolic link stands in its place.
+    pub fn make_state_root(&self) -> io::Result<()> {
+        let root = self.state_root();
+        let is_new = !root.exists();
+        private::folder(&root)?;
+        if !is_new && !root.ends_with(STATE) {
+            return Ok(());
+        }
+        match private::create(&root.join(".gitignore")) {
+            Ok(mut file) => file.write_all(b"*\n"),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The journals that exist, those of real runs first.

@@ -90,6 +90,7 @@ pub(crate) async fn look(connection: &Connection, definition: &Definition, args:
         key: Secret::new(String::new()),
         evidence: PathBuf::new(),
         signing_key: PathBuf::new(),
+        imported: false,
         stop: Arc::new(Unstoppable),
         prober: Arc::new(Asks),
         look_for_requests: Duration::MAX,

@@ -1,6 +1,6 @@
 //! `drill report`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde_json::json;
@@ -18,21 +18,26 @@ use crate::cli::templates::own;
 use crate::cli::ui::{Ui, clean};
 use crate::definition::model::SignBy;
 use crate::journal::event::Recorded;
+use crate::journal::lines::{read_lines, write_lines};
+use crate::journal::private;
 use crate::journal::state::State;
 use crate::journal::store::Store;
-use crate::report::facts::context;
-use crate::report::{oscal, runbook};
+use crate::report::facts::{context, until_verdict};
+use crate::report::write::add;
+use crate::report::{oscal, redact, runbook};
 use crate::run::step::report::{Written, bundle, printed, rendered, to_print, unsigned_text};
 use crate::run::step::seal::{Sealer, Unsigned};
-use crate::words::id::Name;
+use crate::words::id::{Name, RunId};
 
 /// Writes a run's report and its evidence bundle again, from its journal alone.
 ///
 /// The bytes are the same every time, but for those of a `report.pdf`, which a browser of this machine prints. The bundle is
 /// signed if there is a key (`drill key new`), or by the key of AWS KMS that the definition names: a signature that is there
-/// and still fits is kept, for another one AWS is asked. Another template or form is printed, and changes no file.
+/// and still fits is kept, for another one AWS is asked. A run that came by `drill import` is never signed here. Another
+/// template or form is printed, and changes no file.
 ///
-/// Exit code: 0 when it was written (and archived, with --archive), 3 when it was not.
+/// Exit code: 0 when it was written (and archived, with --archive), 2 when another key's signature would be lost, 3 when it
+/// could not be written.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits
@@ -53,6 +58,11 @@ pub struct Args {
     /// Copy the bundle, with its findings, to the `archive` of its definition; what is there already stays
     #[arg(long, conflicts_with_all = ["print", "template", "format"])]
     archive: bool,
+
+    /// Write the report alone into this folder, without journal, definition and signature: what `redact` leaves out is in
+    /// none of its files, and nothing of them can be verified
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["print", "template", "format", "archive"])]
+    share: Option<PathBuf>,
 
     #[command(flatten)]
     cloud: CloudArgs,
@@ -99,6 +109,9 @@ pub async fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         }
         return Ok(Exit::Passed);
     }
+    if let Some(folder) = &args.share {
+        return shared(&found.row.run, &files, folder, ui);
+    }
     let folder = place.evidence(found.row.mode, &found.row.drill, &found.row.run);
     let mut pdf = None;
     if let Some(page) = to_print(&records, facts).map_err(CliError::Render)? {
@@ -111,7 +124,8 @@ pub async fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
     if args.archive {
         archive::wanted(&state)?;
     }
-    let mut session = Session { state: &state, args, place, connection: None };
+    let imported = !found.row.origin.is_here();
+    let mut session = Session { state: &state, args, place, imported, connection: None };
     let done = session.write(&records, &folder, pdf.as_deref(), ui).await;
     let exit = match &done {
         Ok(written) if args.archive => session.archive(&found.store, written, &folder, ui).await,
@@ -127,8 +141,27 @@ pub async fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         for line in finding::lines(&folder) {
             ui.say(&line);
         }
+        if let Some(warning) = redact::warning(&state) {
+            ui.say(&warning);
+        }
     }
     exit
+}
+
+/// The report without what makes it evidence.
+fn shared(run: &RunId, files: &[(&str, &str)], folder: &Path, ui: &Ui) -> Result<Exit, CliError> {
+    let mut written = Vec::new();
+    private::folder(folder).map_err(|source| CliError::State { path: folder.to_owned(), source })?;
+    for (name, text) in files {
+        written.push(add(folder, name, text.as_bytes())?);
+    }
+    if ui.is_json() {
+        ui.json(&json!({"version": 1, "run": run, "evidence": null, "files": written}));
+    } else {
+        ui.print(&Place::shown(&folder.join("report.md")));
+        ui.say("this is the report alone: nobody can verify it; the evidence is the bundle");
+    }
+    Ok(Exit::Passed)
 }
 
 /// A run whose report is written again, and the cloud that it talked to once that is needed.
@@ -136,6 +169,8 @@ struct Session<'a> {
     state: &'a State,
     args: &'a Args,
     place: &'a Place,
+    /// It came by import: this machine does not sign it.
+    imported: bool,
     connection: Option<Connection>,
 }
 
@@ -156,6 +191,20 @@ impl Session<'_> {
         pdf: Option<&[u8]>,
         ui: &Ui,
     ) -> Result<Written, CliError> {
+        if self.imported {
+            // Its hashes cover the text that another version wrote.
+            if read_lines(&write_lines(until_verdict(records))).is_err() {
+                let (run, version) = (self.state.run, &self.state.started.version);
+                let what =
+                    format!("run {run} was recorded by drill {version}, whose journal this version writes otherwise");
+                return Err(CliError::usage(what + "; use that version, or keep the bundle that it came in"));
+            }
+            let written = bundle(records, facts, folder, Sealer::Imported, pdf).await?;
+            if let Some(why) = &written.unsigned {
+                ui.say(&clean(&format!("warning: {}", unsigned_text(why))));
+            }
+            return Ok(written);
+        }
         let Some(SignBy::Kms(key)) = self.state.started.plan.definition.report.sign.clone() else {
             let own = self.place.signing_key();
             return Ok(bundle(records, facts, folder, Sealer::File(&own), pdf).await?);

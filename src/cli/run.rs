@@ -38,7 +38,8 @@ use crate::journal::state::State;
 use crate::journal::store::{RunJournal, RunRow, Store};
 use crate::plan::compile::compile;
 use crate::plan::step::Plan;
-use crate::report::{json, write};
+use crate::report::facts::earlier;
+use crate::report::{json, redact, write};
 use crate::run::drive::{Ended, drive};
 use crate::run::guards::Guards;
 use crate::run::prober::Asks;
@@ -272,10 +273,11 @@ fn started(
     }
 }
 
-/// What the drill's last passed run over the same kind of cloud recorded. A journal that cannot be read any more is no
+/// What the drill's last passed run over the same kind of cloud recorded. An import that nobody known signed is none: what
+/// it says would be in the evidence of this run. A journal that cannot be read any more is no
 /// reason not to run; nothing is compared then.
 fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<LastPass>, CliError> {
-    let passed = |row: &RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed);
+    let passed = |row: &RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed) && row.origin.is_trusted();
     let row = store.runs(Some(drill))?.into_iter().find(passed);
     Ok(row.and_then(|row| summary(store, &row)?.recorded))
 }
@@ -283,7 +285,7 @@ fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<Last
 /// What the drill's last runs over the same kind of cloud came to, oldest first. As with the last pass, one that cannot be
 /// read any more is no reason not to run.
 fn earlier_runs(store: &Store, drill: &DrillName, mode: Mode) -> Result<Vec<Earlier>, CliError> {
-    let is_over = |row: &RunRow| row.mode == mode && row.verdict.is_some();
+    let is_over = |row: &RunRow| row.mode == mode && row.verdict.is_some() && row.origin.is_trusted();
     let rows = store.runs(Some(drill))?.into_iter().filter(is_over).take(MOST_EARLIER);
     let mut history: Vec<Earlier> = rows.filter_map(|row| Some(summary(store, &row)?.earlier)).collect();
     history.reverse();
@@ -330,6 +332,7 @@ pub async fn drive_to_end(
         stop: Arc::new(StopFile::new(place.stop_file())),
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
         signing_key: place.signing_key(),
+        imported: is_imported(place, &state)?,
         prober: Arc::new(Asks),
         look_for_requests: LOOK_FOR_REQUESTS,
         guards: Guards::all(),
@@ -339,6 +342,13 @@ pub async fn drive_to_end(
         view = Box::new(Asking::new(view, signals.sender()));
     }
     drive(Arc::new(services), state, journal, signals.receiver(), view.as_mut()).await.map_err(CliError::Drive)
+}
+
+/// Whether a run came by `drill import`.
+fn is_imported(place: &Place, state: &State) -> Result<bool, CliError> {
+    let store = place.existing(state.started.mode)?;
+    let origin = store.map(|store| store.origin(&state.run)).transpose()?;
+    Ok(origin.is_some_and(|origin| !origin.is_here()))
 }
 
 /// Says how it ended.
@@ -379,6 +389,9 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
             text.push_str(&format!("    -> {advice}\n"));
         }
     }
+    if let Some(leaked) = earlier::leaked(state) {
+        text.push_str(&format!("  {}\n", leaked.trim()));
+    }
     text.push_str(&measures_text(conclusion));
     text.push_str(&kept_text(state));
     match &state.report {
@@ -388,6 +401,9 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
         }
     }
     text.push_str(&archive::text(state));
+    if let Some(warning) = redact::warning(state).filter(|_| state.report.is_some()) {
+        text.push_str(&format!("  {warning}\n"));
+    }
     ui.print(&clean(&text));
     exit
 }

@@ -14,7 +14,6 @@ use crate::evidence::key::{PublicKey, SigningKey};
 use crate::journal::private;
 use crate::run::step::seal::signing_key;
 use crate::words::id::Name;
-use crate::words::kind::Mode;
 
 /// Makes or shows the key that signs the evidence of runs: Ed25519, `signing.key` in the folder of journals.
 ///
@@ -82,7 +81,7 @@ fn new(name: Option<&Name>, replaces: bool, place: &Place, ui: &Ui) -> Result<Ex
         let what = format!("`{}` is there already; name another: `drill key new NAME`", Place::shown(&file));
         return Err(CliError::usage(what));
     }
-    private::folder(&place.state(Mode::Aws)).map_err(failed)?;
+    place.make_state_root().map_err(failed)?;
     if replaces {
         private::replace(&path, pem.expose().as_bytes()).map_err(failed)?;
     } else {

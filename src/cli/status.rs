@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::lease;
 use crate::cli::line::took;
 use crate::cli::list::run_json;
+use crate::cli::past::from;
 use crate::cli::place::Place;
 use crate::cli::stop::StopFile;
 use crate::cli::ui::{Ui, clean};
@@ -69,7 +70,7 @@ async fn all(limit: usize, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for (store, row, running) in &runs {
         let verdict = match (row.verdict, running) {
-            (Some(verdict), _) => format!("{verdict}{}", lease_of(store, row).await),
+            (Some(verdict), _) => format!("{verdict}{}{}", lease_of(store, row).await, from(&row.origin)),
             (None, true) => "running".into(),
             (None, false) => "not over: resume it".into(),
         };
@@ -115,6 +116,7 @@ async fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         (None, true) => "running".into(),
         (None, false) => format!("not over; `drill resume {}` goes on", state.run),
     };
+    let verdict = verdict + from(&found.row.origin);
     ui.print(&format!("{}  run {}  {}  {verdict}", state.started.drill, state.run, show_instant(state.started_at)));
     ui.print(&Ui::table(&["step", "status", "took", "details"], step_rows(&state)));
     if !state.ledger.is_empty() {

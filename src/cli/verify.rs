@@ -1,5 +1,6 @@
 //! `drill verify`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::aws::resource::facts;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::finding::{LARGEST_ADDENDUM, line};
+use crate::cli::finding::{LARGEST_ADDENDUM, closed, line};
 use crate::cli::place::Place;
 use crate::cli::previous::LARGEST_MANIFEST;
 use crate::cli::ui::{Ui, clean};
@@ -22,6 +23,7 @@ use crate::journal::private;
 use crate::report::json::measured;
 use crate::run::step::report::rendered;
 use crate::words::kind::Mode;
+use crate::words::time::show_instant;
 
 /// The largest file of a bundle that is read, in bytes. The journal is by far the largest.
 const LARGEST_FILE: u64 = 256 * 1024 * 1024;
@@ -37,6 +39,9 @@ const MOST_ADDENDA: usize = 2_000;
 
 /// The largest file with a public key, in bytes.
 const LARGEST_KEY: u64 = 64 * 1024;
+
+/// What this drill verifies with.
+pub(crate) const TOOLS: Tools<'static> = Tools { types: facts, render: rendered, version: env!("CARGO_PKG_VERSION") };
 
 /// Verifies a run's evidence from its folder alone: hashes, the chain of the journal, signatures; makes verdict, measures
 /// and report again from the journal and compares them. Asks nobody: no network, no AWS, no other file of drill.
@@ -63,8 +68,7 @@ pub struct Args {
 pub fn verify(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let trusted = trusted(&args.keys, place)?;
     let bundle = read(&args.path).map_err(|source| CliError::Read { path: args.path.clone(), source })?;
-    let tools = Tools { types: facts, render: rendered, version: env!("CARGO_PKG_VERSION") };
-    let verification = verified(&bundle, &trusted, &tools);
+    let verification = verified(&bundle, &trusted, &TOOLS);
     let exit = match verification.standing() {
         Standing::Genuine => Exit::Passed,
         Standing::Consistent => Exit::Inconclusive,
@@ -79,7 +83,10 @@ pub fn verify(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
 }
 
 /// The keys that are named, or else those of the repository.
-fn trusted(named: &[PathBuf], place: &Place) -> Result<Vec<TrustedKey>, CliError> {
+///
+/// # Errors
+/// When one cannot be read, or is none.
+pub(crate) fn trusted(named: &[PathBuf], place: &Place) -> Result<Vec<TrustedKey>, CliError> {
     if !named.is_empty() {
         return named.iter().map(|path| trusted_key(path)).collect();
     }
@@ -105,7 +112,10 @@ fn trusted_key(path: &Path) -> Result<TrustedKey, CliError> {
 }
 
 /// Everything that is in a bundle's folder, and the bundle before if it lies beside.
-fn read(folder: &Path) -> io::Result<Bundle> {
+///
+/// # Errors
+/// When the folder cannot be read, or holds more than any bundle.
+pub(crate) fn read(folder: &Path) -> io::Result<Bundle> {
     let mut bundle = Bundle::default();
     let mut left = LARGEST_BUNDLE;
     for (name, path) in entries(folder, MOST_FILES)? {
@@ -161,8 +171,10 @@ fn is_rehearsal(verification: &Verification) -> bool {
 }
 
 fn text(verification: &Verification, path: &Path) -> String {
-    let mut text = match &verification.manifest {
-        Some(manifest) => format!("{}  run {}  {}\n", manifest.drill, manifest.run, manifest.verdict),
+    // What a broken bundle calls itself may be what somebody wants to be read.
+    let whole = verification.manifest.as_ref().filter(|_| verification.standing() != Standing::Broken);
+    let mut text = match whole {
+        Some(manifest) => headline(manifest),
         None => format!("{}\n", Place::shown(path)),
     };
     let rehearsal = if is_rehearsal(verification) { " rehearsal, which is no evidence" } else { "" };
@@ -177,11 +189,26 @@ fn text(verification: &Verification, path: &Path) -> String {
     for problem in &verification.problems {
         text.push_str(&format!("  {}: {}\n", problem.file, problem.what));
     }
+    let closed = closed(verification.addenda.iter().map(|seen| &seen.addendum));
     for seen in &verification.addenda {
-        text.push_str(&format!("  {}\n    {}\n", line(&seen.addendum), signed(&seen.signer)));
+        text.push_str(&format!("  {}\n    {}\n", line(&seen.addendum, &closed), signed(&seen.signer)));
     }
     for note in &verification.notes {
         text.push_str(&format!("  note: {note}\n"));
+    }
+    text
+}
+
+/// The run, its verdict, and those before it: a bundle with one of them is as genuine, and older.
+fn headline(manifest: &Manifest) -> String {
+    let mut text = format!("{}  run {}  {}\n", manifest.drill, manifest.run, manifest.verdict);
+    for earlier in &manifest.earlier_verdicts {
+        text.push_str(&format!(
+            "  the verdict was {} before, at {}: the bundle of that has the journal's head {}\n",
+            earlier.verdict,
+            show_instant(earlier.at),
+            earlier.head.as_str()
+        ));
     }
     text
 }
@@ -204,6 +231,9 @@ fn as_json(verification: &Verification, path: &Path, exit: Exit) -> Value {
         Standing::Consistent => "consistent",
         Standing::Broken => "broken",
     };
+    let whole = manifest.filter(|_| verification.standing() != Standing::Broken);
+    let measures = verification.measures.as_ref().filter(|_| whole.is_some());
+    let closed = closed(verification.addenda.iter().map(|seen| &seen.addendum));
     let problem = |problem: &Problem| json!({"file": problem.file, "what": problem.what});
     json!({
         "version": 1,
@@ -214,12 +244,13 @@ fn as_json(verification: &Verification, path: &Path, exit: Exit) -> Value {
         "run": manifest.map(|manifest| manifest.run),
         "drill": manifest.map(|manifest| &manifest.drill),
         "mode": manifest.map(|manifest| manifest.mode),
-        "verdict": manifest.map(|manifest| manifest.verdict),
-        "measures": verification.measures.as_ref().map(measured),
+        "verdict": whole.map(|manifest| manifest.verdict),
+        "earlier_verdicts": whole.map(|manifest| &manifest.earlier_verdicts),
+        "measures": measures.map(measured),
         "signer": signer_json(&verification.signer),
         "problems": verification.problems.iter().map(problem).collect::<Vec<Value>>(),
         "notes": verification.notes,
-        "addenda": verification.addenda.iter().map(addendum_json).collect::<Vec<Value>>(),
+        "addenda": verification.addenda.iter().map(|seen| addendum_json(seen, &closed)).collect::<Vec<Value>>(),
         "exit_code": exit.number(),
     })
 }
@@ -233,15 +264,19 @@ fn signer_json(signer: &Signer) -> Value {
     }
 }
 
-fn addendum_json(seen: &SeenAddendum) -> Value {
+fn addendum_json(seen: &SeenAddendum, closed: &BTreeMap<u32, u32>) -> Value {
     let addendum = &seen.addendum;
     json!({
         "number": addendum.number,
         "added": addendum.added,
         "by": addendum.by,
         "text": addendum.text,
+        "severity": addendum.severity,
         "owner": addendum.owner,
         "due": addendum.due,
+        "ticket": addendum.ticket,
+        "closes": addendum.closes,
+        "closed_by": closed.get(&addendum.number),
         "signer": signer_json(&seen.signer),
     })
 }

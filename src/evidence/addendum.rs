@@ -13,6 +13,7 @@ use crate::evidence::statement;
 use crate::evidence::verify::{Found, Signer, TrustedKey, signer};
 use crate::journal::chain::{Hash, sha256_hex};
 use crate::journal::event::Recorded;
+use crate::report::facts::finding::Weight;
 use crate::words::id::RunId;
 
 /// Version of an addendum.
@@ -25,7 +26,7 @@ pub const VERSION: u32 = 1;
 /// Addenda of one run at most.
 pub const MOST: u32 = 1_000;
 
-/// A finding.
+/// A finding, or that one is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Addendum {
@@ -39,12 +40,21 @@ pub struct Addendum {
     pub added: Timestamp,
     /// Who added it, as far as the machine knows: user@host.
     pub by: String,
-    /// What was found.
+    /// What was found, or how it was mended.
     pub text: String,
+    /// How much it matters; none where it closes a finding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Weight>,
     /// Who sees to it.
     pub owner: Option<String>,
     /// Until when.
     pub due: Option<Date>,
+    /// Where somebody works on it, such as the number of a ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The number of the finding that it closes; none where it is a finding itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes: Option<u32>,
     /// Hash of the last record of the journal that it was added to.
     pub journal_head: Hash,
     /// SHA-256 of the addendum before; null for the first.
@@ -123,7 +133,7 @@ pub(crate) fn check(
     trusted: &[TrustedKey],
     found: &mut Found,
 ) -> Vec<SeenAddendum> {
-    let mut seen = Vec::new();
+    let mut seen: Vec<SeenAddendum> = Vec::new();
     let mut before: Option<String> = None;
     let mut known = Vec::new();
     for number in 1..=MOST {
@@ -133,6 +143,11 @@ pub(crate) fn check(
         if let Some(addendum) = Addendum::read(bytes) {
             if let Some(why) = misfit(&addendum, (number, before.as_deref()), manifest, records) {
                 found.problem(&file, why);
+            }
+            if let Some(closes) = addendum.closes
+                && !is_open(seen.iter().map(|seen| &seen.addendum), closes)
+            {
+                found.problem(&file, format!("closes {closes}, which is no open finding before it"));
             }
             let envelope = bundle.addenda.get(&signature).map(Vec::as_slice);
             let said = statement::of_addendum(manifest.run, &name, bytes);
@@ -149,6 +164,15 @@ pub(crate) fn check(
         found.problem(&format!("{ADDENDA}/{name}"), "does not belong here, or one before it is missing");
     }
     seen
+}
+
+/// Whether the number is that of a finding among these addenda which none of them closes.
+pub fn is_open<'a>(addenda: impl Iterator<Item = &'a Addendum>, number: u32) -> bool {
+    addenda.fold(false, |open, addendum| match addendum.closes {
+        Some(closes) if closes == number => false,
+        None if addendum.number == number => true,
+        _ => open,
+    })
 }
 
 fn misfit(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::key::PublicKey;
@@ -35,6 +36,9 @@ pub struct Manifest {
     pub evidence: bool,
     /// How it ended.
     pub verdict: Verdict,
+    /// The verdicts before that one, in order: after each the teardown was opened once more. Missing where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_verdicts: Vec<EarlierVerdict>,
     /// Version of drill that started the run.
     pub drill_version: String,
     /// Version of drill that wrote this bundle: only the same renders the same report.
@@ -51,6 +55,20 @@ pub struct Manifest {
     pub signer: Option<SignedBy>,
     /// Every file but the manifest, its signature and addenda, by name.
     pub files: Vec<Listed>,
+}
+
+/// A verdict that was not the last of its run. A bundle with it may have been handed out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlierVerdict {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// When it was reached.
+    pub at: Timestamp,
+    /// How many records the journal had then.
+    pub records: u64,
+    /// Hash of the last of them: the head that the manifest of that bundle names.
+    pub head: Hash,
 }
 
 /// What ties the bundle to its journal.
@@ -151,6 +169,7 @@ impl Manifest {
             mode: started.mode,
             evidence: started.mode == Mode::Aws,
             verdict: conclusion.verdict,
+            earlier_verdicts: earlier_verdicts(records),
             drill_version: started.version.clone(),
             renderer: renderer.to_owned(),
             journal: JournalFacts { format: started.format, records: last.seq, head: last.hash.clone() },
@@ -182,4 +201,20 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::NotOne)?;
         if manifest.text().as_bytes() == bytes { Ok(manifest) } else { Err(ManifestError::Form) }
     }
+}
+
+/// Every verdict of the records but the last.
+fn earlier_verdicts(records: &[Recorded]) -> Vec<EarlierVerdict> {
+    let verdict = |record: &Recorded| match &record.event {
+        Event::Concluded { conclusion } => Some(EarlierVerdict {
+            verdict: conclusion.verdict,
+            at: record.at,
+            records: record.seq,
+            head: record.hash.clone(),
+        }),
+        _ => None,
+    };
+    let mut all: Vec<EarlierVerdict> = records.iter().filter_map(verdict).collect();
+    all.pop();
+    all
 }

@@ -1,15 +1,18 @@
 //! The run, judged again from its journal: what the manifest says of it, the definition, every verdict with its
 //! measures, and the report to the byte.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::cloud::resource::Types;
 use crate::evidence::bundle::{Bundle, DEFINITION, JOURNAL, MANIFEST};
 use crate::evidence::manifest::Manifest;
-use crate::evidence::verify::{Found, Tools};
+use crate::evidence::verify::{Found, Problem, Tools};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::{Event, Recorded, RunStarted};
+use crate::journal::lines::check_form;
 use crate::journal::measure::{Measure, Measures};
 use crate::journal::state::State;
 use crate::journal::verdict::{Conclusion, conclude};
@@ -31,10 +34,21 @@ pub(crate) fn recompute(
     };
     facts(records, manifest, found);
     definition(started, bundle, found);
+    for listed in manifest.files.iter().filter(|listed| PRINTED.contains(&listed.name.as_str())) {
+        found.note(format!(
+            "{} cannot be made again: a browser printed it. Only its hash in the manifest was checked, and that says nothing \
+             of what it shows unless the signature is genuine",
+            listed.name
+        ));
+    }
     let same_version = manifest.renderer == tools.version;
     let to_the_word = same_version && started.version == tools.version;
     let measures = verdicts(records, tools.types, to_the_word, found)?;
     if same_version {
+        let text = bundle.files.get(JOURNAL).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        if let Err(error) = check_form(text, records) {
+            found.problem(JOURNAL, error.to_string());
+        }
         report(records, (manifest, bundle), tools, found);
     } else {
         found.note(format!(
@@ -53,12 +67,24 @@ fn facts(records: &[Recorded], manifest: &Manifest, found: &mut Found) {
         return;
     };
     let (said, made) = (value(manifest), value(&made));
-    for (field, made) in made.as_object().into_iter().flatten() {
-        let said = said.get(field).unwrap_or(&Value::Null);
-        if said != made {
-            found.problem(MANIFEST, format!("says that `{field}` is {said}, and the journal makes it {made}"));
-        }
+    for (entry, said, made) in differences("", &said, &made) {
+        found.problem(MANIFEST, format!("says that `{entry}` is {said}, and the journal makes it {made}"));
     }
+}
+
+/// Every entry that is not the same, by its path, with both values: those of objects one by one, down to what differs.
+fn differences<'a>(path: &str, said: &'a Value, made: &'a Value) -> Vec<(String, &'a Value, &'a Value)> {
+    let (Value::Object(fields_said), Value::Object(fields_made)) = (said, made) else {
+        return if said == made { Vec::new() } else { vec![(path.to_owned(), said, made)] };
+    };
+    let names: BTreeSet<&String> = fields_said.keys().chain(fields_made.keys()).collect();
+    let mut all = Vec::new();
+    for name in names {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}: {name}") };
+        let (said, made) = (fields_said.get(name), fields_made.get(name));
+        all.extend(differences(&path, said.unwrap_or(&Value::Null), made.unwrap_or(&Value::Null)));
+    }
+    all
 }
 
 fn value(manifest: &Manifest) -> Value {
@@ -74,6 +100,18 @@ fn definition(started: &RunStarted, bundle: &Bundle, found: &mut Found) {
     {
         found.problem(DEFINITION, "is not the definition that the journal holds");
     }
+}
+
+/// What is wrong with the verdicts of a journal without a bundle; nothing where each is the one that the records before it
+/// make.
+#[must_use]
+pub fn misjudged(records: &[Recorded], tools: &Tools<'_>) -> Vec<Problem> {
+    let mut found = Found::default();
+    if let Some(Recorded { event: Event::RunStarted(started), .. }) = records.first() {
+        definition(started, &Bundle::default(), &mut found);
+        verdicts(records, tools.types, started.version == tools.version, &mut found);
+    }
+    found.into_problems()
 }
 
 /// Every verdict of the journal is the one that the records before it make. Returns the measures of the last.

@@ -139,6 +139,12 @@ impl Found {
     pub fn note(&mut self, what: impl AsRef<str>) {
         self.notes.push(tame(what.as_ref()));
     }
+
+    /// What does not fit.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
 }
 
 /// Verifies a bundle.

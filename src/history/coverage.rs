@@ -1,6 +1,7 @@
 //! What is proven, resource by resource: definitions held against the runs that there were.
 //!
-//! Nobody is asked: what a run did not see is not known here.
+//! Nobody is asked: what a run did not see is not known here. What came by import without the signature of a trusted key
+//! shows nothing; it counts where it speaks against what was proven.
 
 use std::fmt;
 
@@ -59,6 +60,8 @@ pub enum Stale {
     NeverRun,
     /// No run that tried it passed.
     NeverPassed,
+    /// The only runs that passed came by import, and nobody known signed them.
+    SignerUnknown,
     /// The last pass is older than the policy allows.
     Overdue,
     /// A run after the last pass failed.
@@ -80,6 +83,7 @@ impl Stale {
         match self {
             Self::NeverRun => "never_run",
             Self::NeverPassed => "never_passed",
+            Self::SignerUnknown => "signer_unknown",
             Self::Overdue => "overdue",
             Self::Failed => "failed",
             Self::Definition => "definition_changed",
@@ -95,6 +99,7 @@ impl fmt::Display for Stale {
         f.pad(match self {
             Self::NeverRun => "never run",
             Self::NeverPassed => "never passed",
+            Self::SignerUnknown => "signer unknown",
             Self::Overdue => "overdue",
             Self::Failed => "failed since",
             Self::Definition => "definition changed",
@@ -105,8 +110,8 @@ impl fmt::Display for Stale {
     }
 }
 
-/// Every resource of a definition. `pasts` are the drill's runs of one mode, newest first; the newest that passed must be
-/// among them.
+/// Every resource of a definition. `pasts` are the drill's runs of one mode, newest first; the newest that is a proof
+/// ([`Past::is_proof`]) must be among them.
 #[must_use]
 pub fn coverage(now: &Now<'_>, pasts: &[Past]) -> Vec<Covered> {
     let definition = now.definition;
@@ -154,9 +159,10 @@ fn covered(now: &Now<'_>, pasts: &[Past], name: &Name, kind: ResourceKind, resou
     let known: Vec<Known<'_>> =
         pasts.iter().filter_map(|past| past.of(resource).map(|(name, restore)| (past, name, restore))).collect();
     let newest = |is: fn(&PastRestore) -> bool| {
-        known.iter().find(|(_, _, restore)| is(restore)).map(|(past, _, _)| past.started)
+        let shown = known.iter().find(|(past, _, restore)| past.origin.is_trusted() && is(restore));
+        shown.map(|(past, _, _)| past.started)
     };
-    let pass = known.iter().position(|(past, _, _)| past.verdict() == Some(Verdict::Passed));
+    let pass = known.iter().position(|(past, _, _)| past.is_proof());
     let proven = pass.and_then(|at| known.get(at)).map(|(past, _, _)| past.started);
     let age = proven.map(|proven| now.now.duration_since(proven));
     Covered {
@@ -170,11 +176,18 @@ fn covered(now: &Now<'_>, pasts: &[Past], name: &Name, kind: ResourceKind, resou
         stale: match pass.and_then(|at| Some((known.get(at)?, known.get(..at)?))) {
             Some((pass, since)) => stale(now, name, *pass, since, age),
             None if known.is_empty() => vec![Stale::NeverRun],
-            None if known.iter().any(|(past, _, _)| past.is_failure()) => vec![Stale::NeverPassed, Stale::Failed],
-            None => vec![Stale::NeverPassed],
+            None => unproven(&known),
         },
         ..nothing(now, name, kind)
     }
+}
+
+/// Why runs that are no proof are none.
+fn unproven(known: &[Known<'_>]) -> Vec<Stale> {
+    let is_claimed = known.iter().any(|(past, _, _)| past.verdict() == Some(Verdict::Passed));
+    let first = if is_claimed { Stale::SignerUnknown } else { Stale::NeverPassed };
+    let failed = known.iter().any(|(past, _, _)| past.is_failure());
+    std::iter::once(first).chain(failed.then_some(Stale::Failed)).collect()
 }
 
 fn stale(now: &Now<'_>, name: &Name, pass: Known<'_>, since: &[Known<'_>], age: Option<SignedDuration>) -> Vec<Stale> {

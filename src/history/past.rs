@@ -13,6 +13,7 @@ use crate::journal::event::{Earlier, GoneProof, StepEnd, Tried};
 use crate::journal::ledger::Entry;
 use crate::journal::measure::Measures;
 use crate::journal::state::State;
+use crate::journal::store::Origin;
 use crate::journal::verdict::Conclusion;
 use crate::plan::step::Work;
 use crate::words::arn::Arn;
@@ -38,6 +39,10 @@ pub struct Past {
     pub started: Timestamp,
     /// Verdict, reasons and measures, once there are any.
     pub conclusion: Option<Conclusion>,
+    /// The verdicts before that one, in order.
+    pub earlier_verdicts: Vec<Verdict>,
+    /// Where its journal comes from.
+    pub origin: Origin,
     /// The version of drill.
     pub version: String,
     /// The definition's text.
@@ -105,6 +110,12 @@ impl Past {
         self.conclusion.as_ref().map(|conclusion| &conclusion.measures)
     }
 
+    /// Whether it passed, and that may be believed: this machine ran it, or a trusted key signed it.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        self.verdict() == Some(Verdict::Passed) && self.origin.is_trusted()
+    }
+
     /// Whether the backup did not prove itself, also where something worse hides that in the verdict.
     #[must_use]
     pub fn is_failure(&self) -> bool {
@@ -119,7 +130,7 @@ impl Past {
     }
 }
 
-/// A run's short facts.
+/// A run's short facts. The state does not know where its journal comes from: it counts as this machine's own.
 #[must_use]
 pub fn past(state: &State) -> Past {
     let started = &state.started;
@@ -130,6 +141,8 @@ pub fn past(state: &State) -> Past {
         mode: started.mode,
         started: state.started_at,
         conclusion: state.concluded.as_ref().map(|(_, conclusion)| conclusion.clone()),
+        earlier_verdicts: state.reopened.iter().map(|earlier| earlier.conclusion.verdict).collect(),
+        origin: Origin::Here,
         version: started.version.clone(),
         text: started.definition.clone(),
         text_sha256: started.definition_sha256.clone(),

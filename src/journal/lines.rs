@@ -61,6 +61,12 @@ pub enum LinesError {
         /// In which way.
         source: BrokenChain,
     },
+    /// In a whole chain, and yet another text than drill makes of it.
+    #[error("line {line} is not in the form in which drill writes it")]
+    OtherForm {
+        /// The line.
+        line: usize,
+    },
 }
 
 #[derive(Deserialize)]
@@ -130,6 +136,21 @@ pub fn read_written(text: &str) -> Result<Vec<(Recorded, &str)>, LinesError> {
     if records.is_empty() { Err(LinesError::Empty) } else { Ok(records) }
 }
 
+/// Checks that a text is to the byte what [`write_lines`] makes of the records that were read from it. A chain has no key: what
+/// somebody else made up may hold together, and then drill would write other bytes of it than those that its hashes
+/// cover. Another version of drill may write the same records otherwise.
+///
+/// # Errors
+/// [`LinesError::OtherForm`] with the first line that is not so.
+pub fn check_form<'a>(text: &str, records: impl IntoIterator<Item = &'a Recorded>) -> Result<(), LinesError> {
+    for (line, (written, record)) in (1_usize..).zip(text.split_inclusive('\n').zip(records)) {
+        if write_lines(std::slice::from_ref(record)) != written {
+            return Err(LinesError::OtherForm { line });
+        }
+    }
+    Ok(())
+}
+
 fn read_line(line: usize, written: &str) -> Result<(Recorded, &str), LinesError> {
     let Line { run, seq, at, event, prev, hash } =
         serde_json::from_str(written).map_err(|source| LinesError::NoRecord { line, source })?;
@@ -140,7 +161,7 @@ fn read_line(line: usize, written: &str) -> Result<(Recorded, &str), LinesError>
 
 #[cfg(test)]
 mod tests {
-    use super::{LinesError, read_lines, write_lines};
+    use super::{LinesError, check_form, read_lines, write_lines};
     use crate::journal::chain::{BrokenChain, Hash, link};
     use crate::journal::event::{Event, Recorded};
     use crate::words::id::RunId;
@@ -166,6 +187,20 @@ mod tests {
         assert_eq!(text.lines().count(), 3);
         assert_eq!(read_lines(&text).unwrap(), written);
         assert_eq!(write_lines(&read_lines(&text).unwrap()), text);
+    }
+
+    #[test]
+    fn another_form_of_the_same_records_is_not_what_was_written() {
+        let text = write_lines(&records(&["one", "two", "three"]));
+        let written = read_lines(&text).unwrap();
+        assert!(check_form(&text, &written).is_ok());
+        let lines: Vec<&str> = text.lines().collect();
+        let spaced = format!("{}\n {}\n{}\n", lines[0], lines[1], lines[2]);
+        for (other, wanted) in [(text.trim_end().to_owned(), 3), (text.replace('\n', "\r\n"), 1), (spaced, 2)] {
+            assert_eq!(read_lines(&other).unwrap(), written);
+            let found = check_form(&other, &written);
+            assert!(matches!(found, Err(LinesError::OtherForm { line }) if line == wanted), "{other}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::cloud::ground::Identity;
 use crate::cloud::resource::Found;
 use crate::cloud::vault::Picked;
 use crate::journal::event::{
-    CancelBy, Event, FORMAT, GateAnswer, LeaseEnd, Recorded, ReportFile, RunStarted, StepEnd, Tried,
+    CancelBy, Event, FORMAT, Failure, GateAnswer, LeaseEnd, Recorded, ReportFile, RunStarted, StepEnd, Tried,
 };
 use crate::journal::ledger::{Entry, Lease, Stamp};
 use crate::journal::verdict::Conclusion;
@@ -68,12 +68,27 @@ pub struct State {
     pub concluded: Option<(Timestamp, Conclusion)>,
     /// Position of the record with the verdict.
     pub concluded_seq: Option<u64>,
+    /// Every earlier verdict, in order: after each the teardown was opened once more.
+    pub reopened: Vec<Reopened>,
     /// The report's files, once written.
     pub report: Option<Vec<ReportFile>>,
     /// The report could not be written.
     pub report_failed: bool,
     /// What became of the copy of the bundle, if one was asked for.
     pub archive: Option<Archiving>,
+}
+
+/// A verdict that was not the last of its run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reopened {
+    /// When it was reached.
+    pub at: Timestamp,
+    /// Position of its record.
+    pub seq: u64,
+    /// The verdict.
+    pub conclusion: Conclusion,
+    /// The steps that had failed by then and were done once more, with the time and the reason.
+    pub failed: BTreeMap<StepId, (Timestamp, Failure)>,
 }
 
 /// The copy of the bundle in the archive.
@@ -239,6 +254,7 @@ impl State {
             resumed_at: Vec::new(),
             concluded: None,
             concluded_seq: None,
+            reopened: Vec::new(),
             report: None,
             report_failed: false,
             archive: None,
@@ -651,10 +667,10 @@ impl State {
 
     /// After a leak, or for the sake of a lease, the teardown of what is left runs once more.
     fn reopen(&mut self) -> Result<(), String> {
-        if self.concluded.take().is_none() {
+        let Some((at, conclusion)) = self.concluded.take() else {
             return Err("only a concluded run can be reopened".into());
-        }
-        self.concluded_seq = None;
+        };
+        let seq = self.concluded_seq.take().unwrap_or_default();
         self.report = None;
         self.report_failed = false;
         self.archive = None;
@@ -668,9 +684,14 @@ impl State {
             .chain(self.owed_undos())
             .chain([Work::Report.id()])
             .collect();
+        let mut failed = BTreeMap::new();
         for step in left {
-            self.steps.insert(step, StepState::Waiting);
+            let was = self.steps.insert(step.clone(), StepState::Waiting);
+            if let Some(StepState::Ended { at, end: StepEnd::Failed(failure), .. }) = was {
+                failed.insert(step, (at, failure));
+            }
         }
+        self.reopened.push(Reopened { at, seq, conclusion, failed });
         Ok(())
     }
 }

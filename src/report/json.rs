@@ -9,7 +9,7 @@ use crate::cloud::resource::Types;
 use crate::journal::event::{Class, Failure, GoneProof, Recorded, StepEnd};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::measure::{Measure, Measures, RestoreMeasures};
-use crate::journal::state::{ActionState, State, StepState};
+use crate::journal::state::{ActionState, Reopened, State, StepState};
 use crate::journal::verdict::Reason;
 use crate::plan::step::{Step, Work};
 use crate::report::facts::cost::{cents, spent_usd};
@@ -44,6 +44,7 @@ pub const VERSION: u32 = 1;
 /// A step's status is `passed`, `failed`, `skipped`, `not_measured`, `waiting` or `running`. A failure is
 /// `{"step","class","message","request_id"}`; its class is `data`, `environment`, `deadline`, `cancelled`,
 /// `untrustworthy` or `leaked`; its step is null where it is about the whole run. `failure` is the one that decided.
+/// `earlier_verdicts` are those after which the teardown was opened once more.
 /// `kept_until` is null unless something is kept on purpose; `cost` is null unless the definition has rates.
 #[must_use]
 pub fn summary(state: &State, evidence: Option<&str>) -> Value {
@@ -60,6 +61,7 @@ pub fn summary(state: &State, evidence: Option<&str>) -> Value {
         "mode": state.started.mode,
         "verdict": verdict,
         "exit_code": verdict.map(Verdict::exit_code),
+        "earlier_verdicts": state.reopened.iter().map(earlier).collect::<Vec<Value>>(),
         "evidence": evidence,
         "measures": measures(state),
         "steps": state.started.plan.steps.iter().map(|one| step(state, one)).collect::<Vec<Value>>(),
@@ -93,6 +95,10 @@ pub fn measured(all: &Measures) -> Value {
         fields.insert("skew".to_owned(), measure(skew));
     }
     value
+}
+
+fn earlier(earlier: &Reopened) -> Value {
+    json!({ "verdict": earlier.conclusion.verdict, "at": earlier.at.to_string(), "records": earlier.seq })
 }
 
 fn measures(state: &State) -> Value {

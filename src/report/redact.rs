@@ -2,7 +2,8 @@
 //! definition, and whoever renders the journal again leaves out the same.
 //!
 //! Invariant: after [`accounts`] no id of an account stands in a text, where the definition redacts them. The journal
-//! itself keeps everything: the run, its resume and its teardown need it.
+//! itself keeps everything: the run, its resume and its teardown need it, and whoever verifies makes the report again from
+//! it. So journal and definition beside a report hold what the report leaves out, and the report says so.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +14,9 @@ use serde_json::Value;
 use crate::definition::model::Redaction;
 use crate::journal::chain::sha256_hex;
 use crate::journal::state::State;
+
+/// The files of a bundle in which nothing is left out.
+const BESIDE: &str = "journal.jsonl and definition.yaml of the same bundle";
 
 /// Digits of an account's id.
 const DIGITS: usize = 12;
@@ -38,7 +42,25 @@ pub fn hidden(state: &State) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if !out.is_empty() {
+        out.push(format!(
+            "It is left out of the report alone: {BESIDE} hold it, and whoever is given those can read it."
+        ));
+    }
     out
+}
+
+/// What somebody must know before the bundle of a run is handed on whose definition redacts something; nothing for others.
+#[must_use]
+pub fn warning(state: &State) -> Option<String> {
+    let redacts = !state.started.plan.definition.report.redact.is_empty();
+    redacts.then(|| {
+        format!(
+            "`redact` is for the report alone: {BESIDE} hold everything; `drill report {} --share FOLDER` writes the report \
+             without them",
+            state.run
+        )
+    })
 }
 
 /// The same with every account's id exchanged, where the definition says so.

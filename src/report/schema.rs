@@ -23,6 +23,7 @@ pub fn report() -> Value {
         ("mode", said("What was talked to; only `aws` is evidence.", json!({ "enum": Mode::WORDS }))),
         ("verdict", said("How the run ended; null while it has not.", or_null(json!({ "enum": Verdict::WORDS })))),
         ("exit_code", said("The verdict's exit code.", or_null(integer()))),
+        ("earlier_verdicts", said("Verdicts before that one: the teardown was opened again.", list(earlier()))),
         ("evidence", said("Always null: the report does not know where it lies.", or_null(text()))),
         ("measures", said("The worst over all restores.", measures())),
         ("steps", said("Every step, in the plan's order.", list(step()))),
@@ -45,6 +46,10 @@ pub fn report() -> Value {
         return Value::Object(head);
     }
     schema
+}
+
+fn earlier() -> Value {
+    object(&[("verdict", json!({ "enum": Verdict::WORDS })), ("at", text()), ("records", integer())])
 }
 
 fn measures() -> Value {

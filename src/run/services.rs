@@ -42,6 +42,8 @@ pub struct Services {
     pub evidence: PathBuf,
     /// The key that signs the evidence; nobody signs where there is no such file.
     pub signing_key: PathBuf,
+    /// The run came by import: neither that key nor one of KMS signs it.
+    pub imported: bool,
     /// Who asks what was restored.
     pub prober: Arc<dyn Prober>,
     /// Real time between two looks for what was asked of the run from elsewhere, such as `drill cancel`.

@@ -188,6 +188,7 @@ fn assert_run_shape(run: &Value) {
         "mode",
         "verdict",
         "exit_code",
+        "earlier_verdicts",
         "archive",
         "evidence",
         "measures",
@@ -366,7 +367,10 @@ fn assert_list(repository: &Repository, id: &str) {
     let json = repository.drill(&["list", "--output", "json"]).ends(0).json();
     assert_keys(&json, &["version", "drills"]);
     assert_keys(&json["drills"][0], &["name", "title", "valid", "file", "last_run"]);
-    assert_keys(&json["drills"][0]["last_run"], &["run", "drill", "mode", "started", "verdict", "kept_until"]);
+    assert_keys(
+        &json["drills"][0]["last_run"],
+        &["run", "drill", "mode", "started", "verdict", "kept_until", "imported"],
+    );
     assert_eq!(text(&json, "/drills/0/last_run/run"), id);
     repository.write("drills/broken.yaml", "version: 1\n");
     let json = repository.drill(&["list", "--output", "json"]).ends(0).json();
@@ -378,7 +382,7 @@ fn assert_status(repository: &Repository, id: &str, run: &Value) {
     repository.drill(&["status"]).ends(0).prints(id).prints("passed");
     let json = repository.drill(&["status", "--output", "json"]).ends(0).json();
     assert_keys(&json, &["version", "runs"]);
-    assert_keys(&json["runs"][0], &["run", "drill", "mode", "started", "verdict", "kept_until", "running"]);
+    assert_keys(&json["runs"][0], &["run", "drill", "mode", "started", "verdict", "kept_until", "imported", "running"]);
     assert_eq!((text(&json, "/runs/0/run"), &json["runs"][0]["running"]), (id, &false.into()));
     let last_digits = &id[id.len() - 6..];
     repository.drill(&["status", last_digits]).ends(0).prints(id).prints("probe.counts-orders").prints("gone");

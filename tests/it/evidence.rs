@@ -25,26 +25,26 @@ use crate::shell::{Ran, Repository, environment};
 const FILES: [&str; 7] =
     ["definition.yaml", "journal.jsonl", "manifest.json", "manifest.sig", "report.html", "report.json", "report.md"];
 
-const TOOLS: Tools<'static> = Tools { types: facts, render: rendered, version: env!("CARGO_PKG_VERSION") };
+pub(crate) const TOOLS: Tools<'static> = Tools { types: facts, render: rendered, version: env!("CARGO_PKG_VERSION") };
 
 /// A repository with a key `ops` and a run: its id and the folder of its bundle.
-fn signed_run() -> (Repository, String, PathBuf) {
+pub(crate) fn signed_run() -> (Repository, String, PathBuf) {
     let repository = Repository::with_orders();
     repository.drill(&["key", "new", "ops"]).ends(0);
     let (run, folder) = run(&repository);
     (repository, run, folder)
 }
 
-fn run(repository: &Repository) -> (String, PathBuf) {
+pub(crate) fn run(repository: &Repository) -> (String, PathBuf) {
     let run = repository.drill(&["run", "orders", "--sandbox", "--seed", "7", "--output", "json"]).ends(0).json();
     (text(&run, "/run").to_owned(), repository.path().join(text(&run, "/evidence")))
 }
 
-fn text<'a>(value: &'a Value, at: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, at: &str) -> &'a str {
     value.pointer(at).and_then(Value::as_str).unwrap_or_else(|| panic!("no text at {at} in {value:#}"))
 }
 
-fn verified(repository: &Repository, folder: &Path, more: &[&str]) -> Ran {
+pub(crate) fn verified(repository: &Repository, folder: &Path, more: &[&str]) -> Ran {
     let folder = folder.display().to_string();
     let arguments: Vec<&str> = ["verify", &folder].into_iter().chain(more.iter().copied()).collect();
     repository.drill(&arguments)
@@ -59,16 +59,16 @@ fn read(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(file).collect()
 }
 
-fn bundle(folder: &Path) -> Bundle {
+pub(crate) fn bundle(folder: &Path) -> Bundle {
     Bundle { files: read(folder), ..Bundle::default() }
 }
 
-fn trusted(repository: &Repository) -> Vec<TrustedKey> {
+pub(crate) fn trusted(repository: &Repository) -> Vec<TrustedKey> {
     let pem = fs::read_to_string(repository.path().join("keys/ops.pub")).expect("the public key");
     vec![TrustedKey { name: "ops".to_owned(), key: PublicKey::from_pem(&pem).expect("a public key") }]
 }
 
-fn named(verification: &Verification, file: &str) -> bool {
+pub(crate) fn named(verification: &Verification, file: &str) -> bool {
     verification.problems.iter().any(|problem| problem.file == file)
 }
 
@@ -147,7 +147,8 @@ fn keys_are_replaced_and_runs_are_chained() {
     assert_eq!(text(&manifest, "/previous/run"), first);
     assert_eq!(text(&manifest, "/previous/manifest_sha256"), sha256_hex(&read(&before)["manifest.json"]));
 
-    // Signed again by the new key it is another manifest of the same journal.
+    // Signed again by the new key, once the old signature is gone, it is another manifest of the same journal.
+    fs::remove_file(before.join("manifest.sig")).expect("it is there");
     repository.drill(&["report", &first]).ends(0);
     verified(&repository, &after, &[]).ends(0).prints("was written again since");
     // Another run in its place is not.
@@ -341,7 +342,7 @@ fn the_program_names_what_was_changed() {
 }
 
 /// The records with one changed, and every hash made anew: what somebody does who owns the journal.
-fn forged(records: &[Recorded], change: impl Fn(&mut Event)) -> Vec<Recorded> {
+pub(crate) fn forged(records: &[Recorded], change: impl Fn(&mut Event)) -> Vec<Recorded> {
     let mut prev = Hash::zero();
     let mut out = Vec::new();
     for record in records {
@@ -356,7 +357,7 @@ fn forged(records: &[Recorded], change: impl Fn(&mut Event)) -> Vec<Recorded> {
 }
 
 /// A whole bundle of these records, by somebody with a key.
-fn remade(records: &[Recorded], key: &SigningKey) -> Bundle {
+pub(crate) fn remade(records: &[Recorded], key: &SigningKey) -> Bundle {
     let report = rendered(records, facts).expect("a report");
     let files: Vec<(&str, &[u8])> = report.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
     let sealed = seal(records, &files, Some(key)).expect("a bundle");
@@ -451,16 +452,17 @@ fn findings_are_signed_addenda() {
             ["finding", "add", &run, "--text", text].into_iter().chain(more.iter().copied()).collect();
         repository.drill(&arguments)
     };
-    add("the runbook names a \u{1b}[31mformer colleague", &["--owner", "Ada", "--due", "2027-01-31"]).ends(0);
+    add("the runbook names a \u{1b}[31mformer colleague", &["--owner", "Ada", "--due", "2199-01-31"]).ends(0);
     add("done", &[]).ends(0).prints("addenda/addendum-2.json");
     add("  ", &[]).ends(2);
     let shown = verified(&repository, &folder, &[]).ends(0);
-    shown.prints("finding 1, owner Ada, due 2027-01-31: the runbook names a").prints("finding 2: done");
+    shown.prints("finding 1, medium, owner Ada, due 2199-01-31: the runbook names a");
+    shown.prints("finding 2, medium, owner platform@example.com, due ");
     assert!(!shown.stdout.contains('\u{1b}'));
     let value = verified(&repository, &folder, &["--output", "json"]).ends(0).json();
-    assert_eq!((&value["addenda"][0]["due"], &value["addenda"][1]["text"]), (&json!("2027-01-31"), &json!("done")));
+    assert_eq!((&value["addenda"][0]["due"], &value["addenda"][1]["text"]), (&json!("2199-01-31"), &json!("done")));
     // The report stays what it was, and `drill report` says what was found since.
-    repository.drill(&["report", &run]).ends(0).says("finding 2: done");
+    repository.drill(&["report", &run]).ends(0).says("finding 2, medium, owner platform@example.com, due ");
     let addenda = folder.join("addenda");
     let mut others = read_files(&folder);
     others.retain(|name, _| FILES.contains(&name.as_str()));
@@ -481,7 +483,7 @@ fn findings_are_signed_addenda() {
 }
 
 /// The files of a folder, without its folders.
-fn read_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn read_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("the bundle is there").map(|entry| entry.expect("an entry")) {
         if entry.file_type().expect("its kind").is_file() {

@@ -61,6 +61,7 @@ mod ssrf;
 mod stop;
 mod sweep;
 mod together;
+mod trust;
 mod types;
 mod validate;
 mod verdict;

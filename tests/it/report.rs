@@ -494,6 +494,7 @@ fn the_summary_is_the_documented_object() {
             "mode",
             "verdict",
             "exit_code",
+            "earlier_verdicts",
             "evidence",
             "measures",
             "steps",

@@ -185,6 +185,7 @@ impl Play<'_> {
             stop,
             evidence: report.to_owned(),
             signing_key: PathBuf::new(),
+            imported: false,
             prober: Arc::clone(stand_in) as Arc<dyn Prober>,
             look_for_requests: NEVER,
             guards: self.script.guards,

@@ -20,7 +20,8 @@ use crate::journal::store::error::{StoreError, database};
 /// | 2 | answers at gates |
 /// | 3 | leases, what sweeps removed |
 /// | 4 | records in the order of their arrival, long texts once; summaries. Older runs stay in `events` |
-pub(super) const LAYOUT: i64 = 4;
+/// | 5 | which runs came by import, and who signed them |
+pub(super) const LAYOUT: i64 = 5;
 
 /// The database, in its folder.
 pub(super) const FILE: &str = "drill.db";
@@ -50,6 +51,7 @@ const TABLES: &str = "
         run TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL, body TEXT NOT NULL, checksum TEXT NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS leases (run TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS imports (run TEXT PRIMARY KEY, signer TEXT) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS cancels (run TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS answers (
         run TEXT NOT NULL, gate TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run, gate)

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
+use crate::journal::store::origin::Origin;
 use crate::journal::store::read::has;
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::{Mode, Verdict};
@@ -43,7 +44,8 @@ const IS_WHOLE: &str = "
 /// Newest first, before a run: those of one drill, or all. Along the rows themselves: an index that was damaged would hide
 /// runs.
 const PAGE: &str = "
-    SELECT runs.run, drill, mode, started, verdict, until FROM runs LEFT JOIN leases ON leases.run = runs.run
+    SELECT runs.run, drill, mode, started, verdict, until, imports.run IS NOT NULL, signer
+    FROM runs LEFT JOIN leases ON leases.run = runs.run LEFT JOIN imports ON imports.run = runs.run
     WHERE (?1 IS NULL OR +drill = ?1) AND runs.run < ?2 ORDER BY runs.run DESC LIMIT ?3
 ";
 
@@ -65,6 +67,8 @@ pub struct RunRow {
     pub verdict: Option<Verdict>,
     /// What it keeps on purpose stays until then, by the run's own clock.
     pub kept_until: Option<Timestamp>,
+    /// Where its journal comes from.
+    pub origin: Origin,
 }
 
 impl Store {
@@ -134,7 +138,7 @@ fn page(
     let mut statement = connection.prepare_cached(PAGE)?;
     let rows = statement.query_map(params![drill.map(DrillName::as_str), before, most], |row| {
         let texts: (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok(run_row(texts, known(row)?))
+        Ok(run_row(texts, known(row)?, Origin::noted(row.get(6)?, row.get(7)?)))
     })?;
     rows.collect()
 }
@@ -147,6 +151,7 @@ fn known(row: &Row<'_>) -> rusqlite::Result<(Option<String>, Option<String>)> {
 fn run_row(
     (run, drill, mode, started): (String, String, String, String),
     (verdict, until): (Option<String>, Option<String>),
+    origin: Origin,
 ) -> Option<RunRow> {
     Some(RunRow {
         run: run.parse().ok()?,
@@ -155,5 +160,6 @@ fn run_row(
         started: started.parse().ok()?,
         verdict: verdict.as_deref().and_then(Verdict::from_word),
         kept_until: until.and_then(|until| until.parse().ok()),
+        origin,
     })
 }

@@ -11,6 +11,7 @@
 //! | `texts` | what the first records of many runs have in common |
 //! | `read`, `unfinished` | one run; all that are not over in one pass |
 //! | `list`, `summaries` | the list of runs, and what later ones need of those that are over |
+//! | `origin` | which runs came by import, and who signed them |
 //! | `requests` | what people leave for a run, and what sweeps note |
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::journal::store::read::Counted;
 pub use crate::journal::store::error::StoreError;
 pub use crate::journal::store::list::RunRow;
 pub use crate::journal::store::lock::DrillLock;
+pub use crate::journal::store::origin::Origin;
 pub use crate::journal::store::summaries::Summarize;
 pub use crate::journal::store::unfinished::Unfinished;
 pub use crate::journal::store::write::{Append, Imported, RunJournal};
@@ -35,6 +37,7 @@ mod group;
 mod layout;
 mod list;
 mod lock;
+mod origin;
 mod read;
 mod requests;
 mod summaries;

@@ -10,6 +10,7 @@ use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::journal::store::group::Unwritten;
 use crate::journal::store::lock::DrillLock;
+use crate::journal::store::origin;
 use crate::journal::store::read::stored;
 use crate::journal::store::summaries::{Summary, forget, note};
 use crate::journal::store::texts::{Text, cut, keep};
@@ -314,9 +315,12 @@ impl Store {
     /// [`read_written`](crate::journal::lines::read_written) gives them. All of it or nothing. A run that is there already
     /// stays as it is; it may have more records than are given (those after the verdict).
     ///
+    /// `signer` is the id of the trusted key that signed the bundle of exactly these records. It sticks to the run, and so does
+    /// that there was none; a run whose signer was not known is vouched for by a bundle that has all of its records.
+    ///
     /// # Errors
     /// When the records do not verify, the journal has the run with other records, or it cannot be written.
-    pub fn import(&self, records: &[(Recorded, &str)]) -> Result<Imported, StoreError> {
+    pub fn import(&self, records: &[(Recorded, &str)], signer: Option<&str>) -> Result<Imported, StoreError> {
         let Some((first, _)) = records.first() else { return Ok(Imported::Had) };
         let (run, mut prev) = (first.run, Hash::zero());
         let mut batch = Batch::new(Home::New);
@@ -334,10 +338,17 @@ impl Store {
             let other = pairs.find(|((record, _), row)| row.is_none_or(|row| row.hash != record.hash));
             return match other {
                 Some(((record, _), _)) => Err(StoreError::Other { run, seq: record.seq }),
-                None => Ok(Imported::Had),
+                None => {
+                    if let Some(signer) = signer.filter(|_| known.len() == records.len()) {
+                        self.database(origin::vouch(&transaction, &run, signer))?;
+                        self.database(transaction.commit())?;
+                    }
+                    Ok(Imported::Had)
+                }
             };
         }
         self.database(insert(&transaction, &batch))?;
+        self.database(origin::note(&transaction, &run, signer))?;
         self.database(transaction.commit())?;
         Ok(Imported::Taken)
     }

@@ -1,7 +1,8 @@
 //! Where a run left the usual way.
 
 use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded};
-use crate::journal::state::State;
+use crate::journal::state::{Reopened, State};
+use crate::words::kind::Verdict;
 use crate::words::time::show_instant;
 
 /// One thing out of the ordinary.
@@ -25,8 +26,20 @@ pub fn deviations(state: &State, events: &[Recorded]) -> Vec<Deviation> {
             unasked,
         });
     }
+    out.extend(state.reopened.iter().map(reopened));
     out.extend(events.iter().filter_map(deviation));
     out
+}
+
+/// A verdict that was not the last, with its reasons. A lease that ended as it should is no trouble.
+fn reopened(earlier: &Reopened) -> Deviation {
+    let (verdict, at) = (earlier.conclusion.verdict, show_instant(earlier.at));
+    let reasons: Vec<&str> = earlier.conclusion.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    let why = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
+    Deviation {
+        text: format!("At {at} the verdict was {verdict}, in a bundle of its own{why}."),
+        unasked: verdict == Verdict::Leaked,
+    }
 }
 
 fn ended_by(by: &CancelBy) -> &'static str {

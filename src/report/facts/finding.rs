@@ -39,16 +39,23 @@ pub struct FindingFacts {
 }
 
 /// How much it matters. The order is that of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Weight {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// Something costs money or is in danger now.
     Critical,
+    /// The backup did not prove itself.
     High,
+    /// Something is not known that should be.
     Medium,
+    /// Worth knowing.
     Low,
 }
 
 impl Weight {
-    fn word(self) -> &'static str {
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Critical => "critical",
             Self::High => "high",
@@ -57,8 +64,9 @@ impl Weight {
         }
     }
 
-    /// Days after the verdict. docs/report.md says the same.
-    fn days(self) -> i64 {
+    /// Days after the verdict until it is due. docs/report.md says the same.
+    #[must_use]
+    pub fn days(self) -> i64 {
         match self {
             Self::Critical => 1,
             Self::High => 14,

@@ -30,6 +30,8 @@ pub fn milestones(state: &State, name: &Name, probes: &[(&Name, &Probe)]) -> Vec
         .and_then(|entry| entry.job_seen.as_ref())
         .filter(|(_, job)| job.status == JobStatus::Completed)
         .map(|(at, job)| job.completed.unwrap_or(*at));
+    let teardown = Work::Teardown(name.clone()).id();
+    let failed = state.reopened.iter().filter_map(|earlier| earlier.failed.get(&teardown).map(|_| earlier.at));
     let moments = [
         ("Decision: the run started", Some(state.started_at)),
         ("Recovery point chosen", passed_at(state, &Work::Pick(name.clone()))),
@@ -39,14 +41,15 @@ pub fn milestones(state: &State, name: &Name, probes: &[(&Name, &Probe)]) -> Vec
         ("First probe held", greens(state, probes).min()),
         ("Every required probe held", proven_at(state, probes)),
         ("Removal asked for", entry.and_then(|entry| entry.removal.as_ref()).map(|(at, _)| *at)),
-        ("Known to be gone", entry.and_then(|entry| entry.gone.as_ref()).map(|(at, _)| *at)),
     ];
+    let gone = ("Known to be gone", entry.and_then(|entry| entry.gone.as_ref()).map(|(at, _)| *at));
+    let left = failed.map(|at| ("Leaked: the verdict while it was left", Some(at)));
     let moment = |(name, at): (&str, Option<Timestamp>)| Milestone {
         name: name.to_owned(),
         at: at.map(show_instant),
         after: at.map(|at| show_duration(at.duration_since(state.started_at))),
     };
-    moments.into_iter().map(moment).collect()
+    moments.into_iter().chain(left).chain([gone]).map(moment).collect()
 }
 
 fn passed_at(state: &State, work: &Work) -> Option<Timestamp> {

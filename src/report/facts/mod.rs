@@ -9,6 +9,7 @@ pub mod by_hand;
 pub mod cost;
 pub mod deviation;
 pub mod diagram;
+pub mod earlier;
 pub mod finding;
 pub mod isolation;
 pub mod limits;
@@ -35,6 +36,7 @@ use crate::report::controls::{ControlMapping, controls};
 use crate::report::facts::action::{ActionFacts, GateFacts};
 use crate::report::facts::cost::CostFacts;
 use crate::report::facts::diagram::Diagram;
+use crate::report::facts::earlier::EarlierFacts;
 use crate::report::facts::finding::FindingFacts;
 use crate::report::facts::isolation::IsolationFacts;
 use crate::report::facts::numbers::NumberFacts;
@@ -144,6 +146,8 @@ pub struct VerdictFacts {
     pub exit_code: Option<u8>,
     /// Why, most important first.
     pub reasons: Vec<ReasonFacts>,
+    /// The verdicts before this one: after each the teardown was opened once more.
+    pub earlier: Vec<EarlierFacts>,
 }
 
 /// One reason of a verdict.
@@ -223,7 +227,7 @@ pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
     let whole = Context {
         version: VERSION,
         banner: banner(state),
-        verdict: verdict(state),
+        verdict: verdict(state, events),
         scope: scope::scope(state),
         objectives: objectives(state),
         rto_phases: rto_phases(state),
@@ -304,7 +308,7 @@ const ONE_PASSED: &str = "The recovery point was restored, every required probe 
 const SEVERAL_PASSED: &str = "Every recovery point was restored, every required probe of the restored data held, every target \
                               was met, and nothing was left behind.";
 
-fn verdict(state: &State) -> VerdictFacts {
+fn verdict(state: &State, events: &[Recorded]) -> VerdictFacts {
     let Some((_, conclusion)) = &state.concluded else {
         return VerdictFacts {
             word: "unfinished".to_owned(),
@@ -313,6 +317,7 @@ fn verdict(state: &State) -> VerdictFacts {
             sentence: "The run has not ended yet. Nothing here is a result.".to_owned(),
             exit_code: None,
             reasons: Vec::new(),
+            earlier: earlier::earlier(state, events),
         };
     };
     let (icon, sentence) = match conclusion.verdict {
@@ -343,9 +348,10 @@ fn verdict(state: &State) -> VerdictFacts {
         word: conclusion.verdict.word().to_owned(),
         heading: conclusion.verdict.word().to_uppercase(),
         icon: icon.to_owned(),
-        sentence: sentence + kept.as_deref().unwrap_or_default(),
+        sentence: sentence + kept.as_deref().unwrap_or_default() + &earlier::leaked(state).unwrap_or_default(),
         exit_code: Some(conclusion.verdict.exit_code()),
         reasons: reasons.collect(),
+        earlier: earlier::earlier(state, events),
     }
 }
 

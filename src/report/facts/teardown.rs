@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::resource::{Types, UNKNOWN_ID};
-use crate::journal::event::{Class, GoneProof, StepEnd, Witness};
+use crate::journal::event::{Class, Failure, GoneProof, StepEnd, Witness};
 use crate::journal::ledger::{Entry, Existence, Lease};
-use crate::journal::state::State;
+use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
 use crate::report::facts::cost;
 use crate::report::facts::restore::made_arn;
@@ -53,6 +53,10 @@ pub struct EntryFacts {
     pub asked: Option<String>,
     /// When AWS accepted that.
     pub accepted: Option<String>,
+    /// How often its teardown was begun.
+    pub tries: u32,
+    /// Each try that failed: when, and why.
+    pub failed: Vec<String>,
     /// When it was known to be gone.
     pub gone: Option<String>,
     /// How that is known.
@@ -167,12 +171,33 @@ fn facts(state: &State, name: &Name, entry: &Entry, end: Timestamp) -> EntryFact
         witness: witness(entry),
         asked: entry.removal.as_ref().map(|(at, _)| show_instant(*at)),
         accepted: entry.removal_accepted_at.map(show_instant),
+        tries: tries(state, name),
+        failed: failed(state, name),
         gone: entry.gone.as_ref().map(|(at, _)| show_instant(*at)),
         proof: proof(entry),
         held: held(entry, end).map_or_else(|| "not at all".to_owned(), show_duration),
         hours: held(entry, end).map(hours),
         cost: held(entry, end).and_then(|held| cost::cost_of(state, name, held)),
     }
+}
+
+/// The tries before an earlier verdict, and that of this one.
+fn tries(state: &State, name: &Name) -> u32 {
+    let step = Work::Teardown(name.clone()).id();
+    let before = state.reopened.iter().filter(|earlier| earlier.failed.contains_key(&step)).count();
+    let now = state.steps.get(&step).is_some_and(|now| now.since().is_some());
+    u32::try_from(before).unwrap_or(u32::MAX).saturating_add(u32::from(now))
+}
+
+fn failed(state: &State, name: &Name) -> Vec<String> {
+    let step = Work::Teardown(name.clone()).id();
+    let text = |at: Timestamp, failure: &Failure| format!("{}: {}", show_instant(at), failure.message);
+    let before = state.reopened.iter().filter_map(|earlier| earlier.failed.get(&step));
+    let now = match state.steps.get(&step) {
+        Some(StepState::Ended { at, end: StepEnd::Failed(failure), .. }) => Some(text(*at, failure)),
+        _ => None,
+    };
+    before.map(|(at, failure)| text(*at, failure)).chain(now).collect()
 }
 
 fn witness(entry: &Entry) -> String {

@@ -54,6 +54,10 @@ fn entry_in_full(page: &mut Page, entry: &EntryFacts) {
         pairs.pair("What proves that it is the run's own", text(&entry.witness));
         pairs.pair("Removal asked for", maybe(entry.asked.as_ref()));
         pairs.pair("Removal accepted", maybe(entry.accepted.as_ref()));
+        pairs.pair("Tries", number(&entry.tries.to_string()));
+        for failed in &entry.failed {
+            pairs.pair("A try that failed", text(failed));
+        }
         pairs.pair("Known to be gone", maybe(entry.gone.as_ref()));
         pairs.pair("How that is known", text(&entry.proof));
         pairs.pair("Held for", text(&entry.held));

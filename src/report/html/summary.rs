@@ -21,6 +21,14 @@ pub(super) fn header(page: &mut Page, context: &Context) {
         }
         page.raw("</div>\n");
     }
+    for earlier in &verdict.earlier {
+        page.raw("<p class=\"note\">Before that the verdict was <strong>").text(&earlier.word).raw("</strong>, at ");
+        page.text(&earlier.at).raw(", with the head of its journal <code>").text(&earlier.head).raw("</code>.");
+        for reason in &earlier.reasons {
+            page.raw(" ").text(reason).raw(".");
+        }
+        page.raw("</p>\n");
+    }
     page.raw("<p class=\"under\">Drill <code>").text(&scope.drill).raw("</code>, run <code>").text(&scope.run);
     page.raw("</code>, started ").text(&scope.started);
     if let Some(duration) = &scope.duration {

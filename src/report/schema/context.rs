@@ -69,7 +69,8 @@ fn objective() -> Value {
 
 fn verdict() -> Value {
     let reason = texts(&["makes", "text"], &["step", "advice"]);
-    let fields = [("exit_code", or_null(integer())), ("reasons", list(reason))];
+    let earlier = with(texts(&["word", "at", "head"], &[]), &[("reasons", list(text()))]);
+    let fields = [("exit_code", or_null(integer())), ("reasons", list(reason)), ("earlier", list(earlier))];
     with(texts(&["word", "heading", "icon", "sentence"], &[]), &fields)
 }
 
@@ -202,8 +203,9 @@ fn cost() -> Value {
 
 fn teardown() -> Value {
     const ENTRY: [&str; 9] = ["restore", "kind", "arn", "state", "icon", "noted", "witness", "proof", "held"];
+    let entry = texts(&ENTRY, &["asked", "accepted", "gone", "hours", "cost"]);
     let fields = [
-        ("entries", list(texts(&ENTRY, &["asked", "accepted", "gone", "hours", "cost"]))),
+        ("entries", list(with(entry, &[("tries", integer()), ("failed", list(text()))]))),
         ("left", list(texts(&["arn", "why", "command", "resume"], &[]))),
         ("kept", list(texts(&["arn", "until", "noted", "extend", "end"], &[]))),
     ];

@@ -25,7 +25,7 @@ use crate::run::guards::Guard;
 use crate::run::print::pdf;
 use crate::run::services::Services;
 use crate::run::step::archive;
-use crate::run::step::seal::{Sealer, Unsigned, Unusable, sealed};
+use crate::run::step::seal::{Sealer, Unsealed, Unsigned, sealed};
 use crate::words::id::StepId;
 use crate::words::kind::{ReportFormat, Verdict};
 
@@ -94,6 +94,7 @@ pub fn write(
             }
         }
         let sealer = match &sign {
+            _ if services.imported => Sealer::Imported,
             Some(SignBy::Kms(key)) => {
                 Sealer::Kms { key, signatures: reachable.then_some(services.cloud.signatures.as_ref()) }
             }
@@ -153,14 +154,20 @@ pub enum BundleError {
         /// Why.
         source: io::Error,
     },
+    /// Another key's signature would be lost.
+    #[error("{0}")]
+    Held(String),
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
 }
 
-impl From<Unusable> for BundleError {
-    fn from(Unusable { path, source }: Unusable) -> Self {
-        Self::Key { path, source }
+impl From<Unsealed> for BundleError {
+    fn from(error: Unsealed) -> Self {
+        match error {
+            Unsealed::Key { path, source } => Self::Key { path, source },
+            Unsealed::Held { .. } => Self::Held(error.to_string()),
+        }
     }
 }
 
@@ -169,7 +176,7 @@ impl From<Unusable> for BundleError {
 pub struct Written {
     /// Its files, those of the bundle among them.
     pub files: Vec<ReportFile>,
-    /// Why the key of KMS that was to sign did not.
+    /// Why the key that was to sign did not.
     pub unsigned: Option<Unsigned>,
 }
 
@@ -192,7 +199,7 @@ pub async fn bundle(
     let all = rendered.iter().chain(&sealed.files);
     let files: Vec<(&str, &str)> = all.map(|(name, text)| (*name, text.as_str())).collect();
     let mut written = write::write(folder, &files)?;
-    if let Some(pdf) = pdf {
+    if let Some(pdf) = sealed.pdf.as_deref().or(pdf) {
         written.push(write::add(folder, PDF, pdf)?);
     }
     forget_signature(folder, &sealed.files);

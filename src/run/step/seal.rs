@@ -1,7 +1,8 @@
-//! Who signs a bundle: the key of this machine, or a key of AWS KMS.
+//! Who signs a bundle: the key of this machine, a key of AWS KMS, or nobody where the run came by import.
 //!
 //! Invariant: a signature that cannot be had from KMS never costs the report. The bundle is unsigned then, and that is said. A
-//! signature that is there already and fits is not asked for again: ECDSA signs the same twice in different bytes.
+//! signature that is there already and fits is kept, whoever made it: ECDSA signs the same twice in different bytes, and the
+//! signature of a key that was replaced cannot be had again. One that would be lost stops the writing.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,14 +10,21 @@ use std::path::{Path, PathBuf};
 use crate::cloud::error::CloudError;
 use crate::cloud::signature::Signatures;
 use crate::evidence::bundle::{Draft, Files, MANIFEST, SIGNATURE, seal};
+use crate::evidence::dsse;
 use crate::evidence::key::{KeyError, PublicKey, SigningKey};
 use crate::evidence::manifest::Manifest;
+use crate::evidence::statement;
 use crate::journal::event::Recorded;
 use crate::journal::private;
+use crate::report::facts::until_verdict;
+use crate::run::step::report::PDF;
 use crate::words::arn::Arn;
 
 /// The largest manifest or signature of an earlier bundle that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
+
+/// The largest `report.pdf` of an earlier bundle that is read, in bytes.
+const LARGEST_PDF: u64 = 256 * 1024 * 1024;
 
 /// Who signs.
 #[derive(Clone, Copy)]
@@ -30,6 +38,8 @@ pub enum Sealer<'a> {
         /// Who asks it; without a session only a signature that is there already counts.
         signatures: Option<&'a dyn Signatures>,
     },
+    /// Nobody: the run came by import. This machine did not see what it would sign.
+    Imported,
 }
 
 /// The files that make a report a bundle.
@@ -39,6 +49,14 @@ pub(crate) struct Sealed {
     pub(crate) files: Files,
     /// Why the key that was to sign did not.
     pub(crate) unsigned: Option<Unsigned>,
+    /// The printed report that a kept signature is of: it stays in the place of one that was printed now.
+    pub(crate) pdf: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    fn new(files: Files, unsigned: Option<Unsigned>) -> Self {
+        Self { files, unsigned, pdf: None }
+    }
 }
 
 /// Why a key of KMS did not sign.
@@ -53,46 +71,66 @@ pub enum Unsigned {
     /// The key is none that evidence is signed with, or the signature is not its own.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The run came by import.
+    #[error("the run came by `drill import`, and this machine signs only what it ran itself")]
+    Imported,
 }
 
-/// The key of this machine that is there cannot be used.
+/// Nothing may be written.
 #[derive(Debug, thiserror::Error)]
-#[error("the evidence cannot be signed with `{}`", path.display())]
-pub(crate) struct Unusable {
-    pub(crate) path: PathBuf,
-    pub(crate) source: io::Error,
+pub(crate) enum Unsealed {
+    /// The key of this machine that is there cannot be used.
+    #[error("the evidence cannot be signed with `{}`", path.display())]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The signature that is there would be lost, and cannot be had again.
+    #[error(
+        "the bundle in `{}` is signed by key {key_id}, which does not sign here, and what would be written now is not what that \
+         key signed; nothing was written. Keep that bundle; once its folder is moved away, the report is written anew",
+        folder.display()
+    )]
+    Held {
+        /// Where the bundle lies.
+        folder: PathBuf,
+        /// Whose signature it has.
+        key_id: String,
+    },
 }
 
 /// Makes a bundle of the `rendered` files of a report, which will lie in `folder`.
 ///
 /// # Errors
-/// When the key of this machine cannot be used. A key of KMS that does not sign is no error.
+/// When the key of this machine cannot be used, or another key's signature of the same records would be lost. A key of KMS
+/// that does not sign is no error.
 pub(crate) async fn sealed(
     history: &[Recorded],
     rendered: &[(&str, &[u8])],
     folder: &Path,
     sealer: Sealer<'_>,
-) -> Result<Sealed, Unusable> {
+) -> Result<Sealed, Unsealed> {
+    // Without a verdict there is nothing to sign.
+    let Some(unsigned) = Draft::of(history, rendered, None) else { return Ok(Sealed::new(Vec::new(), None)) };
+    let before = SignedBefore::in_folder(folder);
     match sealer {
-        Sealer::File(path) => {
-            let failed = |source| Unusable { path: path.to_owned(), source };
-            let key = signing_key(path).map_err(failed)?;
-            let files = seal(history, rendered, key.as_ref()).map_err(|error| failed(io::Error::other(error)))?;
-            Ok(Sealed { files, unsigned: None })
-        }
+        Sealer::File(path) => by_file(history, rendered, folder, (path, before)),
         Sealer::Kms { key, signatures } => {
-            // Without a verdict there is nothing to sign.
-            let Some(unsigned) = Draft::of(history, rendered, None) else {
-                return Ok(Sealed { files: Vec::new(), unsigned: None });
-            };
             let signed = match signatures {
-                Some(signatures) => by_kms(history, rendered, folder, (key, signatures)).await,
-                None => as_before(history, rendered, folder),
+                Some(signatures) => by_kms(history, rendered, folder, (key, signatures), before).await,
+                None => before.and_then(|before| before.kept(history, rendered, folder)).ok_or(Unsigned::NoSession),
             };
-            Ok(match signed {
-                Ok(files) => Sealed { files, unsigned: None },
-                Err(why) => Sealed { files: unsigned.unsigned(), unsigned: Some(why) },
-            })
+            Ok(signed.unwrap_or_else(|why| Sealed::new(unsigned.unsigned(), Some(why))))
+        }
+        Sealer::Imported => {
+            let Some(before) = before else { return Ok(Sealed::new(unsigned.unsigned(), Some(Unsigned::Imported))) };
+            if let Some(kept) = before.kept(history, rendered, folder) {
+                return Ok(kept);
+            }
+            before.is_not_held(history, folder)?;
+            Ok(Sealed::new(unsigned.unsigned(), Some(Unsigned::Imported)))
         }
     }
 }
@@ -109,32 +147,84 @@ pub fn signing_key(path: &Path) -> io::Result<Option<SigningKey>> {
     }
 }
 
+fn by_file(
+    history: &[Recorded],
+    rendered: &[(&str, &[u8])],
+    folder: &Path,
+    (path, before): (&Path, Option<SignedBefore>),
+) -> Result<Sealed, Unsealed> {
+    if let Some(kept) = before.as_ref().and_then(|before| before.kept(history, rendered, folder)) {
+        return Ok(kept);
+    }
+    let failed = |source| Unsealed::Key { path: path.to_owned(), source };
+    let key = signing_key(path).map_err(failed)?;
+    let own = key.as_ref().map(SigningKey::public);
+    if let Some(before) = before.filter(|before| own.as_ref() != Some(&before.key)) {
+        before.is_not_held(history, folder)?;
+    }
+    let files = seal(history, rendered, key.as_ref()).map_err(|error| failed(io::Error::other(error)))?;
+    Ok(Sealed::new(files, None))
+}
+
 async fn by_kms(
     history: &[Recorded],
     rendered: &[(&str, &[u8])],
     folder: &Path,
     (key, signatures): (&Arn, &dyn Signatures),
-) -> Result<Files, Unsigned> {
+    before: Option<SignedBefore>,
+) -> Result<Sealed, Unsigned> {
     let half = signatures.public_key(key).await?;
     let public = PublicKey::from_spki(&half.spki)?;
-    let Some(draft) = Draft::of(history, rendered, Some(&public)) else { return Ok(Vec::new()) };
-    if let Some((_, envelope)) = before(folder).filter(|(_, envelope)| draft.is_signed_by(envelope, &public)) {
-        return Ok(draft.with_envelope(envelope));
+    let before = before.filter(|before| before.key == public);
+    if let Some(kept) = before.and_then(|before| before.kept(history, rendered, folder)) {
+        return Ok(kept);
     }
+    let Some(draft) = Draft::of(history, rendered, Some(&public)) else { return Ok(Sealed::new(Vec::new(), None)) };
     let signature = signatures.sign(key, half.scheme, &draft.to_sign()).await?;
-    Ok(draft.signed(&public, &signature)?)
+    Ok(Sealed::new(draft.signed(&public, &signature)?, None))
 }
 
-/// With the signature that is there already, if it is of this very bundle.
-fn as_before(history: &[Recorded], rendered: &[(&str, &[u8])], folder: &Path) -> Result<Files, Unsigned> {
-    let (public, envelope) = before(folder).ok_or(Unsigned::NoSession)?;
-    let Some(draft) = Draft::of(history, rendered, Some(&public)) else { return Ok(Vec::new()) };
-    if draft.is_signed_by(&envelope, &public) { Ok(draft.with_envelope(envelope)) } else { Err(Unsigned::NoSession) }
+/// A bundle that is there already, with a signature that is of its manifest.
+struct SignedBefore {
+    manifest: Manifest,
+    key: PublicKey,
+    envelope: String,
 }
 
-/// Who signed the bundle that is there, and the envelope.
-fn before(folder: &Path) -> Option<(PublicKey, String)> {
-    let manifest = Manifest::read(&private::bytes(&folder.join(MANIFEST), LARGEST).ok()?).ok()?;
-    let envelope = String::from_utf8(private::bytes(&folder.join(SIGNATURE), LARGEST).ok()?).ok()?;
-    Some((manifest.signer?.key()?, envelope))
+impl SignedBefore {
+    fn in_folder(folder: &Path) -> Option<Self> {
+        let manifest = Manifest::read(&private::bytes(&folder.join(MANIFEST), LARGEST).ok()?).ok()?;
+        let envelope = String::from_utf8(private::bytes(&folder.join(SIGNATURE), LARGEST).ok()?).ok()?;
+        let key = manifest.signer.as_ref()?.key()?;
+        dsse::check(envelope.as_bytes(), &statement::of_bundle(&manifest), &key).ok()?;
+        Some(Self { manifest, key, envelope })
+    }
+
+    /// The files with that signature, if it is of this very bundle. What a browser printed is never the same twice: the one
+    /// that was signed counts.
+    fn kept(&self, history: &[Recorded], rendered: &[(&str, &[u8])], folder: &Path) -> Option<Sealed> {
+        if let Some(files) = self.signed(history, rendered) {
+            return Some(Sealed::new(files, None));
+        }
+        let printed = private::bytes(&folder.join(PDF), LARGEST_PDF).ok()?;
+        let mut with: Vec<(&str, &[u8])> = rendered.iter().copied().filter(|(name, _)| *name != PDF).collect();
+        with.push((PDF, printed.as_slice()));
+        let files = self.signed(history, &with)?;
+        Some(Sealed { files, unsigned: None, pdf: Some(printed) })
+    }
+
+    fn signed(&self, history: &[Recorded], rendered: &[(&str, &[u8])]) -> Option<Files> {
+        let draft = Draft::of(history, rendered, Some(&self.key))?;
+        draft.is_signed_by(&self.envelope, &self.key).then(|| draft.with_envelope(self.envelope.clone()))
+    }
+
+    /// Of the same records nobody else's signature is given up. Once the run went on, another bundle is owed, which names the
+    /// verdict of this one.
+    fn is_not_held(&self, history: &[Recorded], folder: &Path) -> Result<(), Unsealed> {
+        let head = until_verdict(history).last().map(|record| &record.hash);
+        if head == Some(&self.manifest.journal.head) {
+            return Err(Unsealed::Held { folder: folder.to_owned(), key_id: self.key.id() });
+        }
+        Ok(())
+    }
 }

@@ -125,6 +125,7 @@ impl Bench {
             stop: Arc::new(Unstoppable),
             evidence: folder.path().join("report"),
             signing_key: folder.path().join("signing.key"),
+            imported: false,
             prober: Arc::new(Asks),
             look_for_requests: Duration::from_millis(500),
             guards: Guards::all(),

@@ -83,6 +83,7 @@ impl Still {
             stop: Arc::new(Unstoppable),
             evidence: folder.path().join("report"),
             signing_key: PathBuf::new(),
+            imported: false,
             prober: Arc::new(Holds),
             look_for_requests: NEVER,
             guards: Guards::all(),
