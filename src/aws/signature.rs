@@ -5,8 +5,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec};
 use aws_smithy_types::Blob;
 
-use crate::aws::error::{cloud_error, unreadable};
 use crate::aws::elsewhere::Elsewhere;
+use crate::aws::error::{cloud_error, unreadable};
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::signature::{PublicHalf, Scheme, Signatures};
 use crate::words::arn::Arn;

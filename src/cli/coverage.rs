@@ -90,7 +90,7 @@ fn of_drill(name: DrillName, path: &Path, store: Option<&Store>, now: Timestamp)
     };
     let Loaded { definition, text, vars, .. } = &loaded;
     let text_sha256 = sha256_hex(text.as_bytes());
-    let as_it_is = Now { definition, text_sha256: &text_sha256, vars, now };
+    let as_it_is = Now { definition, text_sha256: &text_sha256, vars, at: now };
     let covered = covered(&as_it_is, &pasts.read);
     Ok(Drill { name, file, covered: Some(covered), pasts })
 }

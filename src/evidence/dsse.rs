@@ -69,7 +69,7 @@ pub fn sign(payload: &str, key: &SigningKey) -> Result<String, KeyError> {
 /// When it is not that key's signature of this payload.
 pub fn enveloped(payload: &str, key: &PublicKey, signature: &[u8]) -> Result<String, KeyError> {
     if !key.checks(&encoded(PAYLOAD_TYPE, payload.as_bytes()), signature) {
-        return Err(KeyError::NotItsOwn);
+        return Err(KeyError::AnothersSignature);
     }
     let envelope = Envelope {
         payload: base64::encode(payload.as_bytes()),
@@ -121,8 +121,8 @@ mod tests {
         let (other, _) = SigningKey::generate().unwrap();
         let signature = key.sign(&encoded(super::PAYLOAD_TYPE, b"{}")).unwrap();
         assert_eq!(enveloped("{}", &key.public(), &signature), sign("{}", &key));
-        assert_eq!(enveloped("{}", &other.public(), &signature), Err(KeyError::NotItsOwn));
-        assert_eq!(enveloped("{ }", &key.public(), &signature), Err(KeyError::NotItsOwn));
+        assert_eq!(enveloped("{}", &other.public(), &signature), Err(KeyError::AnothersSignature));
+        assert_eq!(enveloped("{ }", &key.public(), &signature), Err(KeyError::AnothersSignature));
     }
 
     #[test]

@@ -30,19 +30,19 @@ const PUBLIC: &str = "PUBLIC KEY";
 pub enum KeyError {
     /// The machine has no randomness, or the cryptography fails.
     #[error("no key could be made")]
-    NotMade,
+    Unmade,
     /// Not what `drill key new` writes.
     #[error("it is no Ed25519 key in the form PKCS#8 (PEM, `BEGIN PRIVATE KEY`); `drill key new` makes one")]
-    NotPrivate,
+    NoPrivateKey,
     /// Neither Ed25519 nor P-256.
     #[error("it is no public key (PEM, `BEGIN PUBLIC KEY`) of Ed25519 or of ECDSA on P-256")]
-    NotPublic,
+    NoPublicKey,
     /// The cryptography fails.
     #[error("the key does not sign")]
-    NotSigned,
+    Unsigned,
     /// What came back as a signature is none, or another key's.
     #[error("what came back is not the key's signature")]
-    NotItsOwn,
+    AnothersSignature,
 }
 
 /// A key that signs. It cannot be shown.
@@ -62,8 +62,8 @@ impl SigningKey {
     /// # Errors
     /// When the machine has no randomness.
     pub fn generate() -> Result<(Self, Secret), KeyError> {
-        let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::NotMade)?;
-        let der = pair.to_pkcs8v1().map_err(|_| KeyError::NotMade)?;
+        let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Unmade)?;
+        let der = pair.to_pkcs8v1().map_err(|_| KeyError::Unmade)?;
         Ok((Self { pair }, Secret::new(armoured(PRIVATE, der.as_ref()))))
     }
 
@@ -72,8 +72,8 @@ impl SigningKey {
     /// # Errors
     /// When it is none.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let der = bare(PRIVATE, text).ok_or(KeyError::NotPrivate)?;
-        let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(|_| KeyError::NotPrivate)?;
+        let der = bare(PRIVATE, text).ok_or(KeyError::NoPrivateKey)?;
+        let pair = Ed25519KeyPair::from_pkcs8(&der).map_err(|_| KeyError::NoPrivateKey)?;
         Ok(Self { pair })
     }
 
@@ -90,7 +90,7 @@ impl SigningKey {
     /// # Errors
     /// When the cryptography fails.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let signature = self.pair.try_sign(message).map_err(|_| KeyError::NotSigned)?;
+        let signature = self.pair.try_sign(message).map_err(|_| KeyError::Unsigned)?;
         Ok(signature.as_ref().to_vec())
     }
 }
@@ -108,7 +108,7 @@ impl PublicKey {
     /// When it is neither Ed25519 nor a point on P-256.
     pub fn from_spki(spki: &[u8]) -> Result<Self, KeyError> {
         let key = Self { spki: spki.to_vec() };
-        if key.parts().is_some() { Ok(key) } else { Err(KeyError::NotPublic) }
+        if key.parts().is_some() { Ok(key) } else { Err(KeyError::NoPublicKey) }
     }
 
     /// A key out of its PEM.
@@ -116,7 +116,7 @@ impl PublicKey {
     /// # Errors
     /// Likewise.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        bare(PUBLIC, text).ok_or(KeyError::NotPublic).and_then(|spki| Self::from_spki(&spki))
+        bare(PUBLIC, text).ok_or(KeyError::NoPublicKey).and_then(|spki| Self::from_spki(&spki))
     }
 
     /// Its PEM.
@@ -214,14 +214,14 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        assert_eq!(SigningKey::from_pem("").unwrap_err(), KeyError::NotPrivate);
+        assert_eq!(SigningKey::from_pem("").unwrap_err(), KeyError::NoPrivateKey);
         assert_eq!(
             SigningKey::from_pem(&SigningKey::generate().unwrap().0.public().pem()).unwrap_err(),
-            KeyError::NotPrivate
+            KeyError::NoPrivateKey
         );
         let spki = SigningKey::generate().unwrap().0.public().spki().to_vec();
         for wrong in [&spki[1..], &spki[..43], &[], &[&spki[..], &[0]].concat()[..]] {
-            assert_eq!(PublicKey::from_spki(wrong), Err(KeyError::NotPublic));
+            assert_eq!(PublicKey::from_spki(wrong), Err(KeyError::NoPublicKey));
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Now<'a> {
     /// Its variables.
     pub vars: &'a std::collections::BTreeMap<String, String>,
     /// The present.
-    pub now: Timestamp,
+    pub at: Timestamp,
 }
 
 /// One resource of one drill.
@@ -164,7 +164,7 @@ fn covered(now: &Now<'_>, pasts: &[Past], name: &Name, kind: ResourceKind, resou
     };
     let pass = known.iter().position(|(past, _, _)| past.is_proof());
     let proven = pass.and_then(|at| known.get(at)).map(|(past, _, _)| past.started);
-    let age = proven.map(|proven| now.now.duration_since(proven));
+    let age = proven.map(|proven| now.at.duration_since(proven));
     Covered {
         exists: newest(|restore| restore.point.is_some()),
         copied: newest(|restore| restore.copied),

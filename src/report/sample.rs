@@ -84,7 +84,7 @@ impl serde::de::Error for Unasked {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Unasked> for Sample {
+impl IntoDeserializer<'_, Unasked> for Sample {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -218,7 +218,9 @@ impl Driver<'_> {
             calls.drain(..).for_each(|(step, call)| self.begin(&step, call));
         }
         if !self.commit().await? {
-            calls.iter().for_each(|(step, _)| self.ready.released(step));
+            for (step, _) in &calls {
+                self.ready.released(step);
+            }
             return Ok(Some(self.now()));
         }
         if calls.iter().any(|(_, call)| call.changes()) {
@@ -228,7 +230,9 @@ impl Driver<'_> {
         let writes = calls.iter().any(|(step, call)| call.changes() && !is_backward(step));
         if writes && self.look_for_stop()? {
             let (kept, dropped): (Vec<_>, Vec<_>) = calls.into_iter().partition(|(step, _)| is_backward(step));
-            dropped.iter().for_each(|(step, _)| self.ready.released(step));
+            for (step, _) in &dropped {
+                self.ready.released(step);
+            }
             calls = kept;
         }
         let stopped = !self.pending.is_empty();

@@ -310,7 +310,7 @@ impl ReadySet {
     /// The first step that is not busy and, where nothing goes forward for now, does not go forward.
     #[must_use]
     pub fn first_free(&self, forward_waits: bool) -> Option<usize> {
-        self.places.iter().position(|place| !place.busy && !(forward_waits && is_forward(&place.work)))
+        self.places.iter().position(|place| !(place.busy || forward_waits && is_forward(&place.work)))
     }
 
     /// Whether any step but teardown and report is not over.

@@ -44,7 +44,9 @@ impl Blueprint {
         let nobody = Databases { servers: None, mute_port: 0 };
         let world = make(&spec, &resources, (seed, started), nobody);
         let mut lists = Growing::default();
-        resources.iter().for_each(|resource| add_points(&world, resource, &mut lists));
+        for resource in &resources {
+            add_points(&world, resource, &mut lists);
+        }
         let lists = lists.0.into_iter().map(|(place, lists)| (place, lists.in_order())).collect();
         Self { kept: Arc::new(Kept { spec, resources, seed, started, lists }) }
     }

@@ -245,7 +245,9 @@ pub(crate) fn add_points(world: &World, spec: &Arc<ResourceSpec>, lists: &mut Gr
     let extra = ineligible(world.started, newest, &copies, &mut stream);
     copies.extend(extra.into_iter().filter(|point| newest_copy.is_none_or(|limit| point.created <= limit)));
     let here = lists.at(&spec.destination);
-    copies.into_iter().for_each(|copy| here.add(copy));
+    for copy in copies {
+        here.add(copy);
+    }
     here.shuffle(&mut stream);
     lists.at(&spec.source).shuffle(&mut stream);
 }

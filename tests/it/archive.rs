@@ -120,8 +120,8 @@ async fn nothing_is_written_twice_whatever_happens() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_dies_while_it_archives_goes_on_with_it() {
-    let (intends, is_done): (fn(&Event) -> bool, fn(&Event) -> bool) =
-        (|event| matches!(event, Event::ArchiveIntended { .. }), |event| matches!(event, Event::Archived { .. }));
+    let intends: fn(&Event) -> bool = |event| matches!(event, Event::ArchiveIntended { .. });
+    let is_done: fn(&Event) -> bool = |event| matches!(event, Event::Archived { .. });
     for (case, dies) in [("before the first file", intends), ("behind the last", is_done)] {
         let bench = Bench::new(&definition()).await;
         let (journal, state) = bench.begin().await;

@@ -265,7 +265,7 @@ fn a_policy_of_no_time_is_refused() {
 fn covered(pasts: &[Past], text: &str, definition: &Definition, now: Timestamp) -> Covered {
     let vars = BTreeMap::new();
     let hash = sha256_hex(text.as_bytes());
-    let now = Now { definition, text_sha256: &hash, vars: &vars, now };
+    let now = Now { definition, text_sha256: &hash, vars: &vars, at: now };
     let mut all = coverage(&now, pasts);
     assert_eq!(all.len(), 1);
     all.remove(0)

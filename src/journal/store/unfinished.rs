@@ -90,16 +90,16 @@ impl Fold {
     }
 }
 
+/// A run that is not over, with its state, or with the reason why that cannot be had.
+pub type Owed = (RunRow, Result<Unfinished, StoreError>);
+
 impl Store {
     /// Every run to which something may be owed, oldest first: it is not over, it leaked, or it keeps something. Each with
     /// its state, or with the reason why that cannot be had.
     ///
     /// # Errors
     /// When the list of runs cannot be read.
-    pub fn unfinished(
-        &self,
-        drill: Option<&DrillName>,
-    ) -> Result<Vec<(RunRow, Result<Unfinished, StoreError>)>, StoreError> {
+    pub fn unfinished(&self, drill: Option<&DrillName>) -> Result<Vec<Owed>, StoreError> {
         let mut rows = self.runs(drill)?;
         rows.retain(|row| matches!(row.verdict, None | Some(Verdict::Leaked)) || row.kept_until.is_some());
         rows.reverse();

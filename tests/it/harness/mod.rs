@@ -19,6 +19,6 @@ pub(crate) mod json_schema;
 pub(crate) mod life;
 pub(crate) mod paper;
 pub(crate) mod seam;
-pub(crate) mod still;
 pub(crate) mod standstill;
+pub(crate) mod still;
 pub(crate) mod worlds;

@@ -87,7 +87,7 @@ impl Actor<'_> {
             }
             self.goes_on().await;
         }
-        pending().await
+        pending::<()>().await;
     }
 
     /// It wakes when everybody else is done, unless it did before. What it leaves then is left.
