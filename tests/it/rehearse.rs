@@ -194,6 +194,11 @@ async fn one_scenario_is_repeated_by_its_name() {
     assert_eq!((struck(&said, "taken_over_late"), &said["scenarios"]), (1, &Value::from(1)), "{said:#}");
     let wrong = shipped().ask(&["rehearse", "rds-minimal", "--only", "nonsense@1"]).await.ends(2);
     assert!(wrong.stderr.contains("`nonsense@1` is no trouble"), "{wrong:?}");
+    // A green that tried nothing is none.
+    let never = shipped().ask(&["rehearse", "rds-minimal", "--seed", "7", "--only", "crash@9999"]).await.ends(2);
+    assert!(never.stderr.contains("`crash@9999` never came") && never.stderr.contains("--only"), "{never:?}");
+    let none = shipped().ask(&["rehearse", "rds-minimal", "--scenarios", "0"]).await.ends(2);
+    assert!(none.stderr.contains("at least 1"), "{none:?}");
     let unknown = shipped().ask(&["rehearse", "rds-minimal", "--fault", "job_stuk"]).await.ends(2);
     assert!(unknown.stderr.contains("job_stuck"), "{unknown:?}");
 }

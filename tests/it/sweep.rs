@@ -218,6 +218,11 @@ async fn a_name_like_a_drills_proves_nothing() {
     let said = ground.sweeps(&["--region", HERE]).await.ends(4).json();
     let thing = of_kind(&said, "DB instance");
     assert!(text(thing, "because").contains("the definition `orders` names it"), "{said:#}");
+    // A source that no list shows is not "not found": it is a source, and said to be one before anything is removed.
+    let source = "arn:aws:rds:eu-west-2:123456789012:db:drill-0a1b2c3d-orders";
+    let refused = ground.drill.ask(&["sweep", &ground.url, "--yes", "--arn", source]).await.ends(2);
+    assert!(refused.stderr.contains("named by the definition `orders`"), "{refused:?}");
+    assert!(refused.stderr.contains("never touches it"), "{refused:?}");
     let arn = text(thing, "arn").to_owned();
     ground.drill = Drill::new().definition("orders", ORDERS);
     let said = ground.sweeps(&["--region", HERE, "--yes", "--arn", &arn]).await.ends(4).json();
