@@ -139,6 +139,19 @@ async fn what_passes_is_waited_out() {
     }
 }
 
+/// Of every service and over the wire. What is refused for minutes without an exception is in `limiter`, where time is exact.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_of_throttles_makes_a_run_slower_and_never_fails_it() {
+    for share in [0.01, 0.5] {
+        let case = format!("{share} of all requests are throttled");
+        let bench = Bench::new(worlds::ORDERS).await;
+        bench.sandbox.add_fault(fault(What::Throttle, |fault| fault.probability = Some(share)));
+        let state = bench.run(&case).await;
+        assert_verdict(&case, &state, Verdict::Passed);
+        assert_harmless(&case, &bench.before, &bench.inventory());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_whose_answer_never_came_is_made_once() {
     let bench = Bench::new(worlds::ORDERS).await;
