@@ -121,7 +121,7 @@ async fn powers_for(cx: &Looking<'_>, kind: ResourceKind, needs: &[RoleNeed]) ->
     let what = format!("what {role} may do for {kind}");
     let mut on: BTreeMap<(&str, Option<&'static str>), Vec<String>> = BTreeMap::new();
     for need in needs {
-        on.entry((&need.resource, need.passed_to)).or_default().push(need.action.to_owned());
+        on.entry((need.resource.as_str(), need.passed_to)).or_default().push(need.action.to_owned());
     }
     let (mut lacks, mut depends, mut open) = (Vec::new(), Vec::new(), false);
     for ((resource, passed_to), actions) in on {
