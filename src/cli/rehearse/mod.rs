@@ -171,9 +171,11 @@ fn nothing_came(args: &Args) -> String {
             tame(only),
             args.name
         ),
-        None => "nothing was rehearsed: none of the chosen scenarios came; choose more with `--scenarios`, or others with \
+        None => {
+            "nothing was rehearsed: none of the chosen scenarios came; choose more with `--scenarios`, or others with \
                  `--fault`"
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 
