@@ -189,14 +189,14 @@ fn drills_whose_rates_are_lower_than_documented_and_halved_half_way_take_longer_
 
 /// Of a hundred requests to AWS Backup so many are refused, by chance that repeats; until then, if it ends.
 fn refuses_of_a_hundred(percent: u32, until: Option<Timestamp>) -> Says {
-    let chance = AtomicU32::new(7);
+    let chance = Mutex::new(7_u32);
     Box::new(move |operation, now| {
         if !operation.starts_with("backup:") || until.is_some_and(|until| now >= until) {
             return None;
         }
-        let next = |last: u32| Some(last.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
-        let drawn = chance.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next).unwrap_or_default();
-        let is_refused = (drawn >> 16) % 100 < percent;
+        let mut drawn = chance.lock().unwrap_or_else(PoisonError::into_inner);
+        *drawn = drawn.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let is_refused = (*drawn >> 16) % 100 < percent;
         is_refused.then_some(Refusal { code: "ThrottlingException", retry_after: None })
     })
 }
