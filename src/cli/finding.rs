@@ -16,7 +16,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
 use crate::cli::previous::LARGEST_MANIFEST;
-use crate::cli::resume::reconnect;
+use crate::cli::resume::{reconnect, refuse_ended_world};
 use crate::cli::run::started_by;
 use crate::cli::signing;
 use crate::cli::ui::{Ui, clean};
@@ -254,6 +254,7 @@ async fn signed_by_kms(
     state: &State,
     (cloud, place): (&CloudArgs, &Place),
 ) -> Result<String, CliError> {
+    refuse_ended_world(state, "nothing was added, because the key of AWS KMS that signs the evidence cannot be asked")?;
     let connection = reconnect(state, cloud, place).await?;
     let signed = enveloped(addendum, key, connection.cloud.signatures.as_ref()).await;
     connection.close().await;

@@ -6,6 +6,7 @@ use crate::cli::clock::MachineClock;
 use crate::cli::error::CliError;
 use crate::cli::place::Place;
 use crate::cli::world::home;
+use crate::definition::model::LONGEST_LEASE;
 use crate::journal::event::World;
 use crate::journal::state::State;
 use crate::journal::store::RunRow;
@@ -86,9 +87,12 @@ fn whole(left: SignedDuration) -> SignedDuration {
 /// The length of a lease, as an option of the command line.
 ///
 /// # Errors
-/// A sentence for the user: it is no duration, or none at all.
+/// A sentence for the user: it is no duration, none at all, or longer than a lease may be.
 pub fn length(text: &str) -> Result<SignedDuration, String> {
     match parse_duration(text) {
+        Ok(length) if length > LONGEST_LEASE => {
+            Err("a lease is at most 30d, because what is kept is billed; `drill keep` makes it longer again".to_owned())
+        }
         Ok(length) if length.is_zero() => Err("a lease is longer than nothing, such as `4h`".to_owned()),
         Ok(length) => Ok(length),
         Err(error) => Err(error.to_string()),
@@ -106,5 +110,7 @@ mod tests {
         assert_eq!((shown(11_555), shown(61), shown(59)), (11_520, 60, 59));
         assert!(length("0s").is_err() && length("4").is_err());
         assert_eq!(length("4h").unwrap(), SignedDuration::from_hours(4));
+        assert_eq!(length("30d").unwrap(), SignedDuration::from_hours(720));
+        assert!(length("900d").is_err_and(|why| why.contains("at most 30d")) && length("721h").is_err());
     }
 }

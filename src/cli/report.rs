@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::finding;
 use crate::cli::past::whole;
 use crate::cli::place::Place;
-use crate::cli::resume::reconnect;
+use crate::cli::resume::{reconnect, refuse_ended_world};
 use crate::cli::templates::own;
 use crate::cli::ui::{Ui, clean};
 use crate::definition::model::SignBy;
@@ -178,6 +178,7 @@ impl Session<'_> {
     async fn connection(&mut self) -> Result<&Connection, CliError> {
         if self.connection.is_none() {
             self.args.cloud.check()?;
+            refuse_ended_world(self.state, "nobody can be asked to sign or to archive the evidence")?;
             self.connection = Some(reconnect(self.state, &self.args.cloud, self.place).await?);
         }
         Ok(self.connection.as_ref().expect("it was made above"))

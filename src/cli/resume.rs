@@ -353,6 +353,21 @@ fn replay(records: &[Recorded], row: &RunRow) -> Result<State, CliError> {
     State::replay(records).map_err(|source| CliError::Store(StoreError::Senseless { run: row.run, source }))
 }
 
+/// That the run's cloud can still be asked: a simulated AWS in the process of the run ended with it.
+///
+/// # Errors
+/// When it ended, with what cannot be done because of it.
+pub(crate) fn refuse_ended_world(state: &State, what: &str) -> Result<(), CliError> {
+    if state.started.world != Some(World::InProcess) {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "{what}: the simulated AWS of run {} ended with the process that held it; start `drill sandbox`, and run the \
+         drill again with `--sandbox=URL`",
+        state.run
+    )))
+}
+
 /// The same cloud as before: a run never changes sides.
 ///
 /// # Errors

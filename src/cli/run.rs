@@ -32,7 +32,7 @@ use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, TeardownWhen};
 use crate::history::summary::Summary;
 use crate::journal::chain::{Hash, link, sha256_hex};
-use crate::journal::event::{Earlier, Event, FORMAT, LastPass, MOST_EARLIER, Recorded, RunStarted};
+use crate::journal::event::{Earlier, Event, FORMAT, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::State;
 use crate::journal::store::{RunJournal, RunRow, Store};
@@ -416,6 +416,13 @@ fn kept_text(state: &State) -> String {
         .filter(|(_, _, lease)| lease.holds())
         .map(|(_, entry, lease)| format!("  kept      until {}: {}\n", show_instant(lease.until), entry.label()))
         .collect();
+    if state.started.world == Some(World::InProcess) {
+        text.push_str(
+            "  the simulated AWS ends with this process, and what it keeps with it; for one that stays, start `drill \
+             sandbox` and give its URL with `--sandbox=URL`\n",
+        );
+        return text;
+    }
     text.push_str(&format!(
         "  kept until {}; `drill keep {} --for 4h` makes that longer, `--end` removes it now\n",
         show_instant(until),

@@ -36,9 +36,11 @@ use crate::cli::world::id_at;
 use crate::definition::load::names;
 use crate::definition::model::Definition;
 use crate::journal::event::WorldId;
+use crate::run::guard::is_named;
 use crate::run::sweep::{Grounds, Known, Row, judge};
 use crate::words::arn::Arn;
 use crate::words::id::{DrillName, Region};
+use crate::words::text::quoted;
 use crate::words::time::parse_duration;
 
 /// Finds what any run may have left, and removes it on confirmation.
@@ -140,6 +142,7 @@ pub async fn sweep(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError
             ui.print(&table);
         }
     }
+    refuse_sources(&order, &round, &definitions)?;
     let mut deeds = Deeds::default();
     act::act(&order, &sites, &round, place, ui, &mut deeds).await?;
     if deeds.any() {
@@ -150,7 +153,7 @@ pub async fn sweep(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError
     if ui.is_json() {
         ui.json(&show::json(&sites, &round, &blind, &deeds, exit));
     } else {
-        ui.print(&show::last_words(&round, &blind, &deeds));
+        ui.print(&show::last_words(&round, &blind, &deeds, &order));
     }
     Ok(exit)
 }
@@ -181,10 +184,40 @@ impl Order {
         })
     }
 
+    /// The command by which a person removes a thing that is in no ledger.
+    pub(crate) fn by_hand(&self, row: &Row, arn: &Arn) -> String {
+        let mut command = format!("drill sweep --region {}", quoted(row.region.as_str()));
+        for profile in &self.profiles {
+            command.push_str(&format!(" --profile {}", quoted(profile)));
+        }
+        if let Some(url) = &self.sandbox {
+            command.push_str(&format!(" --sandbox={}", quoted(url)));
+        }
+        format!("{command} --arn {}", quoted(arn.as_str()))
+    }
+
     /// Restore jobs from here on are looked for.
     fn jobs_since(&self, now: Timestamp) -> Timestamp {
         now.checked_sub(self.since).unwrap_or(Timestamp::UNIX_EPOCH)
     }
+}
+
+/// What a definition names is no leftover, wherever it is: nobody needs to look for it.
+fn refuse_sources(order: &Order, round: &Round, definitions: &[Definition]) -> Result<(), CliError> {
+    let is_listed = |arn: &Arn| round.rows.iter().any(|(_, row)| row.arn.as_ref() == Some(arn));
+    for arn in order.arns.iter().filter(|arn| !is_listed(arn)) {
+        let all = definitions.iter().chain(round.kept.iter().map(|one| &one.definition));
+        let mut naming = all.filter(|definition| is_named(definition, Some(arn), arn.name()));
+        if let Some(definition) = naming.next() {
+            let what = format!(
+                "`{arn}` is named by the definition `{}`: it is a source or belongs to the surroundings, and a sweep never \
+                 touches it. Nothing was removed",
+                definition.name
+            );
+            return Err(CliError::usage(what));
+        }
+    }
+    Ok(())
 }
 
 /// All of the repository: one that cannot be read might name what is about to be removed.

@@ -16,7 +16,7 @@ use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::{Metadata, RecoveryPoint};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::words::secret::Secret;
 use crate::yaml::shape::Field;
 
@@ -269,7 +269,7 @@ pub trait ResourceFacts: Send + Sync {
     }
 
     /// What AWS Backup's role must be allowed for a restore of this type, as far as one resource decides it (facts
-    /// 1.11). Not all of it: enough to tell a role that can restore the type from one that cannot.
+    /// 1.11): first what no restore goes without, then what AWS's own policy for the type allows without conditions.
     fn role_needs(&self, _with: &Settings, _expected: &Expected, _partition: &str) -> Vec<RoleNeed> {
         Vec::new()
     }
@@ -282,6 +282,17 @@ pub trait ResourceFacts: Send + Sync {
     /// The action by which teardown removes what was restored, where the definition does not say how.
     fn removal(&self, _with: &Settings) -> Option<&'static str> {
         None
+    }
+
+    /// The action by which the drill's tags are set on what was restored, where it can carry any.
+    fn tagging(&self, _with: &Settings) -> Option<&'static str> {
+        None
+    }
+
+    /// The checks that [`ResourceCalls::preflight`] and [`ResourceCalls::preflight_of_point`] make with these settings:
+    /// where nobody can ask, each of them is "not checked".
+    fn looks(&self, _with: &Settings) -> Vec<CheckId> {
+        vec![CheckId::NameFree]
     }
 
     /// Whether [`ResourceCalls::preflight_of_point`] has something to look at: then a recovery point's metadata are

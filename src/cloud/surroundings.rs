@@ -20,6 +20,25 @@ pub struct RoleNeed {
     pub action: &'static str,
     /// On what: an ARN, with `*` where AWS assigns an id.
     pub resource: String,
+    /// Without it the restore fails for certain. The others are in AWS's own policy for the type: a restore may need
+    /// them.
+    pub vital: bool,
+    /// For `iam:PassRole`: the service that a role is handed to.
+    pub passed_to: Option<&'static str>,
+}
+
+impl RoleNeed {
+    /// Without it the restore fails.
+    #[must_use]
+    pub fn vital(action: &'static str, resource: &str) -> Self {
+        Self { action, resource: resource.to_owned(), vital: true, passed_to: None }
+    }
+
+    /// A restore may need it: AWS's own policy for the type allows it.
+    #[must_use]
+    pub fn usual(action: &'static str, resource: &str) -> Self {
+        Self { vital: false, ..Self::vital(action, resource) }
+    }
 }
 
 /// A quota of the account in one region, and how much of it one restore takes.

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde_json::Value as Json;
 
 use crate::definition::check::Subject;
+use crate::definition::model::LONGEST_LEASE;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
 
 /// What a rate may be of.
@@ -36,6 +37,12 @@ fn policy(subject: &Subject<'_>, problems: &mut Diagnostics) {
 fn lease(subject: &Subject<'_>, problems: &mut Diagnostics) {
     let (when, keep_for) = (["teardown", "when"], ["teardown", "keep_for"]);
     let written = |route: &[&str]| subject.node(route).is_some();
+    let length = subject.text(&keep_for).and_then(|text| text.parse::<SignedDuration>().ok());
+    if length.is_some_and(|length| length > LONGEST_LEASE) {
+        let diagnostic = Diagnostic::error(Code::BadValue, "`keep_for` is at most 30d: what is kept is billed");
+        let help = "keep it for less; `drill keep RUN --for 30d` makes the lease of a run longer";
+        problems.push(diagnostic.at(subject.value_span(&keep_for)).help(help));
+    }
     match subject.text(&when) {
         Some(word @ ("on_pass" | "manual")) if !written(&keep_for) => {
             let message = format!("`when: {word}` needs `keep_for`: how long what is kept may stay");

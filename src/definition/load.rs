@@ -251,10 +251,7 @@ pub fn find(dir: &Path, name: &str) -> Result<PathBuf, LoadError> {
     let hint = match did_you_mean(name, known.iter().copied()) {
         Some(near) => format!("; did you mean `{near}`?"),
         None if known.is_empty() => "; the folder has no drills".to_owned(),
-        None => format!(
-            "; there are {}",
-            known.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-        ),
+        None => format!("; there are {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
     };
     Err(LoadError::Unknown { name: name.to_owned(), folder: dir.to_owned(), hint })
 }
@@ -262,6 +259,18 @@ pub fn find(dir: &Path, name: &str) -> Result<PathBuf, LoadError> {
 #[cfg(test)]
 mod tests {
     use super::{LoadError, bounded, find, names, stem};
+
+    #[test]
+    fn who_asks_for_a_drill_that_is_not_there_is_told_of_all_that_are() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..15 {
+            std::fs::write(folder.path().join(format!("orders-of-shop-{number}.yaml")), "x: 1\n").unwrap();
+        }
+        let error = find(folder.path(), "nope").unwrap_err().to_string();
+        for number in 0..15 {
+            assert!(error.contains(&format!("`orders-of-shop-{number}`")), "{number} is not in: {error}");
+        }
+    }
 
     #[test]
     fn a_drill_is_found_by_its_name_only() {

@@ -620,6 +620,9 @@ pub enum ProbeReason {
     Setup,
 }
 
+/// What is kept is billed: no lease is longer, from when it begins or is made longer.
+pub const LONGEST_LEASE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// When to tear down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Teardown {

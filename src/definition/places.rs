@@ -8,7 +8,7 @@ use crate::definition::check::Subject;
 use crate::words::arn::Arn;
 use crate::words::id::{Name, RunId};
 use crate::words::kind::{Control, ResourceKind};
-use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
+use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, ticked};
 use crate::yaml::node::Value;
 
 /// Checks names, regions, ARNs, roles and raw metadata.
@@ -203,8 +203,20 @@ fn controls(subject: &Subject<'_>, problems: &mut Diagnostics) {
         let Some(text) = item.text().filter(|text| Control::from_word(text).is_none()) else { continue };
         let message = format!("drill does not know the control `{text}`: the report only names it");
         let diagnostic = Diagnostic::warning(Code::UnknownName, message).at(item.span);
-        problems.push(diagnostic.maybe_help(suggestion(text, Control::WORDS)));
+        problems.push(diagnostic.help(near_control(text)));
     }
+}
+
+/// A near number is another control: only another spelling is a slip. Otherwise those of the framework that are known.
+fn near_control(text: &str) -> String {
+    let spelt = |word: &str| word.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    if let Some(same) = Control::WORDS.iter().copied().find(|word| spelt(word) == spelt(text)) {
+        return format!("did you mean `{same}`?");
+    }
+    let framework = |word: &str| word.split_once(':').map(|(framework, _)| spelt(framework));
+    let of_it = Control::WORDS.iter().copied().filter(|word| framework(word) == framework(text));
+    let of_it: Vec<&str> = of_it.collect();
+    format!("known here: {}", ticked(if of_it.is_empty() { Control::WORDS } else { &of_it }))
 }
 
 fn formats(subject: &Subject<'_>, problems: &mut Diagnostics) {

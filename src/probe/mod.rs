@@ -34,6 +34,7 @@ mod source;
 pub mod sql;
 pub mod sql_schema;
 pub mod ssm;
+pub mod stored;
 pub mod target;
 pub mod tcp;
 pub mod tls;

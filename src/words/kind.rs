@@ -144,8 +144,14 @@ closed_set!(
         RoleActions = "role.actions",
         /// AWS's own policy for the type is attached to it.
         RolePolicy = "role.policy",
+        /// The drill may start the restore.
+        CallerStart = "caller.start",
         /// The drill may remove what it restores.
         CallerTeardown = "caller.teardown",
+        /// The drill may set its tags on what it restores.
+        CallerTag = "caller.tag",
+        /// The drill may read the secrets that probes and actions log in with.
+        CallerSecrets = "caller.secrets",
         /// A key that the definition names.
         KeyState = "key.state",
         /// The restore role may use the keys.

@@ -189,6 +189,17 @@ async fn the_program_says_where_it_is_and_tries_again_when_asked() {
     assert!(said.stderr.contains("has no `report.archive`"), "{said:?}");
 }
 
+/// There is nobody left to ask, and that is said with what to do, not as a refused connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_world_that_ended_nothing_is_archived_and_that_is_said() {
+    let drill = Drill::new().definition("orders", &definition()).definition("orders.world", worlds::QUICK);
+    drill.ask(&["run", "orders", "--sandbox"]).await.ends(0);
+    let said = drill.ask(&["report", &drill.last_id().await, "--archive"]).await.ends(2);
+    for wanted in ["ended with the process that held it", "drill sandbox", "--sandbox=URL"] {
+        assert!(said.stderr.contains(wanted), "`{wanted}`: {said:?}");
+    }
+}
+
 /// One request over raw HTTP: its status and its body.
 async fn s3(sandbox: &Sandbox, head: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(sandbox.url().replace("http://", "")).await.expect("the sandbox listens");

@@ -2,11 +2,14 @@
 //! gone. The real program, over the wire.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use restore_drill::sandbox::hold::ANY;
 use restore_drill::sandbox::{Hold, Inventory, Options, Sandbox, When, WorldFile, WorldSpec, access_key};
 use rustix::process::Signal;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::check::{assert_clean, assert_harmless, changes};
 use crate::harness::child::{Drill, Running};
@@ -139,6 +142,62 @@ async fn a_world_that_took_the_place_of_another_is_not_taken_for_it() {
     );
     assert!(other.inventory().calls.is_empty(), "the other world was asked: {:?}", other.inventory().calls);
     drill.ask(&["resume", "--all"]).await.ends(0);
+}
+
+/// Hands everything on to the world, and keeps what was sent to it.
+async fn overheard(world: &Sandbox) -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let (sent, world) = (Arc::<Mutex<Vec<u8>>>::default(), world.url().replace("http://", ""));
+    let keeps = Arc::clone(&sent);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(hand_on(client, world.clone(), Arc::clone(&keeps)));
+        }
+    });
+    (url, sent)
+}
+
+async fn hand_on(mut client: TcpStream, world: String, keeps: Arc<Mutex<Vec<u8>>>) {
+    let Ok(mut server) = TcpStream::connect(world).await else { return };
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let there = async {
+        let mut bytes = vec![0; 16 * 1024];
+        while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
+            keeps.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes[..read]);
+            if to_server.write_all(&bytes[..read]).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = there => {}
+        _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+    }
+}
+
+/// What a session with MFA is to drill: temporary credentials, whose token AWS wants to see, signed, with every request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_token_of_a_session_goes_with_every_request_and_nowhere_else() {
+    const TOKEN: &str = "token-of-a-session-9f31";
+    let own = world().await;
+    let (url, sent) = overheard(&own).await;
+    let drill = Drill::new()
+        .definition("orders", ORDERS)
+        .variable("AWS_ACCESS_KEY_ID", access_key(&ACCOUNT.parse().expect("twelve digits")))
+        .variable("AWS_SECRET_ACCESS_KEY", "any")
+        .variable("AWS_SESSION_TOKEN", TOKEN)
+        .variable("AWS_EC2_METADATA_DISABLED", "true")
+        .variable("AWS_ENDPOINT_URL", url);
+    // Whatever it finds: this world has a time of its own.
+    let said = drill.ask(&["preflight", "orders"]).await;
+    assert!(said.stdout.contains("role.actions") && !said.all().contains(TOKEN), "{said:?}");
+    let sent = String::from_utf8_lossy(&sent.lock().unwrap_or_else(PoisonError::into_inner)).to_lowercase();
+    let signatures: Vec<&str> = sent.lines().filter(|line| line.starts_with("authorization:")).collect();
+    assert!(signatures.len() > 10, "{} requests", signatures.len());
+    assert!(signatures.iter().all(|line| line.contains("x-amz-security-token")), "{signatures:#?}");
+    assert_eq!(sent.matches(&format!("\r\nx-amz-security-token: {TOKEN}\r\n")).count(), signatures.len());
 }
 
 /// Something that speaks like AWS at an endpoint of the user's own.

@@ -317,6 +317,9 @@ fn the_program_names_what_was_changed() {
         .ends(1)
         .prints("BROKEN")
         .prints("journal.jsonl: line 4 is not as it was written");
+    // What a broken bundle says of itself is no headline.
+    let shown = verified(&repository, &folder, &[]);
+    assert!(!shown.stdout.contains("passed"), "{}", shown.stdout);
     fs::write(folder.join("journal.jsonl"), journal).expect("it can be written");
     verified(&repository, &folder, &[]).ends(0);
 

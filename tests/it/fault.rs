@@ -139,6 +139,19 @@ async fn what_passes_is_waited_out() {
     }
 }
 
+/// Of every service and over the wire. What is refused for minutes without an exception is in `limiter`, where time is exact.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_of_throttles_makes_a_run_slower_and_never_fails_it() {
+    for share in [0.01, 0.5] {
+        let case = format!("{share} of all requests are throttled");
+        let bench = Bench::new(worlds::ORDERS).await;
+        bench.sandbox.add_fault(fault(What::Throttle, |fault| fault.probability = Some(share)));
+        let state = bench.run(&case).await;
+        assert_verdict(&case, &state, Verdict::Passed);
+        assert_harmless(&case, &bench.before, &bench.inventory());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_whose_answer_never_came_is_made_once() {
     let bench = Bench::new(worlds::ORDERS).await;
@@ -226,7 +239,8 @@ async fn without_permission_to_look_nothing_is_started() {
 async fn a_refused_start_leaves_nothing_to_look_for() {
     let case = "a denied start";
     let bench = Bench::new(worlds::ORDERS).await;
-    bench.sandbox.add_fault(Fault::new(What::AccessDenied).on("backup:StartRestoreJob"));
+    // Denied when it is asked for, and not in a simulation of policies: the preflight would find that.
+    bench.sandbox.add_fault(Fault { times: Some(100), ..Fault::new(What::AccessDenied).on("backup:StartRestoreJob") });
     let state = bench.run(case).await;
     assert_verdict(case, &state, Verdict::Inconclusive);
     let after = bench.inventory();

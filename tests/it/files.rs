@@ -4,12 +4,15 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use restore_drill::definition::model::ProbeReason;
 use restore_drill::sandbox::{Fault, Hold, What, When};
 use restore_drill::words::kind::ProbeKind;
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::ChildStderr;
 
 use crate::harness::check::{assert_harmless, assert_one_restore};
 use crate::harness::child::Drill;
@@ -371,6 +374,81 @@ async fn on_a_full_disk(case: &str, fault: Option<Fault>) -> i32 {
         assert_harmless(case, &before, &sandbox.inventory());
     }
     code
+}
+
+/// From now on calls of a process to the system fail, for the files of its journal: what does that, while it is kept. None
+/// where nobody may do it.
+async fn fails_from_now_on(
+    pid: u32,
+    state: &Path,
+    calls: &str,
+    error: &str,
+) -> Option<(tokio::process::Child, Lines<BufReader<ChildStderr>>)> {
+    let state = fs::canonicalize(state).expect("the folder of the journal");
+    let mut strace = tokio::process::Command::new("strace");
+    strace.args(["-f", "-o", "/dev/null", "-p", &pid.to_string()]);
+    strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")]);
+    for file in ["drill.db", "drill.db-wal"] {
+        strace.arg("-P").arg(state.join(file));
+    }
+    let piped = strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = piped.spawn().ok()?;
+    let mut lines = BufReader::new(child.stderr.take()?).lines();
+    let attaches = async {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if line.contains(" attached") {
+                return true;
+            }
+        }
+        false
+    };
+    let is_attached = tokio::time::timeout(LIMIT, attaches).await.unwrap_or(false);
+    is_attached.then_some((child, lines))
+}
+
+/// The disk fails while the restore is asked for: the run stops, what it made is torn down from memory, and the next process
+/// trusts the file only after it was opened and checked anew.
+async fn on_a_broken_disk(calls: &str, error: &str) {
+    let case = format!("{error} of {calls}");
+    let sandbox = worlds::start(&worlds::definition(worlds::ORDERS), worlds::QUICK, worlds::STEADY).await;
+    let (before, url) = (sandbox.inventory(), format!("--sandbox={}", sandbox.url()));
+    let drill = Drill::new().definition("orders", worlds::ORDERS);
+    let held = sandbox.hold(Hold { operation: "backup:StartRestoreJob".to_owned(), nth: 1, when: When::Before });
+    let running = drill.spawn(&["run", "orders", &url]);
+    tokio::time::timeout(LIMIT, held.reached()).await.expect("the restore begins");
+    let state = drill.path().join(".drill/sandbox");
+    let Some(injected) = fails_from_now_on(running.id(), &state, calls, error).await else {
+        eprintln!("skipped: `strace` is not here, or may not look into other processes");
+        held.release();
+        running.ended().await.ends(0);
+        return;
+    };
+    held.release();
+    let said = running.ended().await.ends(3);
+    drop(injected);
+    assert!(
+        said.stderr.contains("the journal could not be written") && said.stderr.contains("disk I/O"),
+        "{case}: {said:?}"
+    );
+    assert_harmless(&case, &before, &sandbox.inventory());
+    // What the failed write left of the file verifies, and the run is not over: the next one ends it first.
+    drill.ask(&["run", "orders", &url]).await.ends(0);
+    let runs = drill.ask(&["status", "--output", "json"]).await.ends(0).json();
+    assert_eq!(runs["runs"].as_array().map(Vec::len), Some(2), "{case}: {runs:#}");
+    assert!(runs["runs"].as_array().into_iter().flatten().all(|run| run["verdict"].is_string()), "{case}: {runs:#}");
+    assert_harmless(&case, &before, &sandbox.inventory());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_fails_stops_the_run_and_the_file_is_checked_before_it_is_trusted_again() {
+    on_a_broken_disk("fsync,fdatasync", "EIO").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_with_errors_and_one_that_became_read_only_stop_the_run() {
+    for error in ["EIO", "EROFS"] {
+        on_a_broken_disk("pwrite64", error).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

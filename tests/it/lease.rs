@@ -300,11 +300,26 @@ async fn resume_ends_a_lease_and_nobody_touches_one_whose_drill_is_running() {
     assert_harmless("a resumed lease", &ground.before, &ground.sandbox.inventory());
 }
 
+/// What is kept is billed: 900 days are a slip of the keyboard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_lease_is_longer_than_thirty_days() {
+    let ground = Ground::new().await;
+    let said = ground.drill.ask(&["run", "orders", &ground.url, "--keep", "900d"]).await.ends(2);
+    assert!(said.stderr.contains("at most 30d"), "{said:?}");
+    let run = ground.keeps().await;
+    let said = ground.drill.ask(&["keep", &run, "--for", "721h"]).await.ends(2);
+    assert!(said.stderr.contains("at most 30d"), "{said:?}");
+    ground.drill.ask(&["keep", &run, "--end"]).await.ends(0);
+    assert_harmless("a bounded lease", &ground.before, &ground.sandbox.inventory());
+}
+
 /// What is kept in a simulated AWS inside the process goes with it, and a later run says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_in_a_world_that_ended_is_over() {
     let drill = Drill::new().definition("orders", worlds::ORDERS).definition("orders.world", worlds::QUICK);
-    drill.ask(&["run", "orders", "--sandbox", "--keep", "4h"]).await.ends(0);
+    let said = drill.ask(&["run", "orders", "--sandbox", "--keep", "4h"]).await.ends(0);
+    // Nobody is told to use a command that the end of the process takes away.
+    assert!(said.stdout.contains("ends with this process") && !said.stdout.contains("drill keep"), "{said:?}");
     let run = drill.last_id().await;
     let status = drill.ask(&["status", &run]).await.ends(0).stdout;
     assert!(status.contains("its simulated AWS has ended"), "{status}");

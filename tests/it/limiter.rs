@@ -187,6 +187,98 @@ fn drills_whose_rates_are_lower_than_documented_and_halved_half_way_take_longer_
     assert!(refused > 0, "nothing was refused in {sent} requests");
 }
 
+/// Of a hundred requests to AWS Backup so many are refused, by chance that repeats; until then, if it ends.
+fn refuses_of_a_hundred(percent: u32, until: Option<Timestamp>) -> Says {
+    let chance = Mutex::new(7_u32);
+    Box::new(move |operation, now| {
+        if !operation.starts_with("backup:") || until.is_some_and(|until| now >= until) {
+            return None;
+        }
+        let mut drawn = chance.lock().unwrap_or_else(PoisonError::into_inner);
+        *drawn = drawn.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let is_refused = (*drawn >> 16) % 100 < percent;
+        is_refused.then_some(Refusal { code: "ThrottlingException", retry_after: None })
+    })
+}
+
+/// What AWS documents for a second; twice as much fits into the second that begins after a rest.
+const DOCUMENTED: [(&str, usize); 5] = [
+    (SLOW_READ, 5),
+    (START, 5),
+    ("backup:DescribeRestoreJob", 15),
+    ("backup:ListRestoreJobs", 20),
+    ("backup:ListRecoveryPointsByBackupVault", 20),
+];
+
+/// One, fifty and a hundred of a hundred requests are throttled, the last for ten minutes: each drill passes, nothing is
+/// started twice, and what is sent stays within 1.2 times what AWS documents, in any ten seconds.
+#[test]
+fn throttles_of_any_share_fail_no_drill_and_are_answered_with_no_more_requests() {
+    const DRILLS: usize = 10;
+    let start: Timestamp = "2026-11-21T12:00:00Z".parse().expect("an instant");
+    for (percent, minutes) in [(1, None), (50, None), (100, Some(10))] {
+        let case = format!("{percent} of a hundred");
+        let until = minutes.map(|minutes| start + SignedDuration::from_mins(minutes));
+        let (verdicts, counts, before, after, sent) = play(refuses_of_a_hundred(percent, until), |still| async move {
+            let before = still.direct.inventory();
+            let mut benches = Vec::new();
+            for _ in 0..DRILLS {
+                benches.push(Bench::new(worlds::ORDERS).await);
+            }
+            let runs = benches
+                .iter_mut()
+                .enumerate()
+                .map(|(number, bench)| still.drives(bench, number, Arc::clone(&still.cloud.vault)));
+            let verdicts = join_all(runs).await;
+            let sent = DOCUMENTED.map(|(operation, each)| (operation, each, still.sent(operation)));
+            (verdicts, still.counts(), before, still.direct.inventory(), sent)
+        });
+        assert_eq!(verdicts, [Verdict::Passed; DRILLS], "{case}");
+        assert_eq!(after.restore_jobs.len(), DRILLS, "{case}");
+        assert_harmless(&case, &before, &after);
+        let (all, refused) = counts;
+        assert!(refused > 0, "{case}: nothing was refused in {all} requests");
+        for (operation, each_second, at) in sent {
+            for first in &at {
+                let within = at.iter().filter(|one| (*first..*first + 10_000).contains(*one)).count();
+                assert!(within * 10 <= 12 * 11 * each_second, "{case}: {within} of {operation} from {first} ms on");
+            }
+        }
+        if percent == 100 {
+            // Ten minutes in which every answer is a refusal: each drill asks less and less often.
+            assert!(refused <= DRILLS * 30, "{case}: {refused} requests were refused");
+        }
+    }
+}
+
+/// A start that AWS wants to see again later is not sent before, however often that is said, and starts one job.
+#[test]
+fn a_burst_of_answers_that_say_how_long_delays_a_drill_and_fails_none() {
+    let (verdict, sent, jobs) = play(refuses(START, 3, "ThrottlingException", Some("30")), |still| async move {
+        let mut bench = Bench::new(worlds::ORDERS).await;
+        let verdict = still.drives(&mut bench, 0, Arc::clone(&still.cloud.vault)).await;
+        (verdict, still.sent(START), still.direct.inventory().restore_jobs.len())
+    });
+    assert_eq!((verdict, sent.len(), jobs), (Verdict::Passed, 4, 1), "{sent:?}");
+    assert!(sent.windows(2).all(|two| two[1] - two[0] >= 30_000), "{sent:?}");
+}
+
+/// The SDK's own retries stop for good after a hundred throttles. drill uses none of them: nothing is used up, and each
+/// question is one request.
+#[test]
+fn a_hundred_throttles_use_nothing_up() {
+    const THROTTLES: u32 = 150;
+    let (refused, last, sent) = play(refuses(SLOW_READ, THROTTLES, "ThrottlingException", None), |still| async move {
+        let mut refused = 0;
+        for _ in 0..THROTTLES {
+            refused += looks(&still, 1).await.iter().filter(|answer| answer.is_err()).count();
+        }
+        (refused, looks(&still, 1).await, still.sent(SLOW_READ).len())
+    });
+    assert_eq!((refused, sent), (150, 151));
+    assert!(last.iter().all(Result::is_ok), "{last:?}");
+}
+
 // ---- whose the credentials are ----
 
 /// The preflight asks STS; no change asks again, because a key never changes its account.

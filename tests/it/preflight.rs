@@ -1,9 +1,11 @@
 //! The preflight: each check against a world that makes it fail, and against one in which nobody may look.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use restore_drill::aws::resource::facts;
 use restore_drill::cloud::check::{Check, CheckResult};
+use restore_drill::definition::load::load;
 use restore_drill::run::step::preflight::{Survey, survey};
 use restore_drill::words::id::RunId;
 use restore_drill::words::kind::{CheckId, Verdict};
@@ -31,6 +33,13 @@ fn volume() -> String {
     of_type(
         "    type: ebs\n    resource: arn:aws:ec2:eu-west-2:123456789012:volume/vol-0a1b2c3d4e5f60718\n    \
          with: { availability_zone: eu-west-1a }\n",
+    )
+}
+
+fn server() -> String {
+    of_type(
+        "    type: ec2\n    resource: arn:aws:ec2:eu-west-2:123456789012:instance/i-0a1b2c3d4e5f60718\n    \
+         with: { instance_type: t3.medium, subnet: subnet-0a1b2c3d4e5f60718, security_groups: [sg-0a1b2c3d4e5f60718] }\n",
     )
 }
 
@@ -125,6 +134,33 @@ async fn each_check_of_a_database_finds_what_it_is_for_and_nothing_else() {
                     "policy/service-role/AWSBackupServiceRolePolicyForRestores",
                 )
             },
+            Wrong {
+                besides: &[CheckId::RolePolicy],
+                ..wrong(
+                    "what: role_powerless, operation: \"rds:AddTagsToResource\"",
+                    CheckId::RoleActions,
+                    Warning,
+                    "policy/service-role/AWSBackupServiceRolePolicyForRestores",
+                )
+            },
+            wrong(
+                "what: access_denied, operation: \"backup:StartRestoreJob\"",
+                CheckId::CallerStart,
+                Failed,
+                "\"Action\":\"backup:StartRestoreJob\",\"Resource\":\"arn:aws:rds:eu-west-1:",
+            ),
+            wrong(
+                "what: access_denied, operation: \"rds:DeleteDBInstance\"",
+                CheckId::CallerTeardown,
+                Failed,
+                "\"Action\":\"rds:DeleteDBInstance\"",
+            ),
+            wrong(
+                "what: access_denied, operation: \"rds:AddTagsToResource\"",
+                CheckId::CallerTag,
+                Warning,
+                "\"Action\":\"rds:AddTagsToResource\"",
+            ),
             wrong("what: single_zone", CheckId::NetworkSubnets, Failed, "modify-db-subnet-group"),
             wrong("what: parameter_group_missing", CheckId::DatabaseParameterGroup, Failed, "drill-postgres"),
             wrong("what: option_group_missing", CheckId::DatabaseOptionGroup, Failed, "drill-postgres"),
@@ -203,7 +239,16 @@ async fn without_a_permission_it_says_not_checked_and_which_permission() {
         ("backup:DescribeRegionSettings", &[CheckId::RegionOptIn]),
         ("backup:GetBackupVaultAccessPolicy", &[CheckId::VaultPolicy]),
         ("iam:GetRole", &[CheckId::RoleExists, CheckId::RoleTrust]),
-        ("iam:SimulatePrincipalPolicy", &[CheckId::RoleActions, CheckId::RolePass, CheckId::CallerTeardown]),
+        (
+            "iam:SimulatePrincipalPolicy",
+            &[
+                CheckId::RoleActions,
+                CheckId::RolePass,
+                CheckId::CallerStart,
+                CheckId::CallerTeardown,
+                CheckId::CallerTag,
+            ],
+        ),
         ("iam:ListAttachedRolePolicies", &[CheckId::RolePolicy]),
         ("kms:DescribeKey", &[CheckId::VaultKey]),
         ("kms:GetKeyPolicy", &[CheckId::KeyAccess]),
@@ -250,14 +295,99 @@ async fn a_look_that_fails_is_no_look() {
     }
 }
 
+/// A server's restore hands a role to EC2, which no other type's does (facts, trap 39).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_not_pass_a_role_to_ec2_is_pointed_at() {
+    let lacks = wrong(
+        "what: role_powerless, operation: \"iam:PassRole\"",
+        CheckId::RoleActions,
+        CheckResult::Warning,
+        "AWSBackupServiceRolePolicyForRestores",
+    );
+    finds(&server(), &[Wrong { besides: &[CheckId::RolePolicy], ..lacks }]).await;
+}
+
+/// Of each type more than the one action is asked about without which it cannot be restored at all.
+#[test]
+fn the_role_is_asked_about_all_that_a_restore_may_need() {
+    let run = run_id();
+    for name in ["aurora", "documentdb", "dynamodb", "ebs", "ec2", "efs", "fsx", "neptune", "rds-minimal", "s3"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("drills/{name}.yaml"));
+        let definition = load(&path, &BTreeMap::new(), facts).expect("it ships").definition;
+        let destination = &definition.destination;
+        for (restore_name, restore) in &definition.restore {
+            let of = facts(restore.kind);
+            let expected = of.expected(&run, restore_name, 1, &destination.region, &destination.account, "aws");
+            let needs = of.role_needs(&restore.with, &expected, "aws");
+            assert!(needs.iter().any(|need| need.vital), "{name}: nothing is vital");
+            assert!(needs.iter().any(|need| !need.vital), "{name}: one action stands for all");
+        }
+    }
+}
+
+/// What a probe logs in with: a restore needs none of it, so it is a warning, under the name in the definition.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_that_may_not_be_read_are_pointed_at_before_anything_is_restored() {
+    let quiet = found("no secret", worlds::ORDERS, "").await;
+    assert!(of(&quiet, CheckId::CallerSecrets).is_empty(), "{:#?}", quiet.checks);
+    for (secret, operation, mend) in [
+        (
+            "{ secretsmanager: drill/orders }",
+            "secretsmanager:GetSecretValue",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:drill/orders-??????",
+        ),
+        ("{ ssm: /drill/orders }", "ssm:GetParameter", "arn:aws:ssm:eu-west-1:123456789012:parameter/drill/orders"),
+    ] {
+        let probe = format!(
+            "  has-orders:\n    on: orders\n    sql: {{ database: shop, user: drill, password: {secret}, query: \
+             \"SELECT 1 AS one\" }}\n    expect: {{ one: {{ equals: 1 }} }}\n"
+        );
+        let definition = worlds::orders_probed_by(&probe);
+        let allowed = found("allowed", &definition, "").await;
+        assert_eq!(of(&allowed, CheckId::CallerSecrets)[0].result, CheckResult::Ok, "{secret}");
+        let denied = found("denied", &definition, &format!("what: access_denied, operation: \"{operation}\"")).await;
+        let [one] = of(&denied, CheckId::CallerSecrets)[..] else { panic!("{secret}: {:#?}", denied.checks) };
+        assert_eq!(one.result, CheckResult::Warning, "{one:?}");
+        assert!(one.mend.as_deref().is_some_and(|said| said.contains(mend)), "{one:?}");
+    }
+}
+
+/// With dead credentials a list that looks complete names every check: none of the others was made, and each says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_dead_credentials_every_other_check_is_not_checked_and_none_is_missing() {
+    let ids = |survey: &Survey| survey.checks.iter().map(|check| check.id).collect::<BTreeSet<CheckId>>();
+    for definition in [with_groups(), volume(), bucket(), server()] {
+        let quiet = found("alive", &definition, "").await;
+        let dead = found("dead", &definition, "what: expired_token").await;
+        let missing: Vec<CheckId> = ids(&quiet).difference(&ids(&dead)).copied().collect();
+        assert!(missing.is_empty(), "{missing:?} are missing from {:#?}", dead.checks);
+        // Which keys there are, only the vault and its recovery points say.
+        let keys = BTreeSet::from([CheckId::VaultKey, CheckId::KeyAccess]);
+        let more: BTreeSet<CheckId> = ids(&dead).difference(&ids(&quiet)).copied().collect();
+        assert!(more.is_subset(&keys), "{more:?} would not be checked");
+        let failed: Vec<CheckId> =
+            dead.checks.iter().filter(|check| check.has_failed()).map(|check| check.id).collect();
+        assert_eq!(failed, [CheckId::AccountIdentity], "{:#?}", dead.checks);
+        let asks_nobody = [CheckId::AccountIdentity, CheckId::ClockSkew, CheckId::ProtectionAsked];
+        for check in dead.checks.iter().filter(|check| !asks_nobody.contains(&check.id)) {
+            assert_eq!(check.result, CheckResult::NotChecked, "{check:?}");
+            assert!(check.detail.contains("sts:GetCallerIdentity"), "{check:?}");
+        }
+    }
+}
+
 /// Credentials of another account, and a vault that cannot be seen: nothing else is asked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_and_where_come_first() {
     let mut bench = Bench::at_speed(worlds::ORDERS, &world(""), STEADY).await;
     bench.use_account("999999999999").await;
     let survey = survey(&bench.plan.definition, &bench.services, &run_id()).await;
-    let [account] = &survey.checks[..] else { panic!("one check: {:#?}", survey.checks) };
+    let account = &survey.checks[0];
     assert_eq!((account.id, account.result), (CheckId::AccountIdentity, CheckResult::Failed));
+    let asks_nobody = |check: &&Check| check.id != CheckId::ProtectionAsked;
+    let others: BTreeSet<&str> =
+        survey.checks[1..].iter().filter(asks_nobody).map(|check| check.result.word()).collect();
+    assert_eq!(others, BTreeSet::from(["not checked"]), "{:#?}", survey.checks);
     assert!(account.mend.as_deref().is_some_and(|mend| mend.contains("--profile")), "{account:?}");
     assert_untouched("another account", &bench.before, &bench.inventory());
 

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::harness::child::Drill;
 
+/// So many scenarios of each drill that ships are played by each run of the tests.
+const SAMPLE: usize = 40;
+
 /// The repository itself.
 fn shipped() -> Drill {
     let drill = Drill::new();
@@ -35,10 +38,10 @@ fn findings(said: &Value) -> Vec<&str> {
 }
 
 async fn finds_nothing(name: &str) {
-    let said = rehearsed(name, &["--scenarios", "40"], 0).await;
+    let said = rehearsed(name, &["--scenarios", &SAMPLE.to_string()], 0).await;
     assert_eq!(said["undisturbed"], "passed", "{said:#}");
     let counted = said["scenarios"].as_u64().zip(said["not_counted"].as_u64()).map(|(came, missed)| came + missed);
-    assert_eq!(counted, Some(40), "{said:#}");
+    assert_eq!(counted, u64::try_from(SAMPLE).ok(), "{said:#}");
     assert_eq!(said["findings"], serde_json::json!([]));
     let steps = said["table"].as_array().expect("a table");
     assert!(steps.len() > 10, "{said:#}");
@@ -62,6 +65,10 @@ macro_rules! shipped_drills {
                 .filter(|name| !name.contains('.') && !name.starts_with('_'))
                 .collect();
             shipped.sort();
+            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
+            let page = std::fs::read_to_string(page).expect("a page");
+            let told = format!("{SAMPLE} scenarios of each of the {} drills that ship", shipped.len());
+            assert!(page.contains(&told), "docs/reliability.md does not say: {told}");
             let mut here = vec![$($name),+];
             here.sort_unstable();
             assert_eq!(shipped, here);
@@ -194,6 +201,11 @@ async fn one_scenario_is_repeated_by_its_name() {
     assert_eq!((struck(&said, "taken_over_late"), &said["scenarios"]), (1, &Value::from(1)), "{said:#}");
     let wrong = shipped().ask(&["rehearse", "rds-minimal", "--only", "nonsense@1"]).await.ends(2);
     assert!(wrong.stderr.contains("`nonsense@1` is no trouble"), "{wrong:?}");
+    // A green that tried nothing is none.
+    let never = shipped().ask(&["rehearse", "rds-minimal", "--seed", "7", "--only", "crash@9999"]).await.ends(2);
+    assert!(never.stderr.contains("`crash@9999` never came") && never.stderr.contains("--only"), "{never:?}");
+    let none = shipped().ask(&["rehearse", "rds-minimal", "--scenarios", "0"]).await.ends(2);
+    assert!(none.stderr.contains("at least 1"), "{none:?}");
     let unknown = shipped().ask(&["rehearse", "rds-minimal", "--fault", "job_stuk"]).await.ends(2);
     assert!(unknown.stderr.contains("job_stuck"), "{unknown:?}");
 }

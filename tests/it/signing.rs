@@ -126,6 +126,19 @@ async fn every_change_of_it_is_noticed() {
     assert!(said.stdout.contains("manifest.sig"), "{said:?}");
 }
 
+/// The key was in the world that ended with its process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_world_that_ended_no_finding_is_added_and_that_is_said() {
+    let drill = Drill::new().definition("orders", &definition()).definition("orders.world", worlds::QUICK);
+    drill.ask(&["run", "orders", "--sandbox"]).await.ends(0);
+    let run = drill.last_id().await;
+    let said = drill.ask(&["finding", "add", &run, "--text", "nobody watched"]).await.ends(2);
+    for wanted in ["nothing was added", "ended with the process that held it", "drill sandbox"] {
+        assert!(said.stderr.contains(wanted), "`{wanted}`: {said:?}");
+    }
+    assert!(!drill.path().join("reports/.rehearsal/orders").join(&run).join("addenda").exists(), "one was added");
+}
+
 /// A finding that another key signed, or nobody, would make the whole less than genuine.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn findings_are_signed_by_the_same_key_or_not_added() {

@@ -148,8 +148,13 @@ async fn what_a_lost_run_left_goes_only_by_its_arn() {
     assert_eq!((text(&thing, "account"), text(&thing, "region")), (ACCOUNT, THERE));
     assert_eq!(ground.changes(), before, "`--yes` covered what is in no ledger");
 
+    // The command that is printed is the one that removes it.
     let arn = text(&thing, "arn");
-    let said = ground.sweeps(&["--arn", arn]).await.ends(0).json();
+    let shown = ground.drill.ask(&["sweep", &ground.url]).await.ends(4).stdout;
+    let command = shown.lines().find_map(|line| line.strip_prefix("to remove it  drill ")).expect("a command");
+    assert_eq!(command, format!("sweep --region {THERE} {} --arn {arn}", ground.url));
+    let words: Vec<&str> = command.split(' ').chain(["--output", "json"]).collect();
+    let said = ground.drill.ask(&words).await.ends(0).json();
     assert_eq!(said["removed"], serde_json::json!([arn]), "{said:#}");
     assert!(ground.restored().is_empty(), "{:?}", ground.restored());
     let history = ground.drill.ask(&["sweep", "--history", "--output", "json"]).await.ends(0).json();
@@ -218,6 +223,11 @@ async fn a_name_like_a_drills_proves_nothing() {
     let said = ground.sweeps(&["--region", HERE]).await.ends(4).json();
     let thing = of_kind(&said, "DB instance");
     assert!(text(thing, "because").contains("the definition `orders` names it"), "{said:#}");
+    // A source that no list shows is not "not found": it is a source, and said to be one before anything is removed.
+    let source = "arn:aws:rds:eu-west-2:123456789012:db:drill-0a1b2c3d-orders";
+    let refused = ground.drill.ask(&["sweep", &ground.url, "--yes", "--arn", source]).await.ends(2);
+    assert!(refused.stderr.contains("named by the definition `orders`"), "{refused:?}");
+    assert!(refused.stderr.contains("never touches it"), "{refused:?}");
     let arn = text(thing, "arn").to_owned();
     ground.drill = Drill::new().definition("orders", ORDERS);
     let said = ground.sweeps(&["--region", HERE, "--yes", "--arn", &arn]).await.ends(4).json();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cli::error::CliError;
 use crate::cli::rehearse::judge::{Finding, judge};
 use crate::cli::rehearse::life::Play;
+use crate::cli::rehearse::panics::Panics;
 use crate::cli::rehearse::played::{How, Played};
 use crate::cli::rehearse::script::Script;
 use crate::cli::rehearse::stage::Stage;
@@ -50,7 +51,7 @@ impl Player {
     /// # Errors
     /// When the stage or its folder cannot be made.
     pub(crate) fn new(script: &Script) -> Result<Self, CliError> {
-        let stage = runtime(None)?.block_on(Stage::new(script.definition()))?;
+        let stage = runtime(None, &Panics::default())?.block_on(Stage::new(script.definition()))?;
         let scratch = scratch()?;
         Ok(Self { script: script.clone(), stage, pause: None, scratch, played: 0 })
     }
@@ -63,11 +64,13 @@ impl Player {
         self.played += 1;
         let folder = self.scratch.path().join(self.played.to_string());
         let clock = IdleClock::new(self.script.starts);
+        let panics = Panics::default();
+        panics.listen();
         let pauses = scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Takeover { .. }));
         if pauses && self.pause.is_none() {
-            self.pause = Some(runtime(None)?.block_on(Stage::new(self.script.definition()))?);
+            self.pause = Some(runtime(None, &panics)?.block_on(Stage::new(self.script.definition()))?);
         }
-        let runtime = runtime(Some(Arc::clone(&clock)))?;
+        let runtime = runtime(Some(Arc::clone(&clock)), &panics)?;
         if listens {
             self.stage.listen();
         }
@@ -76,7 +79,7 @@ impl Player {
         let played = runtime.block_on(async { tokio::time::timeout(STUCK, play.play(scenario)).await });
         drop(runtime);
         match played {
-            Ok(played) => played.map_err(CliError::Store),
+            Ok(played) => Ok(Played { panics: panics.heard(), ..played.map_err(CliError::Store)? }),
             Err(_) => Err(CliError::usage(format!("the rehearsal `{scenario}` stands still; please report it"))),
         }
     }
@@ -112,10 +115,12 @@ fn scratch() -> Result<tempfile::TempDir, CliError> {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).map_err(failed)
 }
 
-fn runtime(clock: Option<Arc<IdleClock>>) -> Result<tokio::runtime::Runtime, CliError> {
+fn runtime(clock: Option<Arc<IdleClock>>, panics: &Panics) -> Result<tokio::runtime::Runtime, CliError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     // Instances of a world have web servers, though nobody connects to them here.
     builder.enable_all();
+    let ears = panics.clone();
+    builder.on_thread_start(move || ears.listen());
     if let Some(clock) = clock {
         builder.on_thread_park(move || {
             clock.jump();

@@ -9,6 +9,7 @@
 //! | I5 | the journal verifies, its replay is the state that was lived, its report is the one that was written |
 //! | I6 | the run ended within its deadline and its teardown's |
 //! | I8 | no measured time is negative |
+//! | panic | no task panicked |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +36,7 @@ use crate::words::time::show_duration;
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub(crate) struct Finding {
-    /// `I1` to `I8`, or `verdict`.
+    /// `I1` to `I8`, `verdict` or `panic`.
     pub(crate) promise: &'static str,
     /// What was seen.
     pub(crate) what: String,
@@ -54,6 +55,9 @@ pub(crate) fn judge(script: &Script, scenario: &Scenario, played: &Played, usual
             judge.finds("I3", what);
         }
         judge.journal(run);
+    }
+    for what in &played.panics {
+        judge.finds("panic", what.clone());
     }
     judge.nothing_left();
     judge.touched_only_own();

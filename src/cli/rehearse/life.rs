@@ -100,7 +100,7 @@ impl Play<'_> {
         let others = self.stage.jobs_of_stranger();
         let stranger = scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Stranger { .. }));
         let struck = direct.all_struck() && (!stranger || !others.is_empty()) && runs.iter().all(|run| run.struck);
-        Ok(Played { before, after, runs, asked: self.stage.asked(), second_let_in, others, struck })
+        Ok(Played { before, after, runs, asked: self.stage.asked(), second_let_in, others, struck, panics: Vec::new() })
     }
 
     /// Whether the drill's lock can be had twice.

@@ -14,6 +14,7 @@ mod judge;
 pub mod kills;
 mod life;
 mod marks;
+mod panics;
 mod pass;
 mod pen;
 mod played;
@@ -55,6 +56,7 @@ use crate::cli::validate::load_or_explain;
 use crate::definition::model::{Definition, Probe, Severity, TeardownWhen};
 use crate::run::guards::{Guard, Guards};
 use crate::words::kind::{ProbeKind, Verdict};
+use crate::words::text::tame;
 use crate::words::time::parse_duration;
 
 /// At least so many scenarios, unless the options say otherwise: some never come and are not counted, and 1,000 should be
@@ -75,7 +77,7 @@ pub struct Args {
     budget: Option<std::time::Duration>,
 
     /// At most so many scenarios, spread over all of them [default: each trouble alone, and combinations up to 1200]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = scenarios)]
     scenarios: Option<usize>,
 
     /// Only troubles of this kind, as the table names them; may be given several times
@@ -107,6 +109,14 @@ pub struct Args {
     vars: VarArgs,
 }
 
+fn scenarios(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("a rehearsal of no scenario shows nothing: give at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("it is not a whole number".to_owned()),
+    }
+}
+
 fn budget(text: &str) -> Result<std::time::Duration, String> {
     let parsed = parse_duration(text).map_err(|error| error.to_string())?;
     std::time::Duration::try_from(parsed).map_err(|error| error.to_string())
@@ -136,6 +146,9 @@ pub async fn rehearse(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliEr
         let tally = tokio::task::spawn_blocking(move || explore(&script, &wanted, &quiet)).await;
         tally.map_err(|_| CliError::usage("drill has a bug: the rehearsal panicked; please report it"))??
     };
+    if tally.tried_nothing() && !args.only_kills() {
+        return Err(CliError::usage(nothing_came(args)));
+    }
     if args.kills > 0 {
         let plan = KillPlan { drill: args.name.clone(), dir: place.dir().to_owned(), kills: args.kills, seed };
         tally.kills(kill_over_the_wire(&plan).await?);
@@ -147,6 +160,23 @@ pub async fn rehearse(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliEr
         ui.print(&tally.text(&name, seed));
     }
     Ok(if tally.is_clean() { Exit::Passed } else { Exit::Failed })
+}
+
+/// A green that tried nothing is none.
+fn nothing_came(args: &Args) -> String {
+    match &args.only {
+        Some(only) => format!(
+            "nothing was rehearsed: `{}` never came in a run of `{}`, which has fewer records, requests or steps; without \
+             `--only` the table shows what it has",
+            tame(only),
+            args.name
+        ),
+        None => {
+            "nothing was rehearsed: none of the chosen scenarios came; choose more with `--scenarios`, or others with \
+                 `--fault`"
+                .to_owned()
+        }
+    }
 }
 
 impl Args {

@@ -29,6 +29,8 @@ pub(crate) struct Played {
     pub(crate) others: Vec<String>,
     /// Every trouble came.
     pub(crate) struck: bool,
+    /// Panics of its tasks, each with its place.
+    pub(crate) panics: Vec<String>,
 }
 
 /// What came of one run.

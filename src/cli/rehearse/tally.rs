@@ -59,6 +59,11 @@ impl Tally {
         self.findings.is_empty() && killed
     }
 
+    /// No scenario came as it was meant to, and nothing else is wrong.
+    pub(crate) fn tried_nothing(&self) -> bool {
+        self.scenarios == 0 && self.findings.is_empty()
+    }
+
     /// The run that nobody disturbs.
     pub(crate) fn undisturbed(&mut self, findings: Vec<Finding>, reasons: Vec<String>) {
         self.findings.extend(findings.into_iter().map(|finding| (String::new(), finding)));

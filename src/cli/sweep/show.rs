@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::place::Place;
-use crate::cli::sweep::Round;
 use crate::cli::sweep::act::{Deeds, label};
 use crate::cli::sweep::look::{Site, Unseen};
+use crate::cli::sweep::{Order, Round};
 use crate::cli::ui::{Ui, clean};
 use crate::journal::sweep::{SweepNote, Swept};
 use crate::run::sweep::{Fate, Row};
@@ -40,7 +40,7 @@ fn cells(row: &Row) -> Vec<String> {
 fn then(row: &Row) -> String {
     match &row.fate {
         Fate::Teardown(run) => format!("`--yes` tears down run {run}"),
-        Fate::Typed(_) => "in no ledger here: `--arn` removes it".to_owned(),
+        Fate::Typed(_) => "in no ledger here: removed for its ARN alone".to_owned(),
         Fate::OtherDrill(reason) => format!("not asked for: {reason}"),
         Fate::InUse(reason) => format!("in use: {reason}"),
         Fate::Never(reason) => format!("stays: {reason}"),
@@ -54,7 +54,7 @@ fn unseen_cells(unseen: &Unseen) -> Vec<String> {
 }
 
 /// What was done, and what is left.
-pub(crate) fn last_words(round: &Round, blind: &[Unseen], deeds: &Deeds) -> String {
+pub(crate) fn last_words(round: &Round, blind: &[Unseen], deeds: &Deeds, order: &Order) -> String {
     let mut text = String::new();
     for what in &deeds.removed {
         text.push_str(&format!("removed       {what}\n"));
@@ -64,6 +64,9 @@ pub(crate) fn last_words(round: &Round, blind: &[Unseen], deeds: &Deeds) -> Stri
     }
     for arn in &deeds.missing {
         text.push_str(&format!("not found     {arn}: it is not where sweep looked\n"));
+    }
+    for (_, row) in round.rows.iter().filter(|(_, row)| matches!(row.fate, Fate::Typed(_))) {
+        text.extend(row.arn.as_ref().map(|arn| format!("to remove it  {}\n", order.by_hand(row, arn))));
     }
     let left = round.rows.iter().filter(|(_, row)| row.is_left()).count();
     let in_use = round.rows.len() - left;

@@ -3,10 +3,12 @@
 use crate::aws::resource::cluster::{Family, settings};
 use crate::aws::resource::rds::facts::DB_INSTANCES;
 use crate::aws::resource::shared::name::{expected_arn, named, quoted};
+use crate::aws::resource::shared::setting::text;
 use crate::cloud::resource::{ByHand, Expected, Part, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
+use crate::words::kind::CheckId;
 
 /// What a member is called in plans, observations and reports.
 pub(crate) const MEMBER: &str = "DB instance";
@@ -93,6 +95,14 @@ macro_rules! cluster_facts {
                 Some("rds:DeleteDBCluster")
             }
 
+            fn tagging(&self, _with: &$crate::cloud::resource::Settings) -> Option<&'static str> {
+                Some("rds:AddTagsToResource")
+            }
+
+            fn looks(&self, with: &$crate::cloud::resource::Settings) -> Vec<$crate::words::kind::CheckId> {
+                $crate::aws::resource::cluster::facts::looks(with)
+            }
+
             fn quotas(
                 &self,
                 with: &$crate::cloud::resource::Settings,
@@ -155,9 +165,21 @@ pub(crate) fn members(with: &Settings, expected: &Expected) -> Vec<Part> {
 
 /// What AWS Backup's role does: it makes the cluster. The members are added by drill itself.
 pub(crate) fn role_needs(expected: &Expected) -> Vec<RoleNeed> {
-    let resource = expected.arn.as_ref().map(|arn| arn.as_str().to_owned());
-    let need = |resource| RoleNeed { action: "rds:RestoreDBClusterFromSnapshot", resource };
-    resource.map(need).into_iter().collect()
+    const USUAL: [&str; 3] = ["rds:AddTagsToResource", "rds:DeleteDBCluster", "rds:DescribeDBClusters"];
+    let Some(arn) = &expected.arn else { return Vec::new() };
+    let vital = RoleNeed::vital("rds:RestoreDBClusterFromSnapshot", arn.as_str());
+    [vital].into_iter().chain(USUAL.map(|action| RoleNeed::usual(action, arn.as_str()))).collect()
+}
+
+/// What `preflight::checks` and `preflight::class` look at.
+pub(crate) fn looks(with: &Settings) -> Vec<CheckId> {
+    let default_vpc = text(with, "subnet_group").is_none();
+    let network = if default_vpc { CheckId::NetworkDefaultVpc } else { CheckId::NetworkSubnets };
+    let mut looks = vec![network, CheckId::NetworkSecurityGroups];
+    looks.extend(text(with, "parameter_group").map(|_| CheckId::DatabaseParameterGroup));
+    looks.extend(text(with, "kms_key").map(|_| CheckId::KeyState));
+    looks.extend([CheckId::NameFree, CheckId::ComputeClass]);
+    looks
 }
 
 /// One cluster, and its members.

@@ -2,12 +2,13 @@
 
 use crate::aws::resource::dynamodb::metadata;
 use crate::aws::resource::shared::name::{expected_arn, named, quoted};
+use crate::aws::resource::shared::setting::text;
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::{Metadata, RecoveryPoint};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::yaml::shape::Field;
 
 /// The IAM actions that drill's own identity needs for this type, besides AWS Backup's.
@@ -97,13 +98,31 @@ impl ResourceFacts for DynamoDb {
 
     /// Copies are made with the advanced features: only those leave their region ([`ResourceFacts::eligible`]).
     fn role_needs(&self, _with: &Settings, expected: &Expected, _partition: &str) -> Vec<RoleNeed> {
-        let resource = expected.arn.as_ref().map(|arn| arn.as_str().to_owned());
-        let need = |resource| RoleNeed { action: "dynamodb:RestoreTableFromAwsBackup", resource };
-        resource.map(need).into_iter().collect()
+        const USUAL: [&str; 8] = [
+            "dynamodb:BatchWriteItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:DescribeTable",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:Scan",
+            "dynamodb:UpdateItem",
+        ];
+        let Some(arn) = &expected.arn else { return Vec::new() };
+        let vital = RoleNeed::vital("dynamodb:RestoreTableFromAwsBackup", arn.as_str());
+        [vital].into_iter().chain(USUAL.map(|action| RoleNeed::usual(action, arn.as_str()))).collect()
     }
 
     fn removal(&self, _with: &Settings) -> Option<&'static str> {
         Some("dynamodb:DeleteTable")
+    }
+
+    fn tagging(&self, _with: &Settings) -> Option<&'static str> {
+        Some("dynamodb:TagResource")
+    }
+
+    fn looks(&self, with: &Settings) -> Vec<CheckId> {
+        [CheckId::NameFree].into_iter().chain(text(with, "kms_key").map(|_| CheckId::KeyState)).collect()
     }
 
     fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {

@@ -2,12 +2,13 @@
 
 use crate::aws::resource::ebs::{metadata, readiness, settings};
 use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
+use crate::aws::resource::shared::setting::text;
 use crate::cloud::resource::{ByHand, Expected, Part, ResourceFacts, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::yaml::shape::Field;
 
 /// The IAM actions that drill's own identity needs for this type, besides AWS Backup's.
@@ -97,11 +98,24 @@ impl ResourceFacts for Ebs {
     }
 
     fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
-        vec![RoleNeed { action: "ec2:CreateVolume", resource: assigned(expected, partition, "ec2", "volume/*") }]
+        let volumes = assigned(expected, partition, "ec2", "volume/*");
+        vec![RoleNeed::vital("ec2:CreateVolume", &volumes), RoleNeed::usual("ec2:DeleteVolume", &volumes)]
     }
 
     fn removal(&self, _with: &Settings) -> Option<&'static str> {
         Some("ec2:DeleteVolume")
+    }
+
+    fn tagging(&self, _with: &Settings) -> Option<&'static str> {
+        Some("ec2:CreateTags")
+    }
+
+    fn looks(&self, with: &Settings) -> Vec<CheckId> {
+        let mut looks = vec![CheckId::NetworkZone];
+        looks.extend(settings::attach(with).map(|_| CheckId::HostReady));
+        looks.extend(text(with, "kms_key").map(|_| CheckId::KeyState));
+        looks.push(CheckId::RecycleBinRules);
+        looks
     }
 
     /// In TiB; how large the volume is, only the recovery point knows.

@@ -2,12 +2,13 @@
 
 use crate::aws::resource::ec2::{metadata, settings};
 use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
+use crate::aws::resource::shared::setting::text;
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::yaml::shape::Field;
 
 /// The IAM actions that drill's own identity needs for this type, besides AWS Backup's.
@@ -95,11 +96,30 @@ impl ResourceFacts for Ec2 {
     /// A role that cannot be passed to EC2 fails a restore with an instance profile only; whether the backed-up
     /// instance had one, only the recovery point knows.
     fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
-        vec![RoleNeed { action: "ec2:RunInstances", resource: assigned(expected, partition, "ec2", "instance/*") }]
+        let instances = assigned(expected, partition, "ec2", "instance/*");
+        let roles = format!("arn:{partition}:iam::{}:role/*", expected.account);
+        vec![
+            RoleNeed::vital("ec2:RunInstances", &instances),
+            RoleNeed::usual("ec2:TerminateInstances", &instances),
+            // Where the instance had a profile (facts, trap 39).
+            RoleNeed { passed_to: Some("ec2.amazonaws.com"), ..RoleNeed::usual("iam:PassRole", &roles) },
+        ]
     }
 
     fn removal(&self, _with: &Settings) -> Option<&'static str> {
         Some("ec2:TerminateInstances")
+    }
+
+    fn tagging(&self, _with: &Settings) -> Option<&'static str> {
+        Some("ec2:CreateTags")
+    }
+
+    fn looks(&self, with: &Settings) -> Vec<CheckId> {
+        use CheckId::{ComputeClass, NetworkSecurityGroups, NetworkSubnets, NetworkVpc, RecycleBinRules};
+        let mut looks = vec![NetworkSubnets, NetworkVpc, NetworkSecurityGroups, ComputeClass];
+        looks.extend(text(with, "kms_key").map(|_| CheckId::KeyState));
+        looks.push(RecycleBinRules);
+        looks
     }
 
     /// In vCPUs, of which every instance has at least one.

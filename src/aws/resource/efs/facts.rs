@@ -3,13 +3,13 @@
 use crate::aws::resource::efs::readiness::MOUNT_TARGET;
 use crate::aws::resource::efs::{metadata, settings};
 use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
-use crate::aws::resource::shared::setting::texts;
+use crate::aws::resource::shared::setting::{text, texts};
 use crate::cloud::resource::{ByHand, Expected, Part, ResourceFacts, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::yaml::shape::Field;
 
 /// The IAM actions that drill's own identity needs for this type, besides AWS Backup's. EFS makes and removes a mount
@@ -105,12 +105,28 @@ impl ResourceFacts for Efs {
 
     fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
         let resource = assigned(expected, partition, "elasticfilesystem", "file-system/*");
-        let need = |action| RoleNeed { action, resource: resource.clone() };
-        vec![need("elasticfilesystem:CreateFileSystem"), need("elasticfilesystem:Restore")]
+        vec![
+            RoleNeed::vital("elasticfilesystem:CreateFileSystem", &resource),
+            RoleNeed::vital("elasticfilesystem:Restore", &resource),
+            RoleNeed::usual("elasticfilesystem:DeleteFileSystem", &resource),
+            RoleNeed::usual("elasticfilesystem:DescribeFileSystems", &resource),
+            RoleNeed::usual("elasticfilesystem:TagResource", &resource),
+        ]
     }
 
     fn removal(&self, _with: &Settings) -> Option<&'static str> {
         Some("elasticfilesystem:DeleteFileSystem")
+    }
+
+    fn tagging(&self, _with: &Settings) -> Option<&'static str> {
+        Some("elasticfilesystem:TagResource")
+    }
+
+    fn looks(&self, with: &Settings) -> Vec<CheckId> {
+        let mut looks = vec![CheckId::NetworkSubnets, CheckId::NetworkSecurityGroups, CheckId::NetworkPort];
+        looks.extend(text(with, "kms_key").map(|_| CheckId::KeyState));
+        looks.push(CheckId::NameFree);
+        looks
     }
 
     fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {

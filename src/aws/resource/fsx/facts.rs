@@ -1,15 +1,16 @@
 //! What is known of FSx without asking anybody.
 
-use crate::aws::resource::fsx::flavour::{Flavour, file_system_id, volume_id};
+use crate::aws::resource::fsx::flavour::{Flavour, SystemFlavour, file_system_id, volume_id};
 use crate::aws::resource::fsx::ontap::volume_name;
 use crate::aws::resource::fsx::{metadata, settings};
 use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
+use crate::aws::resource::shared::setting::text;
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
 use crate::cloud::surroundings::RoleNeed;
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::yaml::shape::Field;
 
 /// The IAM actions that drill's own identity needs for this type, besides AWS Backup's.
@@ -97,16 +98,39 @@ impl ResourceFacts for Fsx {
     }
 
     fn role_needs(&self, with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
-        let (action, made) = if is_volume(with) {
-            ("fsx:CreateVolumeFromBackup", "volume/*")
-        } else {
-            ("fsx:CreateFileSystemFromBackup", "file-system/*")
-        };
-        vec![RoleNeed { action, resource: assigned(expected, partition, "fsx", made) }]
+        if is_volume(with) {
+            let volumes = assigned(expected, partition, "fsx", "volume/*");
+            let vital = RoleNeed::vital("fsx:CreateVolumeFromBackup", &volumes);
+            return vec![vital, RoleNeed::usual("fsx:DescribeVolumes", &volumes)];
+        }
+        let systems = assigned(expected, partition, "fsx", "file-system/*");
+        vec![
+            RoleNeed::vital("fsx:CreateFileSystemFromBackup", &systems),
+            RoleNeed::usual("fsx:DescribeFileSystems", &systems),
+            RoleNeed::usual("fsx:TagResource", &systems),
+        ]
     }
 
     fn removal(&self, with: &Settings) -> Option<&'static str> {
         Some(if is_volume(with) { "fsx:DeleteVolume" } else { "fsx:DeleteFileSystem" })
+    }
+
+    fn tagging(&self, _with: &Settings) -> Option<&'static str> {
+        Some("fsx:TagResource")
+    }
+
+    fn looks(&self, with: &Settings) -> Vec<CheckId> {
+        let flavour = match Flavour::of(with) {
+            Ok((Flavour::System(flavour), _)) => flavour,
+            Ok((Flavour::Ontap, _)) => return vec![CheckId::HostReady, CheckId::NameFree],
+            Err(_) => return vec![CheckId::SettingsKind],
+        };
+        let mut looks = vec![CheckId::NetworkSubnets, CheckId::NetworkSecurityGroups];
+        looks.extend(text(with, "kms_key").map(|_| CheckId::KeyState));
+        if flavour == SystemFlavour::Windows {
+            looks.push(CheckId::HostReady);
+        }
+        looks
     }
 
     /// Which of the two it is follows from the id; without one, the commands for both stand there. FSx has no waiters.

@@ -2,12 +2,13 @@
 
 use crate::aws::resource::rds::{metadata, settings};
 use crate::aws::resource::shared::name::{expected_arn, named, quoted};
+use crate::aws::resource::shared::setting::text;
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::yaml::shape::Field;
 
 /// The IAM actions that drill's own identity needs for this type, besides AWS Backup's.
@@ -96,9 +97,11 @@ impl ResourceFacts for Rds {
     }
 
     fn role_needs(&self, _with: &Settings, expected: &Expected, _partition: &str) -> Vec<RoleNeed> {
-        let resource = expected.arn.as_ref().map(|arn| arn.as_str().to_owned());
-        let need = |resource| RoleNeed { action: "rds:RestoreDBInstanceFromDBSnapshot", resource };
-        resource.map(need).into_iter().collect()
+        const USUAL: [&str; 4] =
+            ["rds:AddTagsToResource", "rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:DescribeDBInstances"];
+        let Some(arn) = &expected.arn else { return Vec::new() };
+        let vital = RoleNeed::vital("rds:RestoreDBInstanceFromDBSnapshot", arn.as_str());
+        [vital].into_iter().chain(USUAL.map(|action| RoleNeed::usual(action, arn.as_str()))).collect()
     }
 
     fn asks_of_point(&self) -> bool {
@@ -107,6 +110,20 @@ impl ResourceFacts for Rds {
 
     fn removal(&self, _with: &Settings) -> Option<&'static str> {
         Some("rds:DeleteDBInstance")
+    }
+
+    fn tagging(&self, _with: &Settings) -> Option<&'static str> {
+        Some("rds:AddTagsToResource")
+    }
+
+    fn looks(&self, with: &Settings) -> Vec<CheckId> {
+        let default_vpc = text(with, "subnet_group").is_none();
+        let network = if default_vpc { CheckId::NetworkDefaultVpc } else { CheckId::NetworkSubnets };
+        let mut looks = vec![network, CheckId::NetworkSecurityGroups];
+        looks.extend(text(with, "parameter_group").map(|_| CheckId::DatabaseParameterGroup));
+        looks.extend(text(with, "option_group").map(|_| CheckId::DatabaseOptionGroup));
+        looks.extend([CheckId::NameFree, CheckId::ComputeClass]);
+        looks
     }
 
     fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {

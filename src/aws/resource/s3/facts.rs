@@ -2,12 +2,13 @@
 
 use crate::aws::resource::s3::{message, metadata};
 use crate::aws::resource::shared::name::{named, quoted};
+use crate::aws::resource::shared::setting::text;
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::yaml::shape::Field;
 
 /// The IAM actions that drill's own identity needs for this type, besides AWS Backup's. `HeadBucket` asks for
@@ -106,9 +107,16 @@ impl ResourceFacts for S3 {
     /// The bucket is drill's own to make: AWS Backup's role looks at it and fills it.
     fn role_needs(&self, _with: &Settings, expected: &Expected, partition: &str) -> Vec<RoleNeed> {
         let bucket = format!("arn:{partition}:s3:::{}", expected.name);
+        let objects = format!("{bucket}/*");
         vec![
-            RoleNeed { action: "s3:GetBucketVersioning", resource: bucket.clone() },
-            RoleNeed { action: "s3:PutObject", resource: format!("{bucket}/*") },
+            RoleNeed::vital("s3:GetBucketVersioning", &bucket),
+            RoleNeed::usual("s3:GetBucketOwnershipControls", &bucket),
+            RoleNeed::usual("s3:ListBucketVersions", &bucket),
+            RoleNeed::usual("s3:PutBucketVersioning", &bucket),
+            RoleNeed::vital("s3:PutObject", &objects),
+            RoleNeed::usual("s3:DeleteObject", &objects),
+            RoleNeed::usual("s3:PutObjectAcl", &objects),
+            RoleNeed::usual("s3:PutObjectTagging", &objects),
         ]
     }
 
@@ -119,6 +127,14 @@ impl ResourceFacts for S3 {
 
     fn removal(&self, _with: &Settings) -> Option<&'static str> {
         Some("s3:DeleteBucket")
+    }
+
+    fn tagging(&self, _with: &Settings) -> Option<&'static str> {
+        Some("s3:PutBucketTagging")
+    }
+
+    fn looks(&self, with: &Settings) -> Vec<CheckId> {
+        [CheckId::NameFree].into_iter().chain(text(with, "kms_key").map(|_| CheckId::KeyState)).collect()
     }
 
     fn quotas(&self, _with: &Settings, _expected: &Expected) -> Vec<Quota> {

@@ -2,6 +2,7 @@
 
 use crate::aws::resource::ebs::Ebs;
 use crate::aws::resource::shared::name::{expected_unnamed, named, quoted};
+use crate::aws::resource::shared::setting::text;
 use crate::aws::resource::storage_gateway::settings::{Route, route};
 use crate::aws::resource::storage_gateway::{metadata, settings};
 use crate::cloud::resource::{ByHand, Expected, Part, ResourceFacts, Settings};
@@ -9,7 +10,7 @@ use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::ResourceKind;
+use crate::words::kind::{CheckId, ResourceKind};
 use crate::yaml::shape::Field;
 
 /// The IAM actions that drill's own identity needs for this type, besides AWS Backup's.
@@ -130,7 +131,12 @@ impl ResourceFacts for StorageGateway {
             Route::Gateway(gateway) => {
                 let stored = "storagegateway:CreateStorediSCSIVolume";
                 let action = if gateway.stored { stored } else { "storagegateway:CreateCachediSCSIVolume" };
-                vec![RoleNeed { action, resource: gateway.arn.to_owned() }]
+                let volumes = format!("{}/volume/*", gateway.arn);
+                vec![
+                    RoleNeed::vital(action, gateway.arn),
+                    RoleNeed::usual("storagegateway:AddTagsToResource", &volumes),
+                    RoleNeed::usual("storagegateway:DeleteVolume", &volumes),
+                ]
             }
         }
     }
@@ -139,6 +145,22 @@ impl ResourceFacts for StorageGateway {
         match route(with) {
             Route::Ebs => Ebs.removal(with),
             Route::Gateway(_) => Some("storagegateway:DeleteVolume"),
+        }
+    }
+
+    fn tagging(&self, with: &Settings) -> Option<&'static str> {
+        match route(with) {
+            Route::Ebs => Ebs.tagging(with),
+            Route::Gateway(_) => Some("storagegateway:AddTagsToResource"),
+        }
+    }
+
+    fn looks(&self, with: &Settings) -> Vec<CheckId> {
+        match route(with) {
+            Route::Ebs => Ebs.looks(with),
+            Route::Gateway(_) => {
+                [CheckId::HostReady].into_iter().chain(text(with, "kms_key").map(|_| CheckId::KeyState)).collect()
+            }
         }
     }
 

@@ -25,6 +25,7 @@ mod report;
 mod role;
 mod simulate;
 mod types;
+mod unasked;
 mod vault;
 
 use std::collections::BTreeMap;
@@ -67,7 +68,11 @@ const GROUPS: &[Group] = &[
         what: "leftovers of earlier runs",
         look: |cx| Box::pin(leftovers::check(cx)),
     },
-    Group { id: CheckId::ProtectionAsked, what: "protections", look: |cx| Box::pin(protection::check(cx)) },
+    Group {
+        id: CheckId::ProtectionAsked,
+        what: "protections",
+        look: |cx| Box::pin(std::future::ready(protection::check(cx.definition))),
+    },
     Group { id: CheckId::PlansSelection, what: "backup plans", look: |cx| Box::pin(plans::check(cx)) },
     Group {
         id: CheckId::ReportSigning,
@@ -181,7 +186,7 @@ pub fn look(step: &StepId, state: &State, services: Arc<Services>) -> Outcome {
             {
                 vec![Event::Preflighted {
                     identity: None,
-                    checks: refused(&definition, &services, checks, &error).await,
+                    checks: refused(&definition, &services, &run, checks, &error).await,
                 }]
             }
             Err((_, error)) => vec![Event::Stumbled { step, error }],
@@ -201,14 +206,18 @@ fn enough(step: &StepId, state: &State) -> Option<Timestamp> {
 pub async fn survey(definition: &Definition, services: &Services, run: &RunId) -> Survey {
     match look_around(definition, services, run, None).await {
         Ok((identity, checks)) => Survey { identity: Some(identity), checks },
-        Err((checks, error)) => Survey { identity: None, checks: refused(definition, services, checks, &error).await },
+        Err((checks, error)) => {
+            Survey { identity: None, checks: refused(definition, services, run, checks, &error).await }
+        }
     }
 }
 
-/// What stood in the way of everything else. A clock that is wrong looks like wrong credentials.
+/// What stood in the way of everything else, and all that was not asked because of it. A clock that is wrong looks like
+/// wrong credentials.
 async fn refused(
     definition: &Definition,
     services: &Services,
+    run: &RunId,
     mut checks: Vec<Check>,
     error: &CloudError,
 ) -> Vec<Check> {
@@ -216,6 +225,8 @@ async fn refused(
     if matches!(error.kind, ErrorKind::Credentials | ErrorKind::Denied) {
         checks.push(clock::skew(services).await);
     }
+    let because = format!("nothing more was asked after `{}` had failed", error.operation);
+    checks.extend(unasked::rest(definition, services, run, &checks, &because));
     checks
 }
 
@@ -229,6 +240,8 @@ async fn look_around(
     let identity = cloud.ground.identity().await.map_err(|error| (Vec::new(), error))?;
     let mut checks = vec![account::check(definition, &identity)];
     if checks.iter().any(Check::has_failed) {
+        let because = "with the credentials of another account nothing more is asked";
+        checks.extend(unasked::rest(definition, services, run, &checks, because));
         return Ok((identity, checks));
     }
     let vault = match cloud.vault.describe_vault(&definition.destination.vault).await {

@@ -1,18 +1,18 @@
 //! Protections that the definition asks for by raw metadata. What the source had is not taken over.
 
 use crate::cloud::check::Check;
-use crate::run::step::preflight::Looking;
+use crate::definition::model::Definition;
 use crate::words::kind::CheckId;
 
 /// Keys of the restore metadata that make the restored thing refuse its deletion.
 const KEYS: [&str; 2] = ["DeletionProtection", "DeletionProtectionEnabled"];
 
-#[expect(clippy::unused_async, reason = "a group of checks like the others, which ask AWS")]
-pub(super) async fn check(cx: &Looking<'_>) -> Vec<Check> {
+/// Nobody is asked.
+pub(super) fn check(definition: &Definition) -> Vec<Check> {
     const ID: CheckId = CheckId::ProtectionAsked;
     const WHAT: &str = "deletion protection";
     let asks = |key: &str| KEYS.iter().any(|known| known.eq_ignore_ascii_case(key));
-    let protected = cx.definition.restore.iter().filter(|(_, restore)| {
+    let protected = definition.restore.iter().filter(|(_, restore)| {
         restore.metadata.iter().any(|(key, value)| asks(key) && value.eq_ignore_ascii_case("true"))
     });
     let names: Vec<&str> = protected.map(|(name, _)| name.as_str()).collect();

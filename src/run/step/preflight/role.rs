@@ -15,7 +15,11 @@ use crate::words::text::quoted;
 /// Who assumes the role.
 const BACKUP: &str = "backup.amazonaws.com";
 
-/// What the role's trust policy must allow.
+/// What the role's trust policy must say, besides what it says to others.
+const STATEMENT: &str =
+    r#"{"Effect":"Allow","Principal":{"Service":"backup.amazonaws.com"},"Action":"sts:AssumeRole"}"#;
+
+/// The trust policy of a role that is made for AWS Backup alone.
 const TRUST: &str = concat!(
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","#,
     r#""Principal":{"Service":"backup.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#
@@ -66,7 +70,7 @@ fn existence(role: &Arn, found: &Result<RoleState, CloudError>) -> Check {
 
 fn trust(role: &Arn, document: &str) -> Check {
     let (id, what, name) = (CheckId::RoleTrust, trust_of(role), quoted(name(role)));
-    let mend = format!("`aws iam update-assume-role-policy --role-name {name} --policy-document {}`", quoted(TRUST));
+    let mend = trust_mend(&name);
     let Some(statements) = statements(document) else {
         return Check::not_checked(id, &what, "it is not a policy that this version can read");
     };
@@ -83,6 +87,16 @@ fn trust(role: &Arn, document: &str) -> Check {
     }
     let conditional = allows.all(|one| one.conditional);
     Check::ok(id, &what, if conditional { "it trusts AWS Backup, under conditions" } else { "it trusts AWS Backup" })
+}
+
+/// The command puts a document in the place of the whole trust policy, so the statement must be added to what is there.
+fn trust_mend(name: &str) -> String {
+    format!(
+        "add {STATEMENT} to the statements of the trust policy, and take away what denies it: keep what `aws iam get-role \
+         --role-name {name} --query Role.AssumeRolePolicyDocument` shows, edit it, and give the whole of it to `aws iam \
+         update-assume-role-policy --role-name {name} --policy-document file://TRUST_POLICY.json`, which replaces all \
+         that is there, other principals too"
+    )
 }
 
 /// Whether it may do what each type needs. One question for each type: what differs between restores of a type is the
@@ -105,28 +119,33 @@ async fn powers(cx: &Looking<'_>) -> Vec<(ResourceKind, Check)> {
 async fn powers_for(cx: &Looking<'_>, kind: ResourceKind, needs: &[RoleNeed]) -> Check {
     let (id, role) = (CheckId::RoleActions, &cx.definition.destination.restore_role);
     let what = format!("what {role} may do for {kind}");
-    let mut on: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut on: BTreeMap<(&str, Option<&'static str>), Vec<String>> = BTreeMap::new();
     for need in needs {
-        on.entry(&need.resource).or_default().push(need.action.to_owned());
+        on.entry((need.resource.as_str(), need.passed_to)).or_default().push(need.action.to_owned());
     }
-    let (mut depends, mut open) = (Vec::new(), false);
-    for (resource, actions) in on {
-        let ask = Simulation { principal: role.clone(), actions, resource: resource.to_owned(), passed_to: None };
+    let (mut lacks, mut depends, mut open) = (Vec::new(), Vec::new(), false);
+    for ((resource, passed_to), actions) in on {
+        let ask = Simulation { principal: role.clone(), actions, resource: resource.to_owned(), passed_to };
         let decisions = match cx.surroundings().simulate(&ask).await {
             Ok(decisions) => decisions,
             Err(error) => return Check::unanswered(id, &what, "iam:SimulatePrincipalPolicy", &error),
         };
         match judge(&ask.actions, &decisions) {
             Answer::Allowed => {}
-            Answer::Denied(actions) => {
+            Answer::Denied(actions) if actions.iter().any(|action| is_vital(needs, action)) => {
                 let detail = format!("it may not do {} on {resource}: the restore would fail", actions.join(", "));
                 return Check::failed(id, &what, &detail).mended_by(&attach(cx, policy(cx, kind)));
             }
+            Answer::Denied(actions) => lacks.push(format!("{} on {resource}", actions.join(", "))),
             Answer::Depends(actions, keys) => {
                 depends.push(format!("{} depends on {}", actions.join(", "), keys.join(", ")));
             }
             Answer::Open => open = true,
         }
+    }
+    if !lacks.is_empty() {
+        let detail = format!("it may not do {}, which AWS's own policy allows: restores may need it", lacks.join("; "));
+        return Check::warning(id, &what, &detail).mended_by(&attach(cx, policy(cx, kind)));
     }
     if !depends.is_empty() {
         return Check::warning(id, &what, &format!("only under conditions: {}", depends.join("; ")));
@@ -136,6 +155,11 @@ async fn powers_for(cx: &Looking<'_>, kind: ResourceKind, needs: &[RoleNeed]) ->
     }
     let actions: Vec<&str> = needs.iter().map(|need| need.action).collect();
     Check::ok(id, &what, &format!("it may do {}", actions.join(", ")))
+}
+
+/// Whether no restore goes without this action.
+fn is_vital(needs: &[RoleNeed], action: &str) -> bool {
+    needs.iter().any(|need| need.vital && need.action.eq_ignore_ascii_case(action))
 }
 
 /// AWS's own policy for a type, by its name in an ARN.
@@ -196,7 +220,7 @@ fn policy_of(role: &Arn, policy: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{TRUST, existence, trust};
+    use super::{STATEMENT, TRUST, existence, trust};
     use crate::cloud::check::CheckResult;
     use crate::cloud::error::{CloudError, ErrorKind};
     use crate::cloud::surroundings::RoleState;
@@ -232,5 +256,15 @@ mod tests {
         let deny = r#"{"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}"#;
         assert_eq!(trusts(&format!("{conditional}, {deny}")), CheckResult::Failed);
         assert_eq!(trust(&role(), "no JSON").result, CheckResult::NotChecked);
+        assert!(TRUST.contains(STATEMENT));
+    }
+
+    /// The role may be somebody else's too: the command that replaces the policy never comes with a policy of ours.
+    #[test]
+    fn the_mend_of_a_trust_policy_keeps_the_other_principals() {
+        let ec2 = r#"{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}"#;
+        let mend = trust(&role(), &format!("{{\"Statement\": [{ec2}]}}")).mend.unwrap();
+        assert!(mend.contains("aws iam get-role --role-name drill-restore ") && mend.contains(STATEMENT), "{mend}");
+        assert!(mend.contains("other principals") && !mend.contains(TRUST), "{mend}");
     }
 }
