@@ -67,16 +67,13 @@ fn all_checked(args: &Args, place: &Place, ui: &Ui) -> Result<(Vec<Checked>, Opt
         return Err(CliError::usage(why));
     }
     let vars = args.vars.map()?;
-    let (mut checked, mut spec): (Vec<Checked>, Option<WorldSpec>) = (Vec::new(), None);
+    let (mut checked, mut worlds): (Vec<Checked>, Vec<WorldSpec>) = (Vec::new(), Vec::new());
     let (mut problems, mut files) = (0, 0);
     for name in asked_for(args, place)? {
         match check(&name, &vars, args, place, ui) {
             Ok((one, world)) => {
                 checked.push(one);
-                spec = match (spec, world) {
-                    (Some(spec), Some(world)) => Some(spec.merge(world)),
-                    (spec, world) => spec.or(world),
-                };
+                worlds.extend(world);
             }
             Err(CliError::Definition { problems: found, files: wrong }) => {
                 problems += found;
@@ -95,7 +92,7 @@ fn all_checked(args: &Args, place: &Place, ui: &Ui) -> Result<(Vec<Checked>, Opt
     if checked.is_empty() {
         return Err(CliError::usage(format!("no drills in {}", Place::shown(&place.drills()))));
     }
-    Ok((checked, spec))
+    Ok((checked, WorldSpec::merge_all(worlds)))
 }
 
 /// The names, each once, in the order in which they were given.
