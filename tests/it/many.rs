@@ -2,7 +2,7 @@
 //! others, and none begins before its restores have places.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -400,5 +400,5 @@ async fn several_drills_share_the_simulated_aws_of_their_process() {
         drill.spawn(&["run", "alpha", "beta", "--sandbox", "--seed", "7", "--speed", "100", "--output", "json"]);
     let json = running.ended_within(LONG).await.ends(0).json();
     assert_eq!(outcomes(&json), ["alpha", "beta"].map(|drill| ended(drill, "passed", 0)));
-    assert!(Path::new(&drill.path().join(".drill/sandbox/drill.db")).is_file());
+    assert!(drill.path().join(".drill/sandbox/drill.db").is_file());
 }
