@@ -418,7 +418,7 @@ pub async fn drive_to_end(
         stop: Arc::new(StopFile::new(place.stop_file())),
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
         signing_key: place.signing_key(),
-        imported: is_imported(place, &state)?,
+        imported: !journal.origin()?.is_here(),
         prober: Arc::new(Asks),
         look_for_requests: LOOK_FOR_REQUESTS,
         guards: Guards::all(),
@@ -437,13 +437,6 @@ pub async fn drive_to_end(
         }
     };
     ended.map_err(CliError::Drive)
-}
-
-/// Whether a run came by `drill import`.
-fn is_imported(place: &Place, state: &State) -> Result<bool, CliError> {
-    let store = place.existing(state.started.mode)?;
-    let origin = store.map(|store| store.origin(&state.run)).transpose()?;
-    Ok(origin.is_some_and(|origin| !origin.is_here()))
 }
 
 /// Says how it ended, in its own words or as the one JSON value of its command.
