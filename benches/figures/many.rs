@@ -73,6 +73,7 @@ pub(crate) fn first(plan: Plan) -> Event {
         folder: String::new(),
         vars: BTreeMap::new(),
         started_by: "somebody@somewhere".to_owned(),
+        asked_at: None,
         templates: runbook::built_in(),
         seed: Some(7),
         world: Some(World::Server { url: "bench".to_owned() }),

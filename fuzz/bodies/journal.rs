@@ -87,6 +87,7 @@ fn started() -> RunStarted {
         folder: "drills".to_owned(),
         vars: BTreeMap::new(),
         started_by: "somebody@somewhere".to_owned(),
+        asked_at: None,
         templates: runbook::built_in(),
         seed: Some(7),
         world: None,

@@ -14,6 +14,7 @@ use crate::cli::place::Place;
 use crate::cli::world::{id_of, id_of_endpoints};
 use crate::cloud::Cloud;
 use crate::cloud::resource::Settings;
+use crate::cloud::vault::Vault;
 use crate::definition::model::Definition;
 use crate::journal::event::{World, WorldId};
 use crate::run::watch::Watch;
@@ -78,6 +79,8 @@ pub struct Connection {
     pub sandbox_ca: Option<PathBuf>,
     /// Where requests go.
     pub endpoints: Vec<String>,
+    /// What the runs of this process share of looks at restore jobs.
+    watch: Option<Arc<Watch>>,
     sandbox: Option<Sandbox>,
 }
 
@@ -95,6 +98,30 @@ impl Connection {
             sql_missing: None,
             sandbox_ca: None,
             endpoints: Vec::new(),
+            watch: None,
+            sandbox: None,
+        }
+    }
+
+    /// The same cloud for one more run, which looks at restore jobs together with the others. Whoever has the first one
+    /// closes it, after all others are over.
+    pub(crate) fn beside(&self) -> Self {
+        let mut cloud = self.cloud.clone();
+        if let Some(watch) = &self.watch {
+            cloud.vault = Arc::new(watch.beside());
+        }
+        Self {
+            cloud,
+            mode: self.mode,
+            clock: Arc::clone(&self.clock),
+            world: self.world.clone(),
+            world_id: self.world_id.clone(),
+            seed: self.seed,
+            made: self.made,
+            sql_missing: self.sql_missing.clone(),
+            sandbox_ca: self.sandbox_ca.clone(),
+            endpoints: self.endpoints.clone(),
+            watch: self.watch.clone(),
             sandbox: None,
         }
     }
@@ -173,6 +200,7 @@ fn alone(connected: Connected, clock: Arc<dyn Clock>, world: Option<World>, worl
         made: false,
         sql_missing: None,
         sandbox_ca: None,
+        watch: None,
         sandbox: None,
     }
 }
@@ -248,25 +276,28 @@ async fn connect_aws(definition: &Definition, args: &CloudArgs, run_tag: &str) -
     let connected = connect_session(&destination, &source, None, false, run_tag, Arc::clone(&clock))
         .await
         .map_err(|error| CliError::Session(Box::new(error)))?;
+    let (cloud, watch) = watched(connected.cloud, &clock);
     Ok(Connection {
         world_id: id_of_endpoints(connected.mode, &connected.endpoints),
         mode: connected.mode,
         endpoints: connected.endpoints,
-        cloud: watched(connected.cloud, &clock),
+        cloud,
         clock,
         world: None,
         seed: None,
         made: false,
         sql_missing: None,
         sandbox_ca: None,
+        watch: Some(watch),
         sandbox: None,
     })
 }
 
 /// The same with a vault that may share looks at restore jobs between the runs of this process.
-fn watched(cloud: Cloud, clock: &Arc<dyn Clock>) -> Cloud {
-    let vault = Arc::new(Watch::new(Arc::clone(&cloud.vault), Arc::clone(clock)));
-    Cloud { vault, ..cloud }
+fn watched(cloud: Cloud, clock: &Arc<dyn Clock>) -> (Cloud, Arc<Watch>) {
+    let watch = Arc::new(Watch::new(Arc::clone(&cloud.vault), Arc::clone(clock)));
+    let vault: Arc<dyn Vault> = Arc::<Watch>::clone(&watch);
+    (Cloud { vault, ..cloud }, watch)
 }
 
 async fn session_with(
@@ -294,16 +325,34 @@ async fn connect_world(
     run_tag: &str,
 ) -> Result<Connection, CliError> {
     let spec = world_spec(definition, args.world.clone(), place)?;
+    let sandbox = start_world(spec, args, place).await?;
+    let connection = inside(definition, &sandbox, run_tag).await?;
+    Ok(Connection { sandbox: Some(sandbox), ..connection })
+}
+
+/// Starts the simulated AWS of this process.
+///
+/// # Errors
+/// When it cannot be had.
+pub(crate) async fn start_world(spec: WorldSpec, args: &CloudArgs, place: &Place) -> Result<Sandbox, CliError> {
     let options = Options {
         port: 0,
         speed: speed_or_default(args.speed.or(spec.speed)),
         seed: seed_or_random(args.seed.or(spec.seed)),
         cache: place.cache(),
     };
-    let sandbox = Sandbox::start(spec, options).await.map_err(|error| CliError::Sandbox(Box::new(error)))?;
+    Sandbox::start(spec, options).await.map_err(|error| CliError::Sandbox(Box::new(error)))
+}
+
+/// Connects to the simulated AWS of this process, which stays whose it is.
+///
+/// # Errors
+/// When there is no session.
+pub(crate) async fn inside(definition: &Definition, sandbox: &Sandbox, run_tag: &str) -> Result<Connection, CliError> {
     let connected = session_with(definition, &sandbox.url(), run_tag, sandbox.clock()).await?;
+    let (cloud, watch) = watched(connected.cloud, &sandbox.clock());
     Ok(Connection {
-        cloud: watched(connected.cloud, &sandbox.clock()),
+        cloud,
         mode: connected.mode,
         endpoints: connected.endpoints,
         clock: sandbox.clock(),
@@ -313,15 +362,17 @@ async fn connect_world(
         made: sandbox.made(),
         sql_missing: Some(sandbox.sql_missing()),
         sandbox_ca: sandbox.ca_bundle(),
-        sandbox: Some(sandbox),
+        watch: Some(watch),
+        sandbox: None,
     })
 }
 
 async fn connect_server(definition: &Definition, url: &str, run_tag: &str) -> Result<Connection, CliError> {
     let remote = Remote::connect(url).await.map_err(|error| CliError::Sandbox(Box::new(error)))?;
     let connected = session_with(definition, url, run_tag, remote.clock()).await?;
+    let (cloud, watch) = watched(connected.cloud, &remote.clock());
     Ok(Connection {
-        cloud: watched(connected.cloud, &remote.clock()),
+        cloud,
         mode: connected.mode,
         endpoints: connected.endpoints,
         clock: remote.clock(),
@@ -331,6 +382,7 @@ async fn connect_server(definition: &Definition, url: &str, run_tag: &str) -> Re
         made: remote.made(),
         sql_missing: Some(remote.sql_missing()),
         sandbox_ca: remote.ca_bundle(),
+        watch: Some(watch),
         sandbox: None,
     })
 }
@@ -353,6 +405,7 @@ pub async fn connect_nowhere(definition: &Definition) -> Result<Connection, CliE
         made: false,
         sql_missing: None,
         sandbox_ca: None,
+        watch: None,
         sandbox: None,
     })
 }

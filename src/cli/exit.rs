@@ -32,6 +32,23 @@ impl Exit {
         }
     }
 
+    /// The graver of the two, for a command that did several things: something left, then a backup that did not prove itself,
+    /// then what stood in the way, then what was never begun.
+    #[must_use]
+    pub fn or_graver(self, other: Self) -> Self {
+        if other.gravity() > self.gravity() { other } else { self }
+    }
+
+    fn gravity(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Usage => 1,
+            Self::Inconclusive => 2,
+            Self::Failed => 3,
+            Self::Leaked => 4,
+        }
+    }
+
     /// For `main`.
     #[must_use]
     pub fn code(self) -> ExitCode {
@@ -46,6 +63,26 @@ impl From<Verdict> for Exit {
             Verdict::Failed => Self::Failed,
             Verdict::Inconclusive => Self::Inconclusive,
             Verdict::Leaked => Self::Leaked,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn the_gravest_counts_and_not_the_largest_number() {
+        use Exit::{Failed, Inconclusive, Leaked, Passed, Usage};
+        for (one, other, wanted) in [
+            (Passed, Passed, Passed),
+            (Passed, Usage, Usage),
+            (Usage, Inconclusive, Inconclusive),
+            (Inconclusive, Failed, Failed),
+            (Failed, Leaked, Leaked),
+            (Passed, Leaked, Leaked),
+        ] {
+            assert_eq!((one.or_graver(other), other.or_graver(one)), (wanted, wanted));
         }
     }
 }

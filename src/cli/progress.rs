@@ -21,19 +21,22 @@ pub fn observer(ui: &Ui, clock: Arc<dyn Clock>) -> Box<dyn Observer> {
     if ui.is_live() { Box::new(Live::new(clock)) } else { Box::new(Lines { ui: ui.clone() }) }
 }
 
-/// One line an event.
+/// One line an event; among several runs it begins with the drill.
 struct Lines {
     ui: Ui,
 }
 
 impl Observer for Lines {
     fn recorded(&mut self, records: &[Recorded], state: &State) {
+        let whose = if self.ui.shared { format!("{}  ", state.started.drill) } else { String::new() };
         for record in records {
-            self.ui.say(&clean(&line(record)));
+            self.ui.say(&clean(&format!("{whose}{}", line(record))));
             if let Event::StepStarted { step } = &record.event
                 && let Some(question) = question(step, state)
             {
-                self.ui.say(&clean(&question));
+                // Among several runs nobody could tell whom an answer typed here is for.
+                let asked = if self.ui.shared { question.replace("type yes or no here, or ", "") } else { question };
+                self.ui.say(&clean(&format!("{whose}{asked}")));
             }
         }
     }

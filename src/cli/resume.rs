@@ -1,13 +1,20 @@
 //! `drill resume`, and what a new run finds owed: teardowns, and leases that are over.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::future::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::cli::clock::MachineClock;
 use crate::cli::connect::{CloudArgs, Connection, connect, connect_nowhere};
+use crate::cli::connections::Connections;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::keeper::{Ending, Keeper, Task, Turn, concluded};
 use crate::cli::lease::is_over;
 use crate::cli::place::Place;
-use crate::cli::run::{drive_to_end, finished};
+use crate::cli::run::{drive_to_end, finished, told};
 use crate::cli::signals::Signals;
 use crate::cli::ui::Ui;
 use crate::cli::world::{home, refuse_another};
@@ -17,19 +24,20 @@ use crate::journal::store::{Append as _, DrillLock, RunJournal, RunRow, Store, S
 use crate::plan::step::Work;
 use crate::run::decide::is_forward;
 use crate::run::drive::Ended;
+use crate::run::places::Wants;
 use crate::words::id::DrillName;
 use crate::words::kind::{Mode, Verdict};
 
 /// Goes on with a run whose process died, finishes a teardown that leaked, or removes what a run kept.
 ///
-/// Exit code: as of `drill run`.
+/// Exit code: as of `drill run`; with --all the gravest: leaked, failed, inconclusive, passed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     run: Option<String>,
 
-    /// Every run that is not over or whose lease is, one after the other
+    /// Every run that is not over or whose lease is, all at once; those of one drill one after the other
     #[arg(long)]
     all: bool,
 
@@ -133,45 +141,132 @@ pub async fn resume(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         let (_, ended) = go_on(&found.store, lock, &found.row, &args.cloud, place, ui, &why, &mut signals).await?;
         return Ok(finished(&ended, place, ui));
     }
-    let mut worst = Exit::Passed;
-    let mut owed = false;
+    resume_all(args, place, ui).await
+}
+
+async fn resume_all(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let mut signals = Signals::listen();
-    for store in place.stores()? {
-        for row in owed_runs(&store, None).await? {
-            if signals.asked_to_end() {
-                return Ok(worst);
-            }
-            owed = true;
-            let exit = resume_one(&store, &row, args, place, ui, &mut signals).await.unwrap_or_else(|error| {
-                ui.error(&error);
-                error.exit()
-            });
-            worst = if exit.number() > worst.number() { exit } else { worst };
-        }
+    let stores = place.stores()?;
+    let mut owed = Vec::new();
+    for store in &stores {
+        let rows = owed_runs(store, None).await?;
+        owed.extend(by_drill(rows).into_iter().map(|(drill, rows)| (store, drill, rows)));
     }
-    if !owed && !ui.is_json() {
+    let runs: usize = owed.iter().map(|(_, _, rows)| rows.len()).sum();
+    if runs == 0 && !ui.is_json() {
         ui.print("no run is owed anything");
     }
-    Ok(worst)
+    // A single one has the terminal for itself.
+    let view = if runs > 1 { ui.among_others() } else { ui.clone() };
+    let tasks = owed.into_iter().map(|(store, drill, rows)| {
+        let (view, cloud) = (view.clone(), &args.cloud);
+        let life = move |mut signals: Signals| {
+            async move { resumed(store, &rows, cloud, place, &view, &mut signals).await }.boxed_local()
+        };
+        Task { drill, turn: Turn::Now(Wants::new()), life: Box::new(life) }
+    });
+    let tasks: Vec<Task<'_>> = tasks.collect();
+    let connections = Arc::new(Connections::new(None, format!("resume-{}", std::process::id())));
+    let keeper = Keeper::new(stores.clone(), connections, Arc::new(MachineClock), ui);
+    Ok(concluded(keeper.drive_all(tasks, &mut signals).await, ui))
+}
+
+/// The runs of each drill, oldest first.
+fn by_drill(rows: Vec<RunRow>) -> BTreeMap<DrillName, Vec<RunRow>> {
+    let mut drills: BTreeMap<DrillName, Vec<RunRow>> = BTreeMap::new();
+    for row in rows {
+        drills.entry(row.drill.clone()).or_default().push(row);
+    }
+    drills
+}
+
+/// Goes on with the runs of one drill, one after the other.
+async fn resumed(
+    store: &Store,
+    rows: &[RunRow],
+    args: &CloudArgs,
+    place: &Place,
+    ui: &Ui,
+    signals: &mut Signals,
+) -> Vec<Ending> {
+    let mut endings = Vec::new();
+    for row in rows {
+        if signals.asked_to_end() {
+            break;
+        }
+        let ending = resume_one(store, row, args, place, ui, signals).await;
+        endings.push(ending.unwrap_or_else(|error| Ending::failed(&row.drill, Some(row.run), &error, ui)));
+    }
+    endings
 }
 
 async fn resume_one(
     store: &Store,
     row: &RunRow,
-    args: &Args,
+    args: &CloudArgs,
     place: &Place,
     ui: &Ui,
     signals: &mut Signals,
-) -> Result<Exit, CliError> {
+) -> Result<Ending, CliError> {
     let lock = match store.lock(&row.drill) {
         Err(StoreError::Locked { .. }) => {
             ui.say(&format!("{}  run {} is under way in another process", row.drill, row.run));
-            return Ok(Exit::Passed);
+            return Ok(Ending::elsewhere(&row.drill, row.run));
         }
         other => other?,
     };
-    let (_, ended) = go_on(store, lock, row, &args.cloud, place, ui, &Occasion::All, signals).await?;
-    Ok(finished(&ended, place, ui))
+    let (_, ended) = go_on(store, lock, row, args, place, ui, &Occasion::All, signals).await?;
+    let ending = told(&ended, place, ui);
+    let exit = ending.exit;
+    Ok(ending.with_exit(exit))
+}
+
+/// What earlier runs of other drills than these left: they are torn down, each drill's at once.
+///
+/// # Errors
+/// When the journals cannot be read.
+pub(crate) async fn owed_by_others<'a>(
+    store: &'a Store,
+    except: &BTreeSet<DrillName>,
+    args: &'a CloudArgs,
+    place: &'a Place,
+    ui: &'a Ui,
+) -> Result<Vec<Task<'a>>, CliError> {
+    let mut rows = owed_runs(store, None).await?;
+    rows.retain(|row| !except.contains(&row.drill));
+    let task = |(drill, rows): (DrillName, Vec<RunRow>)| {
+        let life = move |mut signals: Signals| {
+            async move {
+                for row in &rows {
+                    if signals.asked_to_end() {
+                        break;
+                    }
+                    if let Err(error) = finish_unlocked(store, row, args, place, ui, &mut signals).await {
+                        ui.error(&error);
+                    }
+                }
+                Vec::<Ending>::new()
+            }
+            .boxed_local()
+        };
+        Task { drill, turn: Turn::Now(Wants::new()), life: Box::new(life) }
+    };
+    Ok(by_drill(rows).into_iter().map(task).collect())
+}
+
+async fn finish_unlocked(
+    store: &Store,
+    row: &RunRow,
+    args: &CloudArgs,
+    place: &Place,
+    ui: &Ui,
+    signals: &mut Signals,
+) -> Result<(), CliError> {
+    match store.lock(&row.drill) {
+        // Who holds the lock is at work on it.
+        Err(StoreError::Locked { .. }) => Ok(()),
+        other => finish(store, other?, row, args, place, ui, signals).await.map(drop),
+    }
 }
 
 /// Before a new run: whatever earlier runs left is torn down, of its own drill and, with `others`, of every other in this
@@ -200,11 +295,7 @@ pub async fn finish_owed(
         if signals.asked_to_end() {
             break;
         }
-        // Who holds the lock is at work on it.
-        match store.lock(&row.drill) {
-            Err(StoreError::Locked { .. }) => {}
-            other => drop(finish(store, other?, row, args, place, ui, signals).await?),
-        }
+        finish_unlocked(store, row, args, place, ui, signals).await?;
     }
     Ok(lock)
 }
@@ -294,7 +385,10 @@ pub async fn go_on(
     }
     let connection = match occasion {
         Occasion::WorldLost => nowhere(&state).await?,
-        _ => reconnect(&state, args, place).await?,
+        _ => match signals.berth() {
+            Some(berth) => connected(&state, args, place, Some(berth.connections())).await?,
+            None => reconnect(&state, args, place).await?,
+        },
     };
     let ended = to_its_end(&connection, args, place, ui, occasion, state, lease, &mut journal, signals).await;
     connection.close().await;
@@ -373,20 +467,30 @@ pub(crate) fn refuse_ended_world(state: &State, what: &str) -> Result<(), CliErr
 /// # Errors
 /// When it cannot be reached, or is another account's.
 pub(crate) async fn reconnect(state: &State, args: &CloudArgs, place: &Place) -> Result<Connection, CliError> {
+    connected(state, args, place, None).await
+}
+
+/// The same, over a connection that is there already, if there is one.
+async fn connected(
+    state: &State,
+    args: &CloudArgs,
+    place: &Place,
+    known: Option<&Connections>,
+) -> Result<Connection, CliError> {
     let definition = &state.started.plan.definition;
-    let connection = match (&state.started.world, args.sandbox.as_deref()) {
+    let args = match (&state.started.world, args.sandbox.as_deref()) {
         (Some(World::InProcess), _) => return connect_nowhere(definition).await,
         (Some(World::Server { url }), None | Some("")) => {
-            let args =
-                CloudArgs { sandbox: Some(url.clone()), ca_bundle: args.ca_bundle.clone(), ..CloudArgs::default() };
-            connect(definition, &args, place, &state.run.short()).await?
+            CloudArgs { sandbox: Some(url.clone()), ca_bundle: args.ca_bundle.clone(), ..CloudArgs::default() }
         }
-        (Some(World::Server { .. }), Some(_)) => connect(definition, args, place, &state.run.short()).await?,
+        (Some(World::Server { .. }), Some(_)) => args.clone(),
         (None, _) => {
-            let args =
-                CloudArgs { profile: args.profile.clone(), ca_bundle: args.ca_bundle.clone(), ..CloudArgs::default() };
-            connect(definition, &args, place, &state.run.short()).await?
+            CloudArgs { profile: args.profile.clone(), ca_bundle: args.ca_bundle.clone(), ..CloudArgs::default() }
         }
+    };
+    let connection = match known {
+        Some(known) => known.of(definition, &args, place).await?,
+        None => connect(definition, &args, place, &state.run.short()).await?,
     };
     let what = if connection.mode == state.started.mode {
         if let Err(error) = refuse_another(state, &connection) {

@@ -1,11 +1,12 @@
 //! `drill run`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::aws::resource::facts;
 use crate::cli::archive;
@@ -15,12 +16,14 @@ use crate::cli::commit::commit;
 use crate::cli::connect::{CloudArgs, Connection, connect, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::keeper::{Ending, Heard, Keeping};
 use crate::cli::key::key;
 use crate::cli::lease::{expired, length};
 use crate::cli::place::Place;
 use crate::cli::previous::before;
 use crate::cli::progress::observer;
 use crate::cli::resume::finish_owed;
+use crate::cli::several::several;
 use crate::cli::signals::Signals;
 use crate::cli::signing;
 use crate::cli::stop::{StopFile, refuse_while_stopped};
@@ -35,7 +38,7 @@ use crate::journal::chain::{Hash, link, sha256_hex};
 use crate::journal::event::{Earlier, Event, FORMAT, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::State;
-use crate::journal::store::{RunJournal, RunRow, Store};
+use crate::journal::store::{DrillLock, RunJournal, RunRow, Store};
 use crate::plan::compile::compile;
 use crate::plan::step::Plan;
 use crate::report::facts::earlier;
@@ -54,25 +57,32 @@ use crate::words::time::{Clock as _, show_duration, show_instant};
 /// Real time between two looks for `drill cancel` and for answers at gates.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
 
-/// Runs a drill: restores, probes, tears down, reports.
+/// Runs a drill, or several at once: restores, probes, tears down, reports.
 ///
 /// Whatever earlier runs left is removed first: of this drill and, unless --keep is given, of every other.
-/// Ctrl-C ends the run with a teardown; a second Ctrl-C stops at once and says what is left.
-/// Exit code: 0 passed, 1 failed, 2 usage (nothing was started), 3 inconclusive, 4 leaked.
+/// Several begin as AWS has places for their restores, the longest first; with --keep all of them begin at once.
+/// Ctrl-C ends every run with a teardown; a second Ctrl-C stops at once and says what is left.
+/// Exit code: 0 passed, 1 failed, 2 usage (nothing was started), 3 inconclusive, 4 leaked; of several the gravest: leaked,
+/// failed, inconclusive, passed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The drill's name: drills/NAME.yaml
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) names: Vec<String>,
+
+    /// Every drill in drills/
+    #[arg(long)]
+    pub(crate) all: bool,
 
     /// Keep what was restored for so long, such as 4h, whatever `teardown` says; `drill keep` ends it
     #[arg(long, value_name = "DURATION", value_parser = length)]
-    keep: Option<SignedDuration>,
+    pub(crate) keep: Option<SignedDuration>,
 
     #[command(flatten)]
-    cloud: CloudArgs,
+    pub(crate) cloud: CloudArgs,
 
     #[command(flatten)]
-    vars: VarArgs,
+    pub(crate) vars: VarArgs,
 }
 
 /// Overrides of a definition's `vars:`.
@@ -103,7 +113,10 @@ impl VarArgs {
 /// # Errors
 /// When nothing could be started, or the run could not be driven to its end.
 pub async fn run(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
-    let ended = begun(args, place, ui).await;
+    let ended = match args.names.as_slice() {
+        [name] if !args.all => alone(name, args, place, ui).await,
+        _ => several(args, place, ui).await,
+    };
     if let Err(CliError::Stopped { .. }) = &ended {
         say_what_expired(place, ui).await;
     }
@@ -124,57 +137,129 @@ async fn say_what_expired(place: &Place, ui: &Ui) {
     }
 }
 
-async fn begun(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
-    let path = place.definition(&args.name)?;
+/// A drill whose definition was found right.
+pub(crate) struct Checked {
+    /// Its file.
+    pub(crate) path: PathBuf,
+    /// As it was read.
+    pub(crate) loaded: Loaded,
+    /// As the command line has it.
+    pub(crate) definition: Definition,
+}
+
+impl Checked {
+    /// From what was read, as the command line has it.
+    pub(crate) fn new(path: PathBuf, loaded: Loaded, keep: Option<SignedDuration>) -> Self {
+        let definition = kept_for(loaded.definition.clone(), keep);
+        Self { path, loaded, definition }
+    }
+
+    /// The drill.
+    pub(crate) fn drill(&self) -> &DrillName {
+        &self.loaded.definition.name
+    }
+}
+
+/// What a run has before anything of it is begun.
+pub(crate) struct Ready {
+    plan: Plan,
+    templates: BTreeMap<String, String>,
+    store: Store,
+    lock: DrillLock,
+    random: [u8; 16],
+    /// When it was asked for, if it may have waited.
+    asked_at: Option<Timestamp>,
+}
+
+async fn alone(name: &str, args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
+    let path = place.definition(name)?;
     let loaded = load_or_explain(&path, &args.vars.map()?, ui)?;
     refuse_while_stopped(place)?;
-    let definition = kept_for(loaded.definition.clone(), args.keep);
-    let templates = templates(place, &definition)?;
+    let checked = Checked::new(path, loaded, args.keep);
+    let templates = templates(place, &checked.definition)?;
     let random = uuid::Uuid::new_v4().into_bytes();
-    let connection = connect(&definition, &args.cloud, place, &hex(&random[6..10])).await?;
-    let plan = match allowed(&connection, &definition).await {
-        Ok(plan) => plan,
-        Err(error) => {
-            connection.close().await;
-            return Err(error);
+    let connection = connect(&checked.definition, &args.cloud, place, &hex(&random[6..10])).await?;
+    let ended = match ready(&checked, templates, random, &connection, place, None, None).await {
+        Ok(ready) => {
+            let mut signals = Signals::listen();
+            driven(ready, &checked, &connection, args, place, ui, &mut signals).await
         }
+        Err(error) => Err(error),
     };
-    let store = place.store(connection.mode)?;
+    connection.close().await;
+    let Some(ended) = ended? else {
+        ui.say(&format!("{}  ended before it began: nothing was started", checked.drill()));
+        return Ok(Exit::Inconclusive);
+    };
+    Ok(finished(&ended, place, ui))
+}
+
+/// Gets ready, as far as nothing is begun by it: the plan is made and the drill is locked. `store` is that of the runs beside
+/// it, if there are any.
+///
+/// # Errors
+/// When the run is stopped or cannot be planned, its key cannot be had, or another process has the drill.
+pub(crate) async fn ready(
+    checked: &Checked,
+    templates: BTreeMap<String, String>,
+    random: [u8; 16],
+    connection: &Connection,
+    place: &Place,
+    store: Option<Store>,
+    asked_at: Option<Timestamp>,
+) -> Result<Ready, CliError> {
+    let plan = allowed(connection, &checked.definition).await?;
+    let store = match store {
+        Some(store) => store,
+        None => place.store(connection.mode)?,
+    };
     // A key that cannot be read or made is found out before anything begins.
     key(&place.state(connection.mode))?;
     signing::key(place)?;
-    let lock = store.lock(&loaded.definition.name)?;
-    let mut signals = Signals::listen();
+    let lock = store.lock(checked.drill())?;
+    Ok(Ready { plan, templates, store, lock, random, asked_at })
+}
+
+/// Finishes what earlier runs left, begins the run and drives it to its end; nothing if it was ended before it began. Beside
+/// others it finishes only what its own drill left.
+///
+/// # Errors
+/// When it could not be begun, or not driven to its end.
+pub(crate) async fn driven(
+    ready: Ready,
+    checked: &Checked,
+    connection: &Connection,
+    args: &Args,
+    place: &Place,
+    ui: &Ui,
+    signals: &mut Signals,
+) -> Result<Option<Ended>, CliError> {
+    let Ready { plan, templates, store, lock, random, asked_at } = ready;
+    let drill = checked.drill();
     // Whoever restores to keep is in need: what other drills left can wait.
-    let others = args.keep.is_none();
-    let lock = finish_owed(&store, lock, &args.cloud, place, ui, &mut signals, others).await?;
+    let others = args.keep.is_none() && !ui.shared;
+    let lock = finish_owed(&store, lock, &args.cloud, place, ui, signals, others).await?;
     if signals.asked_to_end() {
-        connection.close().await;
-        ui.say(&format!("{}  ended before it began: nothing was started", loaded.definition.name));
-        return Ok(Exit::Inconclusive);
+        return Ok(None);
     }
     // What an earlier run owed is not this run's time.
     let now = connection.clock.now();
     // Ids are in the order of this machine's time: the clocks of simulated worlds start anew with each of them.
     let machine_now = MachineClock.now();
     let run = RunId::new(u64::try_from(machine_now.as_millisecond()).unwrap_or(0), first_ten(&random));
-    let last_pass = last_pass(&store, &loaded.definition.name, connection.mode)?;
-    let history = earlier_runs(&store, &loaded.definition.name, connection.mode)?;
-    let mut started = started(&loaded, plan, &connection, templates, &path, last_pass, history);
+    let last_pass = last_pass(&store, drill, connection.mode)?;
+    let history = earlier_runs(store.runs(Some(drill))?, &store, connection.mode);
+    let mut started = started(&checked.loaded, plan, connection, templates, &checked.path, last_pass, history);
+    started.asked_at = asked_at;
     started.commit = commit(Path::new(&started.folder)).await;
-    started.previous = before(place, connection.mode, (&loaded.definition.name, &run));
+    started.previous = before(place, connection.mode, (drill, &run));
     let first = Event::RunStarted(Box::new(started));
-    let evidence = place.evidence(connection.mode, &loaded.definition.name, &run);
-    if let Err(error) = try_report(run, now, &first, &evidence) {
-        connection.close().await;
-        return Err(error);
-    }
+    let evidence = place.evidence(connection.mode, drill, &run);
+    try_report(run, now, &first, &evidence)?;
     let mut journal = store.begin(lock, run, now, &first).await?;
     let state = State::begin(run, now, &first).map_err(|illegal| CliError::Render(illegal.to_string()))?;
-    ui.say(&banner(&state, &connection));
-    let ended = drive_to_end(&connection, &args.cloud, place, ui, state, &mut journal, &mut signals).await;
-    connection.close().await;
-    Ok(finished(&ended?, place, ui))
+    ui.say(&banner(&state, connection));
+    drive_to_end(connection, &args.cloud, place, ui, state, &mut journal, signals).await.map(Some)
 }
 
 /// `--keep` wins over the definition.
@@ -212,7 +297,7 @@ pub async fn planned(connection: &Connection, definition: &Definition) -> Result
     compile(&resolved, facts).map_err(|problem| CliError::usage(problem.to_string()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -261,6 +346,7 @@ fn started(
         folder: folder.unwrap_or_default().display().to_string(),
         vars: loaded.vars.clone(),
         started_by: started_by(),
+        asked_at: None,
         templates,
         seed: connection.seed,
         world: connection.world.clone(),
@@ -282,14 +368,14 @@ fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<Last
     Ok(row.and_then(|row| summary(store, &row)?.recorded))
 }
 
-/// What the drill's last runs over the same kind of cloud came to, oldest first. As with the last pass, one that cannot be
+/// What a drill's last runs over the same kind of cloud came to, oldest first. As with the last pass, one that cannot be
 /// read any more is no reason not to run.
-fn earlier_runs(store: &Store, drill: &DrillName, mode: Mode) -> Result<Vec<Earlier>, CliError> {
+pub(crate) fn earlier_runs(rows: impl IntoIterator<Item = RunRow>, store: &Store, mode: Mode) -> Vec<Earlier> {
     let is_over = |row: &RunRow| row.mode == mode && row.verdict.is_some() && row.origin.is_trusted();
-    let rows = store.runs(Some(drill))?.into_iter().filter(is_over).take(MOST_EARLIER);
+    let rows = rows.into_iter().filter(is_over).take(MOST_EARLIER);
     let mut history: Vec<Earlier> = rows.filter_map(|row| Some(summary(store, &row)?.earlier)).collect();
     history.reverse();
-    Ok(history)
+    history
 }
 
 /// What a run that is over left for later ones; from its records, where the journal kept nothing of it.
@@ -332,7 +418,7 @@ pub async fn drive_to_end(
         stop: Arc::new(StopFile::new(place.stop_file())),
         evidence: place.evidence(state.started.mode, &state.started.drill, &state.run),
         signing_key: place.signing_key(),
-        imported: is_imported(place, &state)?,
+        imported: !journal.origin()?.is_here(),
         prober: Arc::new(Asks),
         look_for_requests: LOOK_FOR_REQUESTS,
         guards: Guards::all(),
@@ -341,26 +427,39 @@ pub async fn drive_to_end(
     if can_ask(ui, &state) {
         view = Box::new(Asking::new(view, signals.sender()));
     }
-    drive(Arc::new(services), state, journal, signals.receiver(), view.as_mut()).await.map_err(CliError::Drive)
+    let services = Arc::new(services);
+    let ended = match signals.berth() {
+        None => drive(services, state, journal, signals.receiver(), view.as_mut()).await,
+        Some(berth) => {
+            let mut view = Keeping { inner: view, berth: Arc::clone(&berth) };
+            let mut journal = Heard { run: state.run, inner: journal, berth };
+            drive(services, state, &mut journal, signals.receiver(), &mut view).await
+        }
+    };
+    ended.map_err(CliError::Drive)
 }
 
-/// Whether a run came by `drill import`.
-fn is_imported(place: &Place, state: &State) -> Result<bool, CliError> {
-    let store = place.existing(state.started.mode)?;
-    let origin = store.map(|store| store.origin(&state.run)).transpose()?;
-    Ok(origin.is_some_and(|origin| !origin.is_here()))
-}
-
-/// Says how it ended.
+/// Says how it ended, in its own words or as the one JSON value of its command.
 pub fn finished(ended: &Ended, place: &Place, ui: &Ui) -> Exit {
+    let ending = told(ended, place, ui);
+    if ui.is_json() && !ending.value.is_null() {
+        ui.json(&ending.value);
+    }
+    ending.exit
+}
+
+/// Says how it ended; for a program that is not said but given.
+pub(crate) fn told(ended: &Ended, place: &Place, ui: &Ui) -> Ending {
     match ended {
         Ended::Concluded(state) => concluded(state, place, ui),
         Ended::Stopped(state) => stopped(state, ui),
     }
 }
 
-fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
-    let Some((at, conclusion)) = &state.concluded else { return Exit::Inconclusive };
+fn concluded(state: &State, place: &Place, ui: &Ui) -> Ending {
+    let Some((at, conclusion)) = &state.concluded else {
+        return Ending { exit: Exit::Inconclusive, value: Value::Null };
+    };
     let evidence = place.evidence(state.started.mode, &state.started.drill, &state.run);
     let report = Place::shown(&evidence.join("report.md"));
     let mut exit = Exit::from(conclusion.verdict);
@@ -372,8 +471,7 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
         let mut summary = json::summary(state, state.report.as_ref().map(|_| Place::shown(&evidence)).as_deref());
         summary["exit_code"] = exit.number().into();
         summary["archive"] = archive::value(state);
-        ui.json(&summary);
-        return exit;
+        return Ending { exit, value: summary };
     }
     let took = show_duration(at.duration_since(state.started_at));
     let rehearsal = match state.started.mode {
@@ -405,7 +503,7 @@ fn concluded(state: &State, place: &Place, ui: &Ui) -> Exit {
         text.push_str(&format!("  {warning}\n"));
     }
     ui.print(&clean(&text));
-    exit
+    Ending { exit, value: Value::Null }
 }
 
 /// What stays on purpose, and how that is changed.
@@ -452,14 +550,13 @@ fn measures_text(conclusion: &crate::journal::verdict::Conclusion) -> String {
         .collect()
 }
 
-fn stopped(state: &State, ui: &Ui) -> Exit {
+fn stopped(state: &State, ui: &Ui) -> Ending {
     let undos = state.owed_undos().into_iter().map(|step| format!("what `{step}` undoes"));
     let left: Vec<String> =
         state.ledger.values().filter(|entry| is_left(entry)).map(Entry::label).chain(undos).collect();
     let exit = if left.is_empty() { Exit::Inconclusive } else { Exit::Leaked };
     if ui.is_json() {
-        ui.json(&json::summary(state, None));
-        return exit;
+        return Ending { exit, value: json::summary(state, None) };
     }
     let mut text = format!("{}  stopped before its end\n", state.started.drill);
     for arn in left {
@@ -467,7 +564,7 @@ fn stopped(state: &State, ui: &Ui) -> Exit {
     }
     text.push_str(&format!("  `drill resume {}` goes on and tears down\n", state.run));
     ui.print(&text);
-    exit
+    Ending { exit, value: Value::Null }
 }
 
 /// Whether it may still exist, against everybody's will.

@@ -7,14 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::cli::keeper::Berth;
 use crate::run::drive::Signal;
 
-/// The signals of one command. A command that drives several runs has one of these, not one a run.
-#[derive(Debug)]
+/// The signals of one command. A command that drives runs one after the other has one of these; one that drives several at
+/// once has one for each besides, which says what the first one says.
 pub struct Signals {
     sender: mpsc::Sender<Signal>,
     receiver: mpsc::Receiver<Signal>,
     asked: Arc<AtomicBool>,
+    /// What the run shares with others that are driven at the same time.
+    berth: Option<Arc<Berth>>,
 }
 
 impl Signals {
@@ -36,7 +39,18 @@ impl Signals {
                 }
             });
         }
-        Self { sender, receiver, asked }
+        Self { sender, receiver, asked, berth: None }
+    }
+
+    /// Those of one run among several: whoever keeps the sender passes on what came.
+    pub(crate) fn for_one(&self, berth: Arc<Berth>) -> Self {
+        let (sender, receiver) = mpsc::channel(4);
+        Self { sender, receiver, asked: Arc::clone(&self.asked), berth: Some(berth) }
+    }
+
+    /// What the run shares with others, if it is not alone.
+    pub(crate) fn berth(&self) -> Option<Arc<Berth>> {
+        self.berth.clone()
     }
 
     /// Whether any came: then the command begins nothing new.

@@ -27,13 +27,21 @@ pub struct Ui {
     pub output: Output,
     /// Less.
     pub quiet: bool,
+    /// Several runs share it: every line of a run says whose it is.
+    pub shared: bool,
 }
 
 impl Ui {
     /// A printer.
     #[must_use]
     pub fn new(output: Output, quiet: bool) -> Self {
-        Self { output, quiet }
+        Self { output, quiet, shared: false }
+    }
+
+    /// The same for one of several runs.
+    #[must_use]
+    pub fn among_others(&self) -> Self {
+        Self { shared: true, ..self.clone() }
     }
 
     /// Whether stdout is to carry JSON.
@@ -45,7 +53,7 @@ impl Ui {
     /// Whether a live view can be shown.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        !self.quiet && !self.is_json() && std::io::stderr().is_terminal()
+        !self.quiet && !self.shared && !self.is_json() && std::io::stderr().is_terminal()
     }
 
     /// Whether stderr shows colours: a terminal, and neither `NO_COLOR` nor `TERM=dumb`.

@@ -31,8 +31,8 @@ use crate::words::kind::{Mode, Verdict};
 ///
 /// Events and words that were added since stay format 1, because an older journal reads as before: leases (`kept`,
 /// `lease_tagged`, `lease_tag_failed`, `lease_extended`, `lease_ended`), runs that are ended by `stopped` or `max_cost`,
-/// `history`, `commit`, `previous` and `world_id` in the first record, `restores` and `removals` in an earlier run, and the
-/// archive (`archive_intended`, `archived`, `archive_failed`).
+/// `history`, `commit`, `previous`, `world_id` and `asked_at` in the first record, `restores` and `removals` in an earlier run,
+/// and the archive (`archive_intended`, `archived`, `archive_failed`).
 pub const FORMAT: u32 = 1;
 
 /// One record of the journal.
@@ -196,6 +196,9 @@ pub struct RunStarted {
     pub vars: BTreeMap<String, String>,
     /// Who started it, as far as the machine knows: user@host.
     pub started_by: String,
+    /// When it was asked for, by the run's clock, if it was one of several: it may have waited for places until it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// The runbook's template and partials, as read.
     pub templates: BTreeMap<String, String>,
     /// Seed of the simulated world.

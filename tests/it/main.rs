@@ -35,6 +35,7 @@ mod lease;
 mod limiter;
 mod limits;
 mod machine;
+mod many;
 mod mariadb;
 mod mysql_world;
 mod net_probes;

@@ -61,6 +61,7 @@ impl Journal {
             folder: "drills".to_owned(),
             vars: BTreeMap::from([("stage".to_owned(), said.to_owned())]),
             started_by: said.to_owned(),
+            asked_at: None,
             templates: BTreeMap::new(),
             seed: (mode == Mode::Sandbox).then_some(7),
             world: None,

@@ -84,6 +84,7 @@ impl Script {
             folder: self.folder.display().to_string(),
             vars: self.vars.clone(),
             started_by: "drill rehearse".to_owned(),
+            asked_at: None,
             templates: self.templates.clone(),
             seed: Some(self.seed),
             world: Some(World::Server { url: "rehearsal".to_owned() }),

@@ -28,6 +28,7 @@ pub use crate::journal::store::error::StoreError;
 pub use crate::journal::store::list::RunRow;
 pub use crate::journal::store::lock::DrillLock;
 pub use crate::journal::store::origin::Origin;
+pub use crate::journal::store::requests::Requests;
 pub use crate::journal::store::summaries::Summarize;
 pub use crate::journal::store::unfinished::{Owed, Unfinished};
 pub use crate::journal::store::write::{Append, Imported, RunJournal};

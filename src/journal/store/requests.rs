@@ -1,6 +1,8 @@
 //! What people leave for a run that another process drives, and what sweeps note: rows beside the journals.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::journal::event::GateAnswer;
 use crate::journal::store::Store;
@@ -8,7 +10,63 @@ use crate::journal::store::error::StoreError;
 use crate::journal::sweep::SweepNote;
 use crate::words::id::{Name, RunId};
 
+/// What people left for runs: for all of them, in one look.
+#[derive(Debug, Clone, Default)]
+pub struct Requests {
+    cancelled: HashSet<RunId>,
+    answers: HashMap<RunId, Vec<(Name, GateAnswer)>>,
+}
+
+impl Requests {
+    /// Whether `drill cancel` was called for the run.
+    #[must_use]
+    pub fn is_cancelled(&self, run: &RunId) -> bool {
+        self.cancelled.contains(run)
+    }
+
+    /// What people said at the run's gates.
+    #[must_use]
+    pub fn answers(&self, run: &RunId) -> Vec<(Name, GateAnswer)> {
+        self.answers.get(run).cloned().unwrap_or_default()
+    }
+
+    /// Adds those of another store.
+    pub fn extend(&mut self, other: Self) {
+        self.cancelled.extend(other.cancelled);
+        self.answers.extend(other.answers);
+    }
+}
+
+fn all_cancels(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare_cached("SELECT run FROM cancels")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+fn all_answers(connection: &Connection) -> rusqlite::Result<Vec<(String, String, String)>> {
+    let mut statement = connection.prepare_cached("SELECT run, gate, body FROM answers")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+}
+
 impl Store {
+    /// What people left for any run.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn requests(&self) -> Result<Requests, StoreError> {
+        let (cancels, answers) = self.reading(|connection| Ok((all_cancels(connection)?, all_answers(connection)?)))?;
+        let mut requests = Requests::default();
+        requests.cancelled.extend(cancels.iter().filter_map(|run| run.parse::<RunId>().ok()));
+        for (run, gate, body) in answers {
+            // Only `drill approve` writes here; what cannot be read is no answer.
+            if let (Ok(run), Ok(gate), Ok(answer)) =
+                (run.parse::<RunId>(), gate.parse::<Name>(), serde_json::from_str::<GateAnswer>(&body))
+            {
+                requests.answers.entry(run).or_default().push((gate, answer));
+            }
+        }
+        Ok(requests)
+    }
+
     /// Asks a running run to end. The process that runs it looks for this.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::journal::store::group::Unwritten;
 use crate::journal::store::lock::DrillLock;
-use crate::journal::store::origin;
+use crate::journal::store::origin::{self, Origin};
 use crate::journal::store::read::stored;
 use crate::journal::store::summaries::{Summary, forget, note};
 use crate::journal::store::texts::{Text, cut, keep};
@@ -208,6 +208,14 @@ impl RunJournal {
     pub(super) fn new(store: Store, run: RunId, home: Home, last: (u64, Hash), lock: DrillLock) -> Self {
         let (seq, prev) = last;
         Self { store, run, home, seq, prev, lock, is_spent: false }
+    }
+
+    /// Where the run's journal comes from.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn origin(&self) -> Result<Origin, StoreError> {
+        self.store.origin(&self.run)
     }
 
     /// Ends the appending and gives the lock back, for the next run of the same drill.

@@ -33,6 +33,8 @@ pub struct Scope {
     pub started_by: String,
     /// Whose credentials it used, as AWS said.
     pub caller: Option<String>,
+    /// When it was asked for, if it was one of several and may have waited before it started.
+    pub asked: Option<String>,
     /// When it started.
     pub started: String,
     /// When it reached its verdict.
@@ -86,6 +88,7 @@ pub fn scope(state: &State) -> Scope {
         run: state.run.to_string(),
         started_by: started.started_by.clone(),
         caller: state.identity.as_ref().map(|identity| identity.arn.clone()),
+        asked: started.asked_at.map(show_instant),
         started: show_instant(state.started_at),
         ended: ended.map(show_instant),
         duration: shown(ended.map(|at| at.duration_since(state.started_at))),

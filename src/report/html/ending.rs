@@ -134,6 +134,7 @@ pub(super) fn scope(page: &mut Page, context: &Context) {
         }
         pairs.pair("Run", code(&scope.run));
         pairs.pair_if("Run whose evidence came before", scope.previous.as_ref(), code);
+        pairs.pair_if("Asked for", scope.asked.as_ref(), text);
         pairs.pair("Started", text(&scope.started));
         pairs.pair("Ended", maybe(scope.ended.as_ref()));
         pairs.pair("Took", maybe(scope.duration.as_ref()));

@@ -92,8 +92,8 @@ fn scope() -> Value {
         "vault",
         "restore_role",
     ];
-    const MAYBE: [&str; 8] =
-        ["seed", "caller", "ended", "duration", "commit", "previous", "source_role", "access_role"];
+    const MAYBE: [&str; 9] =
+        ["seed", "caller", "asked", "ended", "duration", "commit", "previous", "source_role", "access_role"];
     let fields = [
         ("labels", list(row())),
         ("controls", list(text())),

@@ -320,6 +320,7 @@ pub(crate) fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
         folder: folder.display().to_string(),
         vars: BTreeMap::new(),
         started_by: "somebody@somewhere".to_owned(),
+        asked_at: None,
         templates: runbook::built_in(),
         seed: Some(7),
         world: Some(World::Server { url }),

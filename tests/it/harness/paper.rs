@@ -52,6 +52,7 @@ impl Paper {
             folder: String::new(),
             vars: BTreeMap::new(),
             started_by: "somebody@somewhere".to_owned(),
+            asked_at: None,
             templates: BTreeMap::new(),
             seed: None,
             world: None,

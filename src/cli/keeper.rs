@@ -1,0 +1,419 @@
+//! Many runs in one process: who begins when, what all of them hear, and what came of them.
+//!
+//! One task drives all runs, and each begins, is driven and ends inside a future of its own. A run that waits for places
+//! has neither journal nor lock. What is common is asked for once: one look for `drill cancel` and for answers at gates, one
+//! connection for each pair of sides, one place for each restore.
+//!
+//! Invariant: nothing begins after the first Ctrl-C, and every later one reaches every run.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, mpsc};
+
+use crate::cli::connections::Connections;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::signals::Signals;
+use crate::cli::ui::{Ui, clean};
+use crate::cloud::vault::JobStatus;
+use crate::journal::event::{Event, GateAnswer, Recorded};
+use crate::journal::state::State;
+use crate::journal::store::{Append, Requests, RunJournal, Store, StoreError};
+use crate::run::drive::{Observer, Signal};
+use crate::run::places::{Places, Spot, Wants, left, spot};
+use crate::words::id::{DrillName, Name, RunId};
+use crate::words::time::Clock;
+
+/// Real time between two looks for `drill cancel` and for answers at gates, for all runs together.
+const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
+
+/// So many runs are driven at once, where the system allows as many open files.
+const MOST_AT_ONCE: u64 = 1_000;
+
+/// Files that a run may have open: the lock of its drill, its requests, its probes.
+const FILES_OF_A_RUN: u64 = 4;
+
+/// AWS's word for a place that is not free.
+const NO_PLACE: &str = "LimitExceededException";
+
+/// When something begins.
+pub(crate) enum Turn {
+    /// As soon as it can be driven, whatever is free: it takes these places.
+    Now(Wants),
+    /// Once these are free.
+    Waits {
+        /// So many places.
+        wants: Wants,
+        /// How long the longest restore is expected to take.
+        expected: SignedDuration,
+    },
+}
+
+/// Begins something, drives it to its end, and says what came of it.
+pub(crate) type Life<'a> = Box<dyn FnOnce(Signals) -> LocalBoxFuture<'a, Vec<Ending>> + 'a>;
+
+/// One run, or several of one drill that follow each other.
+pub(crate) struct Task<'a> {
+    /// The drill.
+    pub(crate) drill: DrillName,
+    /// When it begins.
+    pub(crate) turn: Turn,
+    /// What is done then.
+    pub(crate) life: Life<'a>,
+}
+
+/// What came of one run.
+pub(crate) struct Ending {
+    /// As its own command would have ended.
+    pub(crate) exit: Exit,
+    /// For programs.
+    pub(crate) value: Value,
+}
+
+impl Ending {
+    /// Of a run that was never begun, and nobody is to blame.
+    pub(crate) fn not_begun(drill: &DrillName, ui: &Ui) -> Self {
+        ui.say(&format!("{drill}  ended before it began: nothing was started"));
+        let error = "ended before it began: nothing was started";
+        Self { exit: Exit::Inconclusive, value: without_run(drill, None, Exit::Inconclusive, Some(error)) }
+    }
+
+    /// Of a run that something stood in the way of.
+    pub(crate) fn failed(drill: &DrillName, run: Option<RunId>, error: &CliError, ui: &Ui) -> Self {
+        let what = run.map_or_else(|| "was not run".to_owned(), |run| format!("run {run} did not come to its end"));
+        ui.say(&format!("{drill}  {what}:"));
+        ui.error(error);
+        Self { exit: error.exit(), value: without_run(drill, run, error.exit(), Some(&clean(&whole(error)))) }
+    }
+
+    /// Of a run that another process drives: nothing is owed to it here.
+    pub(crate) fn elsewhere(drill: &DrillName, run: RunId) -> Self {
+        Self { exit: Exit::Passed, value: without_run(drill, Some(run), Exit::Passed, None) }
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
+        self.value["exit_code"] = exit.number().into();
+        Self { exit, ..self }
+    }
+}
+
+fn without_run(drill: &DrillName, run: Option<RunId>, exit: Exit, error: Option<&str>) -> Value {
+    json!({
+        "version": 1,
+        "run": run,
+        "drill": drill,
+        "verdict": null,
+        "exit_code": exit.number(),
+        "error": error,
+    })
+}
+
+/// An error with everything beneath it, in one line.
+fn whole(error: &CliError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Says what came of all of them, and gives the gravest.
+pub(crate) fn concluded(endings: Vec<Ending>, ui: &Ui) -> Exit {
+    let exit = endings.iter().fold(Exit::Passed, |gravest, one| gravest.or_graver(one.exit));
+    if ui.is_json() {
+        let runs: Vec<Value> = endings.into_iter().map(|one| one.value).collect();
+        ui.json(&json!({ "version": 1, "exit_code": exit.number(), "runs": runs }));
+        return exit;
+    }
+    if endings.len() > 1 {
+        let count = |exit: Exit| endings.iter().filter(|one| one.exit == exit).count();
+        let words = [
+            (count(Exit::Leaked), "leaked"),
+            (count(Exit::Failed), "failed"),
+            (count(Exit::Inconclusive) + count(Exit::Usage), "inconclusive"),
+            (count(Exit::Passed), "passed"),
+        ];
+        let told: Vec<String> =
+            words.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        ui.print(&format!("\n{} runs: {}", endings.len(), told.join(", ")));
+    }
+    exit
+}
+
+/// The places of a process, and a bell for whoever waits for them.
+#[derive(Default)]
+struct Admission {
+    places: Mutex<Places>,
+    changed: Notify,
+}
+
+impl Admission {
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The places that one run holds.
+struct Taken {
+    number: u64,
+    admission: Arc<Admission>,
+}
+
+impl Taken {
+    /// Learns from what a run recorded: a place that it needs no more, a start that was refused, a job that completed.
+    fn note(&self, records: &[Recorded], state: &State) {
+        let definition = &state.started.plan.definition;
+        let mut places = self.admission.places();
+        let mut may_need_less = false;
+        for record in records {
+            match &record.event {
+                Event::Stumbled { step, error } if error.code == NO_PLACE => {
+                    if let Some(spot) = spot_of_step(step.as_str(), state) {
+                        places.refused(&spot);
+                    }
+                }
+                Event::JobSeen { restore, job } if job.status.is_terminal() => {
+                    may_need_less = true;
+                    if let Some(spot) = spot(definition, restore).filter(|_| job.status == JobStatus::Completed) {
+                        places.completed(&spot);
+                    }
+                }
+                Event::StepEnded { .. } => may_need_less = true,
+                _ => {}
+            }
+        }
+        if may_need_less {
+            places.shrink(self.number, &left(state));
+            self.admission.changed.notify_one();
+        }
+    }
+}
+
+fn spot_of_step(step: &str, state: &State) -> Option<Spot> {
+    let name = step.strip_prefix("restore.")?.parse::<Name>().ok()?;
+    spot(&state.started.plan.definition, &name)
+}
+
+/// What a run that is driven among others shares with them.
+pub(crate) struct Berth {
+    requests: Arc<Mutex<Requests>>,
+    connections: Arc<Connections>,
+    taken: Taken,
+}
+
+impl Berth {
+    /// The connections that are there already.
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A view that also gives places back.
+pub(crate) struct Keeping {
+    pub(crate) inner: Box<dyn Observer>,
+    pub(crate) berth: Arc<Berth>,
+}
+
+impl Observer for Keeping {
+    fn recorded(&mut self, records: &[Recorded], state: &State) {
+        self.berth.taken.note(records, state);
+        self.inner.recorded(records, state);
+    }
+}
+
+/// A run's journal that asks the keeper what people left for the run, and not the database.
+pub(crate) struct Heard<'a> {
+    pub(crate) inner: &'a mut RunJournal,
+    pub(crate) run: RunId,
+    pub(crate) berth: Arc<Berth>,
+}
+
+#[async_trait]
+impl Append for Heard<'_> {
+    async fn append(&mut self, events: &[(Timestamp, Event)]) -> Result<Vec<Recorded>, StoreError> {
+        self.inner.append(events).await
+    }
+
+    fn records(&self) -> Result<Vec<Recorded>, StoreError> {
+        self.inner.records()
+    }
+
+    fn still_ours(&self) -> Result<(), StoreError> {
+        self.inner.still_ours()
+    }
+
+    fn cancel_requested(&self) -> Result<bool, StoreError> {
+        Ok(self.berth.requests().is_cancelled(&self.run))
+    }
+
+    fn answers(&self) -> Result<Vec<(Name, GateAnswer)>, StoreError> {
+        Ok(self.berth.requests().answers(&self.run))
+    }
+}
+
+/// Drives many runs at once.
+pub(crate) struct Keeper {
+    stores: Vec<Store>,
+    requests: Arc<Mutex<Requests>>,
+    connections: Arc<Connections>,
+    admission: Arc<Admission>,
+    /// Of the places: what the runs that wait go by.
+    clock: Arc<dyn Clock>,
+    ui: Ui,
+}
+
+/// What is not over.
+struct Crowd<'a> {
+    /// By its number among the places: where it stands in the list of tasks, and the task.
+    waiting: BTreeMap<u64, (usize, Task<'a>)>,
+    /// Have their places, and are begun as soon as fewer are driven.
+    ready: Vec<u64>,
+    driven: FuturesUnordered<LocalBoxFuture<'a, (u64, usize, Vec<Ending>)>>,
+    speaking: BTreeMap<u64, mpsc::Sender<Signal>>,
+    endings: Vec<(usize, Vec<Ending>)>,
+}
+
+impl Keeper {
+    /// Over these journals and connections. Whoever waits goes by the clock.
+    pub(crate) fn new(stores: Vec<Store>, connections: Arc<Connections>, clock: Arc<dyn Clock>, ui: &Ui) -> Self {
+        let (requests, admission) = (Arc::default(), Arc::default());
+        Self { stores, requests, connections, admission, clock, ui: ui.clone() }
+    }
+
+    /// Drives all of them to their ends, in the order of the places, and gives what came of them in the order of the tasks.
+    pub(crate) async fn drive_all<'a>(&self, tasks: Vec<Task<'a>>, signals: &mut Signals) -> Vec<Ending> {
+        let most = most_at_once();
+        let mut crowd = self.admitted(tasks);
+        let mut look = tokio::time::interval(LOOK_FOR_REQUESTS);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.look();
+        loop {
+            if signals.asked_to_end() {
+                self.sent_away(&mut crowd);
+            }
+            self.let_in(&mut crowd, most, signals);
+            if crowd.waiting.is_empty() && crowd.driven.is_empty() {
+                break;
+            }
+            let wake = self.admission.places().wake();
+            let sleep = async {
+                match wake {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(signal) = signals.receiver().recv() => pass_on(&signal, &crowd.speaking),
+                Some(over) = crowd.driven.next(), if !crowd.driven.is_empty() => self.over(over, &mut crowd),
+                () = self.admission.changed.notified() => {}
+                _ = look.tick() => self.look(),
+                () = sleep => {}
+            }
+        }
+        crowd.endings.sort_by_key(|(position, _)| *position);
+        crowd.endings.into_iter().flat_map(|(_, endings)| endings).collect()
+    }
+
+    fn admitted<'a>(&self, tasks: Vec<Task<'a>>) -> Crowd<'a> {
+        let mut crowd = Crowd {
+            waiting: BTreeMap::new(),
+            ready: Vec::new(),
+            driven: FuturesUnordered::new(),
+            speaking: BTreeMap::new(),
+            endings: Vec::new(),
+        };
+        let now = self.clock.now();
+        let mut places = self.admission.places();
+        for (position, task) in tasks.into_iter().enumerate() {
+            let number = match &task.turn {
+                Turn::Now(wants) => {
+                    let number = places.take(wants.clone());
+                    crowd.ready.push(number);
+                    number
+                }
+                Turn::Waits { wants, expected } => places.ask(wants.clone(), *expected, now),
+            };
+            crowd.waiting.insert(number, (position, task));
+        }
+        crowd
+    }
+
+    /// Begins whose turn it is.
+    fn let_in(&self, crowd: &mut Crowd<'_>, most: usize, signals: &Signals) {
+        let come = self.admission.places().let_in(self.clock.now());
+        crowd.ready.extend(come);
+        let free = most.saturating_sub(crowd.driven.len()).min(crowd.ready.len());
+        for number in crowd.ready.drain(..free) {
+            let Some((position, task)) = crowd.waiting.remove(&number) else { continue };
+            let berth = Berth {
+                requests: Arc::clone(&self.requests),
+                connections: Arc::clone(&self.connections),
+                taken: Taken { number, admission: Arc::clone(&self.admission) },
+            };
+            let own = signals.for_one(Arc::new(berth));
+            crowd.speaking.insert(number, own.sender());
+            let life = (task.life)(own);
+            crowd.driven.push(Box::pin(async move { (number, position, life.await) }));
+        }
+    }
+
+    fn over(&self, (number, position, endings): (u64, usize, Vec<Ending>), crowd: &mut Crowd<'_>) {
+        self.admission.places().leave(number);
+        crowd.speaking.remove(&number);
+        crowd.endings.push((position, endings));
+    }
+
+    /// Nobody who waits begins any more.
+    fn sent_away(&self, crowd: &mut Crowd<'_>) {
+        crowd.ready.clear();
+        for (number, (position, task)) in std::mem::take(&mut crowd.waiting) {
+            self.admission.places().leave(number);
+            crowd.endings.push((position, vec![Ending::not_begun(&task.drill, &self.ui)]));
+        }
+    }
+
+    /// Looks for what people left for any of the runs. What cannot be read now is looked for again.
+    fn look(&self) {
+        let mut found = Requests::default();
+        for store in &self.stores {
+            match store.requests() {
+                Ok(requests) => found.extend(requests),
+                Err(_) => return,
+            }
+        }
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    }
+}
+
+fn pass_on(signal: &Signal, speaking: &BTreeMap<u64, mpsc::Sender<Signal>>) {
+    for sender in speaking.values() {
+        // Whose queue is full was told as often before, and one that is over hears nothing.
+        let _ = sender.try_send(signal.clone());
+    }
+}
+
+/// How many runs have files enough. The soft limit is raised to the hard one first.
+fn most_at_once() -> usize {
+    let files = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: files.maximum, maximum: files.maximum };
+    let current = if setrlimit(Resource::Nofile, raised).is_ok() { files.maximum } else { files.current };
+    let runs = current.map_or(MOST_AT_ONCE, |files| (files / FILES_OF_A_RUN).clamp(1, MOST_AT_ONCE));
+    usize::try_from(runs).unwrap_or(1)
+}
