@@ -60,6 +60,8 @@ pub struct State {
     pub cancelled: Option<(Timestamp, CancelBy)>,
     /// The end was asked for before the run had shown what it could: not so for a run whose lease was over.
     pub ended_early: bool,
+    /// It had a verdict before: what is left of it was opened once more.
+    pub reopened: bool,
     /// When and why the leases were ended.
     pub lease_ended: Option<(Timestamp, LeaseEnd)>,
     /// Takeovers by other processes.
@@ -235,6 +237,7 @@ impl State {
             warnings: Vec::new(),
             cancelled: None,
             ended_early: false,
+            reopened: false,
             lease_ended: None,
             resumed_at: Vec::new(),
             concluded: None,
@@ -308,7 +311,8 @@ impl State {
             Event::RunResumed { .. } => self.resumed(at),
             Event::CancelRequested { by } => {
                 // The loss of the world wins: after it there is nothing left to ask.
-                self.ended_early |= self.lease_ended.is_none();
+                // A run that once had a verdict had shown what it could, or had been ended early before.
+                self.ended_early |= self.lease_ended.is_none() && self.concluded.is_none() && !self.reopened;
                 if self.cancelled.is_none() || *by == CancelBy::WorldLost {
                     self.cancelled = Some((at, by.clone()));
                 }
@@ -654,6 +658,7 @@ impl State {
         if self.concluded.take().is_none() {
             return Err("only a concluded run can be reopened".into());
         }
+        self.reopened = true;
         self.concluded_seq = None;
         self.report = None;
         self.report_failed = false;
