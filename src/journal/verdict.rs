@@ -7,6 +7,7 @@ use crate::definition::model::Severity;
 use crate::journal::event::{Class, StepEnd};
 use crate::journal::ledger::{Entry, Lease};
 use crate::journal::measure::{Measure, Measures, measure};
+use crate::journal::reach::reaching;
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
 use crate::words::id::{Name, StepId};
@@ -93,15 +94,10 @@ fn leaks(state: &State, types: Types) -> Vec<Reason> {
         let advice = match failure.filter(|failure| failure.class == Class::Refused) {
             // Whoever it belongs to, no command that deletes it is handed out.
             Some(refused) => refused.advice.clone().unwrap_or(resume),
-            None => match (&entry.job, &entry.seen) {
-                (Some(job), None) => format!(
-                    "{resume}; by hand: see how `aws backup describe-restore-job --region {} --restore-job-id {job}` \
-                     ends, and once the resource is there: {}",
-                    expected.region,
-                    removal(state, name, entry, types)
-                ),
-                _ => format!("{resume}, or remove it by hand: {}", removal(state, name, entry, types)),
-            },
+            None => by_hand(state, name, entry, types).map_or_else(
+                || format!("{resume}: the simulated AWS ended with the process of the run, and so did what it made"),
+                |by_hand| format!("{resume}{by_hand}"),
+            ),
         };
         reasons.push(Reason {
             makes: Verdict::Leaked,
@@ -152,10 +148,19 @@ fn not_undone(state: &State) -> Vec<Reason> {
     .collect()
 }
 
-fn removal(state: &State, name: &Name, entry: &Entry, types: Types) -> String {
+/// How a person removes it without drill; nothing where nobody can reach it any more.
+fn by_hand(state: &State, name: &Name, entry: &Entry, types: Types) -> Option<String> {
+    let expected = &entry.intended.expected;
     let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind);
-    kind.map(|kind| types(kind).by_hand(&entry.intended.expected, entry.id().unwrap_or(UNKNOWN_ID)).remove.join(" ; "))
-        .unwrap_or_default()
+    let commands =
+        kind.map(|kind| types(kind).by_hand(expected, entry.id().unwrap_or(UNKNOWN_ID)).remove).unwrap_or_default();
+    let removal = reaching(&state.started, &commands)?.join(" ; ");
+    let Some(job) = entry.job.as_ref().filter(|_| entry.seen.is_none()) else {
+        return Some(format!(", or remove it by hand: {removal}"));
+    };
+    let look = format!("aws backup describe-restore-job --region {} --restore-job-id {job}", expected.region);
+    let look = reaching(&state.started, &[look])?.join(" ; ");
+    Some(format!("; by hand: see how `{look}` ends, and once the resource is there: {removal}"))
 }
 
 /// Steps that did not pass. Teardown is judged by the ledger, skipped steps by what made them skip.
