@@ -120,12 +120,13 @@ fn observed(result: &Tried) -> Option<&Observed> {
     }
 }
 
-fn settings(settings: &Settings) -> Vec<Row> {
+/// Settings as rows.
+pub(crate) fn settings(settings: &Settings) -> Vec<Row> {
     settings.iter().map(|(name, value)| Row { name: name.clone(), value: shown_value(value) }).collect()
 }
 
 /// How it was asked, beside the kind's own settings: under which condition, which way, for how long.
-fn asked(probe: &Probe) -> Vec<Row> {
+pub(crate) fn asked(probe: &Probe) -> Vec<Row> {
     let row = |name: &str, value: String| Row { name: name.to_owned(), value };
     let when = probe.when.as_ref().map(|when| row("when", format!("{} is {}", when.value, in_words(&when.expect))));
     let via = probe.via.as_ref().map(|via| match via {
@@ -142,7 +143,8 @@ fn values(values: &BTreeMap<String, Value>) -> Vec<Row> {
     values.iter().map(|(name, value)| Row { name: name.clone(), value: shown_value(value) }).collect()
 }
 
-fn expected(probe: &Probe) -> Vec<Row> {
+/// What must hold.
+pub(crate) fn expected(probe: &Probe) -> Vec<Row> {
     let expect = probe.expect.iter();
     let mut rows: Vec<Row> =
         expect.map(|(name, expectation)| Row { name: name.clone(), value: in_words(expectation) }).collect();
