@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::resource::{Types, UNKNOWN_ID};
 use crate::definition::model::Severity;
-use crate::journal::event::{Class, StepEnd};
+use crate::journal::event::{Class, Failure, StepEnd};
 use crate::journal::ledger::{Entry, Lease};
 use crate::journal::measure::{Measure, Measures, measure};
 use crate::journal::reach::reaching;
@@ -13,6 +13,9 @@ use crate::plan::step::Work;
 use crate::words::id::{Name, StepId};
 use crate::words::kind::Verdict;
 use crate::words::time::{show_duration, show_instant};
+
+/// How the warning begins that says who stopped everything, or which parameter did.
+const STOPPED: &str = "everything was stopped";
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +57,9 @@ pub fn conclude(state: &State, types: Types) -> Conclusion {
     reasons.extend(failed_steps(state));
     reasons.extend(missed_objectives(&measures));
     if state.ended_early && reasons.iter().all(|reason| reason.makes != Verdict::Inconclusive) {
-        let text = "the run was ended before it was over".to_owned();
+        let stopped = state.warnings.iter().find(|warning| warning.text.starts_with(STOPPED));
+        let why = stopped.map_or_else(String::new, |warning| format!(": {}", warning.text));
+        let text = format!("the run was ended before it was over{why}");
         reasons.push(Reason { makes: Verdict::Inconclusive, step: None, text, advice: None });
     }
     reasons.extend(unproven(state));
@@ -165,12 +170,13 @@ fn by_hand(state: &State, name: &Name, entry: &Entry, types: Types) -> Option<St
 
 /// Steps that did not pass. Teardown is judged by the ledger, skipped steps by what made them skip.
 fn failed_steps(state: &State) -> Vec<Reason> {
-    let mut reasons = Vec::new();
+    let (mut reasons, mut ended) = (Vec::new(), Vec::new());
     for (step, step_state) in state.in_order() {
         if matches!(step.work, Work::Teardown(_) | Work::Undo(_) | Work::Report) || is_advisory(state, &step.work) {
             continue;
         }
         match step_state.end() {
+            Some(StepEnd::Failed(failure)) if failure.class == Class::Cancelled => ended.push((&step.id, failure)),
             Some(StepEnd::Failed(failure)) => reasons.push(Reason {
                 makes: match failure.class {
                     Class::Data | Class::Untrustworthy => Verdict::Failed,
@@ -189,7 +195,34 @@ fn failed_steps(state: &State) -> Vec<Reason> {
             Some(StepEnd::Passed | StepEnd::Skipped { .. } | StepEnd::Unneeded { .. }) | None => {}
         }
     }
+    reasons.extend(ended_early(state, &ended));
     reasons
+}
+
+/// Steps that the end of the run found under way: one end is one reason, however many steps it met.
+fn ended_early(state: &State, ended: &[(&StepId, &Failure)]) -> Option<Reason> {
+    let (step, failure) = ended.first()?;
+    let stopped = state.warnings.iter().find(|warning| warning.text.starts_with(STOPPED));
+    let text = match (stopped, ended) {
+        (None, [_]) => failure.message.clone(),
+        (stopped, _) => {
+            let names: Vec<String> = ended.iter().map(|(step, _)| format!("`{step}`")).collect();
+            let were = if names.len() == 1 { "was" } else { "were" };
+            let told = failure.message.rsplit_once(" (").map_or("", |(_, why)| why.trim_end_matches(')'));
+            let why = stopped.map_or(told, |warning| warning.text.as_str());
+            format!("the run was ended while {} {were} under way: {why}", names.join(", "))
+        }
+    };
+    let again = match stopped {
+        Some(_) => "when nothing is stopped any more, run the drill again",
+        None => "run the drill again",
+    };
+    Some(Reason {
+        makes: Verdict::Inconclusive,
+        step: Some((*step).clone()).filter(|_| ended.len() == 1),
+        text,
+        advice: Some(failure.advice.clone().unwrap_or_else(|| again.to_owned())),
+    })
 }
 
 /// A required step that was skipped proves nothing, whatever made it skip: a run that was ended, or an advisory probe
