@@ -14,6 +14,7 @@ use crate::probe::Observed;
 use crate::report::facts::steps::{detail, icon, status};
 use crate::report::facts::{Row, scope, shown_value};
 use crate::words::id::Name;
+use crate::words::kind::ProbeKind;
 use crate::words::time::{show_duration, show_instant};
 
 /// One probe.
@@ -98,7 +99,9 @@ fn facts(state: &State, name: &Name, probe: &Probe, tries: &ProbeState) -> Probe
         observed: observed.map(|seen| values(&seen.values)).unwrap_or_default(),
         facts: observed.map(|seen| scope::rows(seen.facts.iter())).unwrap_or_default(),
         explained: match last {
-            Some((_, _, Tried::Held { explained, .. })) => explained.clone(),
+            Some((_, _, Tried::Held { explained, observed })) => {
+                explained.iter().cloned().chain(lagging(probe.kind, observed)).collect()
+            }
             _ => Vec::new(),
         },
         miss: match last {
@@ -110,6 +113,14 @@ fn facts(state: &State, name: &Name, probe: &Probe, tries: &ProbeState) -> Probe
         retry: retry(probe),
         control: probe.negative_control.as_ref().map(|control| control_facts(probe, control, tries)),
     }
+}
+
+/// Why a value looks wrong beside another one.
+fn lagging(kind: ProbeKind, observed: &Observed) -> Option<String> {
+    (kind == ProbeKind::DynamoDb && observed.values.contains_key("item_count")).then(|| {
+        "item_count is DynamoDB's own count, which it makes anew about every six hours: of a fresh copy it may be 0."
+            .to_owned()
+    })
 }
 
 /// What an attempt saw.

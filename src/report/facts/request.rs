@@ -4,8 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::error::CloudError;
-use crate::journal::event::{Event, Recorded};
+use crate::journal::event::{Event, Recorded, StepEnd};
 use crate::words::time::show_instant;
 
 /// The most that a report lists: a throttled run has thousands. The journal has all.
@@ -16,7 +15,7 @@ const MOST: usize = 200;
 pub struct RequestFacts {
     /// When its answer was written down.
     pub at: String,
-    /// The operation, such as `rds:DeleteDBInstance`.
+    /// The operation, such as `rds:DeleteDBInstance`, or the step that it ended.
     pub operation: String,
     /// AWS's code for what was wrong.
     pub code: String,
@@ -28,23 +27,24 @@ pub struct RequestFacts {
 #[must_use]
 pub fn requests(events: &[Recorded]) -> Vec<RequestFacts> {
     let one = |record: &Recorded| {
-        let error = error(&record.event)?;
-        Some(RequestFacts {
-            at: show_instant(record.at),
-            operation: error.operation.clone(),
-            code: error.code.clone(),
-            id: error.request_id.clone()?,
-        })
+        let (operation, code, id) = failed(&record.event)?;
+        Some(RequestFacts { at: show_instant(record.at), operation, code, id })
     };
     events.iter().filter_map(one).take(MOST).collect()
 }
 
-fn error(event: &Event) -> Option<&CloudError> {
+/// Operation, code and id. Of a failed step the journal keeps no operation: the step says what was asked.
+fn failed(event: &Event) -> Option<(String, String, String)> {
     match event {
+        Event::StepEnded { step, end: StepEnd::Failed(failure) } => {
+            Some((step.to_string(), "the step failed".to_owned(), failure.request_id.clone()?))
+        }
         Event::Stumbled { error, .. }
         | Event::RestoreRefused { error, .. }
         | Event::StampFailed { error, .. }
-        | Event::LeaseTagFailed { error, .. } => Some(error),
+        | Event::LeaseTagFailed { error, .. } => {
+            Some((error.operation.clone(), error.code.clone(), error.request_id.clone()?))
+        }
         _ => None,
     }
 }

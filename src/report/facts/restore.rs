@@ -41,10 +41,6 @@ const HARMLESS: [&str; 14] = [
 
 const HIDDEN: &str = "Values that could hold something private are shown as the beginning of their SHA-256.";
 
-/// A fact that looks wrong beside what the probes saw, and why it is not.
-const LAGGING: [(&str, &str); 1] =
-    [("item_count", "DynamoDB counts anew about every six hours: until then this is no number of its items")];
-
 /// One restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreFacts {
@@ -206,11 +202,6 @@ fn made_facts(entry: Option<&Entry>) -> Vec<Row> {
     let Some(entry) = entry else { return Vec::new() };
     let seen = entry.seen.as_ref().map(|(_, observation)| scope::rows(observation.facts.iter()));
     let mut facts = seen.unwrap_or_default();
-    for fact in &mut facts {
-        if let Some((_, why)) = LAGGING.iter().find(|(name, _)| *name == fact.name) {
-            fact.value = format!("{} ({why})", fact.value);
-        }
-    }
     if let Some(at) = entry.password_set_at {
         let value = format!("a new one, which the run set at {} and nobody keeps", show_instant(at));
         facts.push(Row { name: "Master password".to_owned(), value });
