@@ -12,8 +12,8 @@ use handlebars::{
 };
 use serde_json::Value;
 
-/// The most elements of lists that one rendering walks. A report of 5,000 steps walks some 100,000.
-pub const MOST_ELEMENTS: usize = 2_000_000;
+/// The most elements of lists that one rendering walks. A report of 5,000 steps walks fewer than 100,000.
+pub const MOST_ELEMENTS: usize = 500_000;
 
 /// The largest text that one rendering puts out, in bytes. A report of 5,000 steps has some 5,000,000.
 pub const MOST_BYTES: usize = 64 * 1024 * 1024;
