@@ -3,8 +3,8 @@
 //! Lists in lists of a large run, or of a journal that somebody made up, could be walked for ever without a word put out.
 //! Every wait and every size has a bound; so has this.
 
+use std::cell::Cell;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use handlebars::{
     BlockContext, BlockParamHolder, Context as Data, Handlebars, Helper, HelperDef, HelperResult, Output,
@@ -45,29 +45,28 @@ impl io::Write for Bounded {
     }
 }
 
-/// `{{#each}}` as Handlebars has it, within [`MOST_ELEMENTS`]. Strict: what is no list is an error unless there is an
-/// `{{else}}`.
-#[derive(Debug)]
-pub(crate) struct Each {
-    left: AtomicUsize,
+thread_local! {
+    /// How many elements the rendering of this thread may still walk: templates that were compiled once are rendered often.
+    static LEFT: Cell<usize> = const { Cell::new(MOST_ELEMENTS) };
 }
 
-impl Each {
-    /// For one registry of templates, whose renderings share the bound.
-    pub(crate) fn new() -> Self {
-        Self { left: AtomicUsize::new(MOST_ELEMENTS) }
-    }
-
-    fn spend(&self) -> Result<(), RenderError> {
-        let Some(left) = self.left.load(Ordering::Relaxed).checked_sub(1) else {
-            return Err(
-                RenderErrorReason::Other(format!("it walks more than {MOST_ELEMENTS} elements of lists")).into()
-            );
-        };
-        self.left.store(left, Ordering::Relaxed);
-        Ok(())
-    }
+/// A rendering begins on this thread.
+pub(crate) fn begin() {
+    LEFT.set(MOST_ELEMENTS);
 }
+
+fn spend() -> Result<(), RenderError> {
+    let Some(left) = LEFT.get().checked_sub(1) else {
+        return Err(RenderErrorReason::Other(format!("it walks more than {MOST_ELEMENTS} elements of lists")).into());
+    };
+    LEFT.set(left);
+    Ok(())
+}
+
+/// `{{#each}}` as Handlebars has it, within [`MOST_ELEMENTS`] since [`begin`]. Strict: what is no list is an error unless
+/// there is an `{{else}}`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Each;
 
 impl HelperDef for Each {
     fn call<'reg: 'rc, 'rc>(
@@ -96,7 +95,7 @@ impl HelperDef for Each {
         };
         context.push_block(BlockContext::new());
         for (index, (key, item)) in items.iter().enumerate() {
-            self.spend()?;
+            spend()?;
             if let Some(block) = context.block_mut() {
                 enter(block, helper, list.context_path(), (index, items.len()), *key, item);
             }
@@ -144,17 +143,16 @@ fn enter<'rc>(
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
-    use std::sync::atomic::AtomicUsize;
 
     use handlebars::Handlebars;
     use serde_json::json;
 
-    use super::{Bounded, Each, MOST_BYTES, MOST_ELEMENTS};
+    use super::{Bounded, Each, LEFT, MOST_BYTES, MOST_ELEMENTS, begin};
 
     fn rendered(template: &str, data: &serde_json::Value) -> Result<String, String> {
         let mut registry = Handlebars::new();
         registry.set_strict_mode(true);
-        registry.register_helper("each", Box::new(Each { left: AtomicUsize::new(1_000) }));
+        registry.register_helper("each", Box::new(Each));
         registry.render_template(template, data).map_err(|error| error.to_string())
     }
 
@@ -179,10 +177,13 @@ mod tests {
 
     #[test]
     fn lists_in_lists_end() {
+        LEFT.set(1_000);
         let list: Vec<usize> = (0..100).collect();
         let nested = "{{#each @root.list}}".repeat(2) + &"{{/each}}".repeat(2);
         let error = rendered(&nested, &json!({ "list": list })).unwrap_err();
         assert!(error.contains(&MOST_ELEMENTS.to_string()), "{error}");
+        begin();
+        assert!(rendered("{{#each @root.list}}x{{/each}}", &json!({ "list": list })).is_ok(), "the next one has its own");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use handlebars::{
 };
 
 use crate::plan::show::mermaid::label;
-use crate::report::bound::{Bounded, Each};
+use crate::report::bound::{self, Bounded, Each};
 use crate::report::facts::Context;
 use crate::report::markdown;
 use crate::report::sample::{DEEPEST, sample};
@@ -258,6 +258,7 @@ fn refusal(template: &str, text: &str, Refused { at, why }: Refused) -> RunbookE
 
 fn text_of(registry: &Handlebars<'_>, runbook: &str, context: &Context) -> Result<String, RunbookError> {
     let mut text = Bounded::default();
+    bound::begin();
     registry.render_to_write(runbook, context, &mut text).map_err(|error| failed(runbook, &error))?;
     Ok(text.into_text())
 }
@@ -335,7 +336,7 @@ fn registry(branches: Branches) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(markdown::inline);
-    registry.register_helper("each", Box::new(Each::new()));
+    registry.register_helper("each", Box::new(Each));
     registry.register_helper("if", Box::new(If { when: true, branches }));
     registry.register_helper("unless", Box::new(If { when: false, branches }));
     registry.register_helper("md", Box::new(Escape { name: "md", escape: markdown::inline }));
