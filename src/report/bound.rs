@@ -183,7 +183,10 @@ mod tests {
         let error = rendered(&nested, &json!({ "list": list })).unwrap_err();
         assert!(error.contains(&MOST_ELEMENTS.to_string()), "{error}");
         begin();
-        assert!(rendered("{{#each @root.list}}x{{/each}}", &json!({ "list": list })).is_ok(), "the next one has its own");
+        assert!(
+            rendered("{{#each @root.list}}x{{/each}}", &json!({ "list": list })).is_ok(),
+            "the next one has its own"
+        );
     }
 
     #[test]
