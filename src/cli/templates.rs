@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::error::CliError;
 use crate::cli::place::Place;
 use crate::definition::model::Definition;
-use crate::report::runbook::{self, RunbookError};
+use crate::report::runbook::{self, RunbookError, tag};
 use crate::report::sample;
 use crate::words::id::Name;
 use crate::yaml::diagnostic::{Code, Diagnostic, did_you_mean};
@@ -37,11 +37,42 @@ pub(crate) fn templates(place: &Place, definition: &Definition) -> Result<BTreeM
 /// # Errors
 /// When one cannot be read.
 pub(crate) fn own(place: &Place) -> Result<BTreeMap<String, String>, CliError> {
+    let Found { texts, unreadable } = found(place)?;
+    match unreadable.into_iter().next() {
+        Some(Unreadable { path, source, .. }) => Err(CliError::Read { path, source }),
+        None => Ok(texts),
+    }
+}
+
+/// What lies in the folder of runbooks.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The templates, by name.
+    pub(crate) texts: BTreeMap<String, String>,
+    /// Those that cannot be read, in the order of their names.
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
+/// A template that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    /// Its name.
+    pub(crate) name: String,
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+/// Everything that lies there: what cannot be read hides nothing else.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub(crate) fn found(place: &Place) -> Result<Found, CliError> {
     let root = place.runbooks();
-    let mut own = BTreeMap::new();
-    read(&root, &root, "", &mut own)?;
-    read(&root, &root.join("partials"), "partials/", &mut own)?;
-    Ok(own)
+    let mut found = Found::default();
+    read(&root, &root, "", &mut found)?;
+    read(&root, &root.join("partials"), "partials/", &mut found)?;
+    found.unreadable.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
 }
 
 /// What to say of a runbook that does not exist.
@@ -56,9 +87,12 @@ pub(crate) fn missing(place: &Place, wanted: &Name, templates: &BTreeMap<String,
     )
 }
 
-/// Each of a user's templates with its text and what is wrong with it.
-pub(crate) fn checked(place: &Place, own: &BTreeMap<String, String>) -> Vec<(String, Sources, Vec<Diagnostic>)> {
-    let problems = if own.is_empty() { Vec::new() } else { runbook::problems(own) };
+/// Each of a user's templates with its text and what is wrong with it. One that cannot be read counts as empty for the
+/// others.
+pub(crate) fn checked(place: &Place, own: &Found) -> Vec<(String, Sources, Vec<Diagnostic>)> {
+    let mut all = own.texts.clone();
+    all.extend(own.unreadable.iter().map(|one| (one.name.clone(), String::new())));
+    let problems = if all.is_empty() { Vec::new() } else { runbook::problems(&all) };
     let one = |(name, text): (&String, &String)| {
         let file = Place::shown(&place.runbooks().join(format!("{name}.md.hbs")));
         let mut sources = Sources::default();
@@ -68,12 +102,18 @@ pub(crate) fn checked(place: &Place, own: &BTreeMap<String, String>) -> Vec<(Str
         let diagnostics: Vec<Diagnostic> = diagnostics.collect();
         (file, sources, diagnostics)
     };
-    own.iter().map(one).collect()
+    let unreadable = own.unreadable.iter().map(|one| {
+        let file = Place::shown(&one.path);
+        let problem = Diagnostic::error(Code::Template, format!("`{file}` cannot be read: {}", one.source))
+            .help("write it in UTF-8, as a file of at most 1 MiB in the folder of runbooks, and no link out of it");
+        (file, Sources::default(), vec![problem])
+    });
+    own.texts.iter().map(one).chain(unreadable).collect()
 }
 
 fn diagnostic(problem: &RunbookError, text: &str, span: impl Fn(usize, usize) -> Span) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(Code::Template, problem.problem());
-    if let Some((start, end)) = problem.place().and_then(|place| place.at).and_then(|at| range(text, at)) {
+    if let Some((start, end)) = problem.place().and_then(|place| place.at).and_then(|at| tag(text, at)) {
         diagnostic = diagnostic.at(span(start, end));
     }
     let near = match problem {
@@ -86,19 +126,6 @@ fn diagnostic(problem: &RunbookError, text: &str, span: impl Fn(usize, usize) ->
     }
 }
 
-/// From a line and a column, from 1, to the end of the tag that begins there, in bytes.
-fn range(text: &str, (line, column): (usize, usize)) -> Option<(usize, usize)> {
-    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
-    let rest = text.get(before..)?;
-    let this_line = rest.lines().next().unwrap_or_default();
-    let skipped: usize = this_line.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
-    let start = before + skipped;
-    let tag = text.get(start..)?;
-    let line_end = tag.find('\n').unwrap_or(tag.len());
-    let length = tag.find("}}").map_or(line_end, |at| at + 2).min(line_end);
-    Some((start, start + length))
-}
-
 /// The field that was most likely meant: of the report, or of what a list holds.
 fn near(field: &str) -> Option<String> {
     let fields = sample::fields();
@@ -109,7 +136,7 @@ fn near(field: &str) -> Option<String> {
     did_you_mean(field, fields.iter().map(String::as_str)).map(str::to_owned)
 }
 
-fn read(root: &Path, folder: &Path, prefix: &str, into: &mut BTreeMap<String, String>) -> Result<(), CliError> {
+fn read(root: &Path, folder: &Path, prefix: &str, into: &mut Found) -> Result<(), CliError> {
     let failed = |source| CliError::Read { path: folder.to_owned(), source };
     if !folder.is_dir() {
         return Ok(());
@@ -117,9 +144,10 @@ fn read(root: &Path, folder: &Path, prefix: &str, into: &mut BTreeMap<String, St
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".md.hbs"));
-        if let Some(name) = name {
-            let text = template(root, &path).map_err(|source| CliError::Read { path: path.clone(), source })?;
-            into.insert(format!("{prefix}{name}"), text);
+        let Some(name) = name.map(|name| format!("{prefix}{name}")) else { continue };
+        match template(root, &path) {
+            Ok(text) => drop(into.texts.insert(name, text)),
+            Err(source) => into.unreadable.push(Unreadable { name, path, source }),
         }
     }
     Ok(())
@@ -144,12 +172,13 @@ fn template(root: &Path, path: &Path) -> std::io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{near, range};
+    use super::near;
+    use crate::report::runbook::tag;
 
     #[test]
     fn a_line_and_a_column_are_a_range_of_bytes() {
         let text = "# ü {{a}}\nx {{md scope.drll}} y\n";
-        let at = |line, column| range(text, (line, column)).map(|(start, end)| &text[start..end]);
+        let at = |line, column| tag(text, (line, column)).map(|(start, end)| &text[start..end]);
         assert_eq!(at(1, 5), Some("{{a}}"));
         assert_eq!(at(2, 3), Some("{{md scope.drll}}"));
         assert_eq!(at(2, 400), Some(""));

@@ -39,9 +39,10 @@ pub struct Args {
 pub fn validate(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let vars = args.vars.map()?;
     let paths = paths(args, place)?;
-    let own = templates::own(place)?;
+    let own = templates::found(place)?;
     let mut known = runbook::built_in();
-    known.extend(own.clone());
+    known.extend(own.texts.clone());
+    known.extend(own.unreadable.iter().map(|one| (one.name.clone(), String::new())));
     let mut checked: Vec<(String, Sources, Vec<Diagnostic>)> = Vec::new();
     for path in &paths {
         let (diagnostics, sources) = match load(path, &vars, facts) {

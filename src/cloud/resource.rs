@@ -310,6 +310,12 @@ pub trait ResourceFacts: Send + Sync {
     /// assigned id, or a placeholder for that.
     fn by_hand(&self, expected: &Expected, id: &str) -> ByHand;
 
+    /// The commands that make what the restore needs to find before it is started, such as its bucket, and set it up as
+    /// [`ResourceCalls::lay`] does. None for most types.
+    fn lay_by_hand(&self, _with: &Settings, _expected: &Expected) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How long one usually takes from accepted to ready, for estimates before there is history.
     fn usual_minutes(&self) -> i64;
 }

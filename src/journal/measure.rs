@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::vault::CopyEvidence;
 use crate::cloud::vault::RecoveryPoint;
 use crate::definition::model::Severity;
+use crate::journal::critical::phases;
 use crate::journal::event::{StepEnd, Tried};
 use crate::journal::state::{ProbeState, State};
 use crate::plan::step::Work;
@@ -27,8 +28,7 @@ pub struct Measures {
     pub copy_lag: Measure,
     /// Age of the newest data inside at the run's start.
     pub data_age: Measure,
-    /// What the RTO is made of, in order: preflight, pick, queue, restore, ready, finish, probe. Phases of the slowest
-    /// branch, without the time in which everything waited for a person.
+    /// What the RTO is made of, along the critical path: see [`phases`]. Empty where the RTO could not be measured.
     pub rto_phases: Vec<(String, SignedDuration)>,
     /// How long everything waited for a person at a gate; not part of the RTO.
     #[serde(default)]
@@ -80,13 +80,15 @@ pub fn measure(state: &State) -> Measures {
     let waits = waits(state);
     let restores: BTreeMap<Name, RestoreMeasures> =
         definition.restore.keys().map(|name| (name.clone(), measure_restore(state, name, &waits))).collect();
-    let slowest = restores.iter().max_by_key(|(_, measures)| measures.rto.value).map(|(name, _)| name.clone());
+    let rto = worst(restores.iter().map(|(name, measures)| (name, &measures.rto)));
+    let is_measured = rto.value.is_some();
+    let phases = is_measured.then(|| phases(state, |from, until| overlap(&waits, from, until)));
     Measures {
-        rto: worst(restores.iter().map(|(name, measures)| (name, &measures.rto))),
+        rto,
         rpo: worst(restores.iter().map(|(name, measures)| (name, &measures.rpo))),
         copy_lag: worst(restores.iter().map(|(name, measures)| (name, &measures.copy_lag))),
         data_age: worst(restores.iter().map(|(name, measures)| (name, &measures.data_age))),
-        rto_phases: slowest.map(|name| phases(state, &name, &waits)).unwrap_or_default(),
+        rto_phases: phases.unwrap_or_default(),
         waited: total(&waits),
         skew: skew(state),
         restores,
@@ -268,9 +270,13 @@ fn data_age(state: &State, name: &Name) -> Found {
     let mut oldest: Option<Found> = None;
     for (probe_name, probe) in definition.probes.iter().filter(|(_, probe)| &probe.on == name) {
         let Some(column) = &probe.measures.data_age else { continue };
-        let newest =
-            state.probes.get(probe_name).and_then(|probe| held(probe)).and_then(|seen| seen.values.get(column));
-        let Some(newest) = newest.and_then(moment) else {
+        let Some(seen) = state.probes.get(probe_name).and_then(held) else {
+            return Found::nothing(format!(
+                "not measured: probe `{probe_name}` {}",
+                why_nothing_held(state, probe_name)
+            ));
+        };
+        let Some(newest) = seen.values.get(column).and_then(moment) else {
             return Found::nothing(format!("not measured: probe `{probe_name}` gave no moment as `{column}`"));
         };
         let age = state.started_at.duration_since(newest).max(SignedDuration::ZERO);
@@ -284,6 +290,15 @@ fn data_age(state: &State, name: &Name) -> Found {
     oldest.unwrap_or_else(|| Found::nothing("not measured: no probe measures it"))
 }
 
+/// Why a probe has no answer that held.
+fn why_nothing_held(state: &State, probe: &Name) -> &'static str {
+    match state.step(&Work::Probe(probe.clone())).end() {
+        Some(StepEnd::Unneeded { .. }) => "was not needed",
+        _ if state.probes.get(probe).is_some_and(|probe| !probe.tried.is_empty()) => "did not hold",
+        _ => "did not run",
+    }
+}
+
 fn chosen<'a>(state: &'a State, name: &Name) -> Option<&'a RecoveryPoint> {
     state.picked.get(name).and_then(|picked| picked.chosen.as_ref())
 }
@@ -293,30 +308,4 @@ fn held(probe: &ProbeState) -> Option<&Observed> {
         Tried::Held { observed, .. } => Some(observed),
         Tried::Missed { .. } => None,
     })
-}
-
-/// The RTO of one restore, cut at the ends of its steps, so that the phases add up to it.
-fn phases(state: &State, name: &Name, waits: &[Span]) -> Vec<(String, SignedDuration)> {
-    let Ok(green) = last_green(state, name) else { return Vec::new() };
-    let ended = |work: &Work| state.step(work).ended_at();
-    let cuts = [
-        ("preflight", ended(&Work::Preflight)),
-        ("pick", ended(&Work::Pick(name.clone()))),
-        ("queue", state.step(&Work::Restore(name.clone())).since()),
-        ("restore", ended(&Work::Restore(name.clone()))),
-        ("ready", ended(&Work::Ready(name.clone()))),
-        ("finish", ended(&Work::Finish(name.clone()))),
-        ("probe", Some(green)),
-    ];
-    let mut from = state.started_at;
-    let mut phases = Vec::with_capacity(cuts.len());
-    for (phase, until) in cuts {
-        if phase == "finish" && until.is_none() {
-            continue;
-        }
-        let until = until.unwrap_or(from).max(from);
-        phases.push((phase.to_owned(), until.duration_since(from) - overlap(waits, from, until)));
-        from = until;
-    }
-    phases
 }

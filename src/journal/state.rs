@@ -324,7 +324,8 @@ impl State {
             Event::RunResumed { .. } => self.resumed(at),
             Event::CancelRequested { by } => {
                 // The loss of the world wins: after it there is nothing left to ask.
-                self.ended_early |= self.lease_ended.is_none();
+                // A run that once had a verdict had shown what it could, or had been ended early before.
+                self.ended_early |= self.lease_ended.is_none() && self.concluded.is_none() && self.reopened.is_empty();
                 if self.cancelled.is_none() || *by == CancelBy::WorldLost {
                     self.cancelled = Some((at, by.clone()));
                 }

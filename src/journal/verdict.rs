@@ -4,14 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::resource::{Types, UNKNOWN_ID};
 use crate::definition::model::Severity;
-use crate::journal::event::{Class, StepEnd};
+use crate::journal::event::{Class, Failure, StepEnd};
 use crate::journal::ledger::{Entry, Lease};
 use crate::journal::measure::{Measure, Measures, measure};
+use crate::journal::reach::reaching;
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
 use crate::words::id::{Name, StepId};
 use crate::words::kind::Verdict;
 use crate::words::time::{show_duration, show_instant};
+
+/// How the warning begins that says who stopped everything, or which parameter did.
+const STOPPED: &str = "everything was stopped";
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +57,9 @@ pub fn conclude(state: &State, types: Types) -> Conclusion {
     reasons.extend(failed_steps(state));
     reasons.extend(missed_objectives(&measures));
     if state.ended_early && reasons.iter().all(|reason| reason.makes != Verdict::Inconclusive) {
-        let text = "the run was ended before it was over".to_owned();
+        let stopped = state.warnings.iter().find(|warning| warning.text.starts_with(STOPPED));
+        let why = stopped.map_or_else(String::new, |warning| format!(": {}", warning.text));
+        let text = format!("the run was ended before it was over{why}");
         reasons.push(Reason { makes: Verdict::Inconclusive, step: None, text, advice: None });
     }
     reasons.extend(unproven(state));
@@ -93,15 +99,10 @@ fn leaks(state: &State, types: Types) -> Vec<Reason> {
         let advice = match failure.filter(|failure| failure.class == Class::Refused) {
             // Whoever it belongs to, no command that deletes it is handed out.
             Some(refused) => refused.advice.clone().unwrap_or(resume),
-            None => match (&entry.job, &entry.seen) {
-                (Some(job), None) => format!(
-                    "{resume}; by hand: see how `aws backup describe-restore-job --region {} --restore-job-id {job}` \
-                     ends, and once the resource is there: {}",
-                    expected.region,
-                    removal(state, name, entry, types)
-                ),
-                _ => format!("{resume}, or remove it by hand: {}", removal(state, name, entry, types)),
-            },
+            None => by_hand(state, name, entry, types).map_or_else(
+                || format!("{resume}: the simulated AWS ended with the process of the run, and so did what it made"),
+                |by_hand| format!("{resume}{by_hand}"),
+            ),
         };
         reasons.push(Reason {
             makes: Verdict::Leaked,
@@ -152,20 +153,30 @@ fn not_undone(state: &State) -> Vec<Reason> {
     .collect()
 }
 
-fn removal(state: &State, name: &Name, entry: &Entry, types: Types) -> String {
+/// How a person removes it without drill; nothing where nobody can reach it any more.
+fn by_hand(state: &State, name: &Name, entry: &Entry, types: Types) -> Option<String> {
+    let expected = &entry.intended.expected;
     let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind);
-    kind.map(|kind| types(kind).by_hand(&entry.intended.expected, entry.id().unwrap_or(UNKNOWN_ID)).remove.join(" ; "))
-        .unwrap_or_default()
+    let commands =
+        kind.map(|kind| types(kind).by_hand(expected, entry.id().unwrap_or(UNKNOWN_ID)).remove).unwrap_or_default();
+    let removal = reaching(&state.started, &commands)?.join(" ; ");
+    let Some(job) = entry.job.as_ref().filter(|_| entry.seen.is_none()) else {
+        return Some(format!(", or remove it by hand: {removal}"));
+    };
+    let look = format!("aws backup describe-restore-job --region {} --restore-job-id {job}", expected.region);
+    let look = reaching(&state.started, &[look])?.join(" ; ");
+    Some(format!("; by hand: see how `{look}` ends, and once the resource is there: {removal}"))
 }
 
 /// Steps that did not pass. Teardown is judged by the ledger, skipped steps by what made them skip.
 fn failed_steps(state: &State) -> Vec<Reason> {
-    let mut reasons = Vec::new();
+    let (mut reasons, mut ended) = (Vec::new(), Vec::new());
     for (step, step_state) in state.in_order() {
         if matches!(step.work, Work::Teardown(_) | Work::Undo(_) | Work::Report) || is_advisory(state, &step.work) {
             continue;
         }
         match step_state.end() {
+            Some(StepEnd::Failed(failure)) if failure.class == Class::Cancelled => ended.push((&step.id, failure)),
             Some(StepEnd::Failed(failure)) => reasons.push(Reason {
                 makes: match failure.class {
                     Class::Data | Class::Untrustworthy => Verdict::Failed,
@@ -184,7 +195,34 @@ fn failed_steps(state: &State) -> Vec<Reason> {
             Some(StepEnd::Passed | StepEnd::Skipped { .. } | StepEnd::Unneeded { .. }) | None => {}
         }
     }
+    reasons.extend(ended_early(state, &ended));
     reasons
+}
+
+/// Steps that the end of the run found under way: one end is one reason, however many steps it met.
+fn ended_early(state: &State, ended: &[(&StepId, &Failure)]) -> Option<Reason> {
+    let (step, failure) = ended.first()?;
+    let stopped = state.warnings.iter().find(|warning| warning.text.starts_with(STOPPED));
+    let text = match (stopped, ended) {
+        (None, [_]) => failure.message.clone(),
+        (stopped, _) => {
+            let names: Vec<String> = ended.iter().map(|(step, _)| format!("`{step}`")).collect();
+            let were = if names.len() == 1 { "was" } else { "were" };
+            let told = failure.message.rsplit_once(" (").map_or("", |(_, why)| why.trim_end_matches(')'));
+            let why = stopped.map_or(told, |warning| warning.text.as_str());
+            format!("the run was ended while {} {were} under way: {why}", names.join(", "))
+        }
+    };
+    let again = match stopped {
+        Some(_) => "when nothing is stopped any more, run the drill again",
+        None => "run the drill again",
+    };
+    Some(Reason {
+        makes: Verdict::Inconclusive,
+        step: Some((*step).clone()).filter(|_| ended.len() == 1),
+        text,
+        advice: Some(failure.advice.clone().unwrap_or_else(|| again.to_owned())),
+    })
 }
 
 /// A required step that was skipped proves nothing, whatever made it skip: a run that was ended, or an advisory probe

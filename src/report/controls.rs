@@ -47,7 +47,6 @@ enum Aspect {
     OtherAccount,
     Isolated,
     Removed,
-    FollowedUp,
 }
 
 /// What is known of a control, whatever the run.
@@ -117,19 +116,24 @@ const NIST: &str = "NIST SP 800-53, revision 5";
 const HIPAA: &str = "HIPAA Security Rule, 45 CFR";
 const DORA: &str = "DORA, Regulation (EU) 2022/2554";
 
+const FOLLOW_UP: &str =
+    "Follow-up: drill proposes an owner and a date for each finding, and nobody has agreed to them here.";
+
 const ONE_RUN: &str = "That it is done regularly: this is one run. The drill's history says when it ran before.";
 
 #[expect(clippy::too_many_lines, reason = "a table, one control after the other")]
 fn known(control: Control) -> Known {
-    use Aspect::{
-        CanFail, Copied, FollowedUp, Isolated, Objectives, OtherAccount, OtherRegion, Probed, Removed, Restored,
-    };
+    use Aspect::{CanFail, Copied, Isolated, Objectives, OtherAccount, OtherRegion, Probed, Removed, Restored};
     match control {
         Control::Soc2Recovery => Known {
             framework: SOC2,
             about: "the work that recovers from an incident is known, carried out and tested",
-            aspects: &[Restored, Probed, Objectives, FollowedUp],
-            never: &["Communication, the search for causes, and changes that prevent a recurrence.", ONE_RUN],
+            aspects: &[Restored, Probed, Objectives],
+            never: &[
+                FOLLOW_UP,
+                "Communication, the search for causes, and changes that prevent a recurrence.",
+                ONE_RUN,
+            ],
         },
         Control::Soc2Backups => Known {
             framework: SOC2,
@@ -140,8 +144,12 @@ fn known(control: Control) -> Known {
         Control::Soc2Tests => Known {
             framework: SOC2,
             about: "procedures that recover are tested, and the backup's data are whole and complete",
-            aspects: &[Restored, Probed, CanFail, Objectives, FollowedUp],
-            never: &["Plausible scenarios with the people who would act, and the revision of the plan.", ONE_RUN],
+            aspects: &[Restored, Probed, CanFail, Objectives],
+            never: &[
+                FOLLOW_UP,
+                "Plausible scenarios with the people who would act, and the revision of the plan.",
+                ONE_RUN,
+            ],
         },
         Control::Iso2013Continuity => Known {
             framework: ISO_2013,
@@ -158,8 +166,8 @@ fn known(control: Control) -> Known {
         Control::IsoReadiness => Known {
             framework: ISO_2022,
             about: "continuity is planned, implemented, kept up and tested against the objectives of the business",
-            aspects: &[Restored, Probed, Objectives, FollowedUp],
-            never: &["The analysis of business impact behind the targets.", ONE_RUN],
+            aspects: &[Restored, Probed, Objectives],
+            never: &[FOLLOW_UP, "The analysis of business impact behind the targets.", ONE_RUN],
         },
         Control::IsoBackups => Known {
             framework: ISO_2022,
@@ -185,14 +193,18 @@ fn known(control: Control) -> Known {
         Control::PciTest => Known {
             framework: PCI,
             about: "the plan for incidents is reviewed and tested with all its elements every twelve months",
-            aspects: &[Restored, Probed, Objectives, FollowedUp],
-            never: &["The review of the plan, and the test of its elements besides recovery and backup.", ONE_RUN],
+            aspects: &[Restored, Probed, Objectives],
+            never: &[
+                FOLLOW_UP,
+                "The review of the plan, and the test of its elements besides recovery and backup.",
+                ONE_RUN,
+            ],
         },
         Control::NistTest => Known {
             framework: NIST,
             about: "the contingency plan is tested, the results are reviewed, corrective actions begin",
-            aspects: &[Restored, Probed, Objectives, FollowedUp],
-            never: &["The review of the results by others than the drill's owner.", ONE_RUN],
+            aspects: &[Restored, Probed, Objectives],
+            never: &[FOLLOW_UP, "The review of the results by others than the drill's owner.", ONE_RUN],
         },
         Control::NistBackup => Known {
             framework: NIST,
@@ -209,8 +221,9 @@ fn known(control: Control) -> Known {
         Control::HipaaContingency => Known {
             framework: HIPAA,
             about: "data can be restored after an emergency, and the contingency plan is tested and revised",
-            aspects: &[Restored, Probed, Objectives, Removed, FollowedUp],
+            aspects: &[Restored, Probed, Objectives, Removed],
             never: &[
+                FOLLOW_UP,
                 "Operation in emergency mode, the analysis of criticality, and the revision of the plan.",
                 ONE_RUN,
             ],
@@ -218,8 +231,9 @@ fn known(control: Control) -> Known {
         Control::DoraRecovery => Known {
             framework: DORA,
             about: "response and recovery plans of critical functions are tested at least yearly",
-            aspects: &[Restored, Probed, Objectives, OtherRegion, FollowedUp],
+            aspects: &[Restored, Probed, Objectives, OtherRegion],
             never: &[
+                FOLLOW_UP,
                 "Switch-over of running services, crisis communication, and the independence of who reviews.",
                 ONE_RUN,
             ],
@@ -261,8 +275,6 @@ fn look(state: &State, aspect: Aspect) -> Result<String, String> {
         }
         Aspect::Isolated => Err("Isolation: no probe showed that production cannot be reached.".to_owned()),
         Aspect::Removed => removed(state),
-        Aspect::FollowedUp if state.concluded.is_some() => Ok("Every finding has an owner and a date.".to_owned()),
-        Aspect::FollowedUp => Err("Follow-up: there are no findings before the end of the run.".to_owned()),
     }
 }
 

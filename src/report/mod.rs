@@ -2,6 +2,7 @@
 //!
 //! `facts` turns a run's state into the context of a template; `runbook` renders it; `json` is the same for programs.
 
+pub mod bound;
 pub mod controls;
 pub mod facts;
 pub mod html;
@@ -13,4 +14,5 @@ pub mod redact;
 pub mod runbook;
 pub mod sample;
 pub mod schema;
+pub mod template;
 pub mod write;

@@ -1,8 +1,9 @@
 //! A report's context + a Handlebars template → Markdown.
 //!
 //! Invariants: strict, so a field that does not exist is an error that names template, line and column, in `{{#if}}`
-//! too. Safe, so what a template puts out is escaped for Markdown unless it asks for the raw text with three braces.
-//! Nothing is read from disk: `cli` reads a user's templates, and the journal keeps them.
+//! too. Safe, so what a template puts out is escaped for Markdown, and that a run is a rehearsal is said above whatever
+//! the template says. Bounded: `template` refuses what nests or recurs, `bound` ends what goes on. Nothing is read from
+//! disk: `cli` reads a user's templates, and the journal keeps them.
 //!
 //! | helper | puts out |
 //! |---|---|
@@ -24,10 +25,16 @@ use handlebars::{
 };
 
 use crate::plan::show::mermaid::label;
+use crate::report::bound::{self, Bounded, Each};
 use crate::report::facts::Context;
 use crate::report::markdown;
 use crate::report::sample::{DEEPEST, sample};
+use crate::report::template::{Refused, check as look, include_problem};
 use crate::words::id::Name;
+use crate::words::text::is_hostile;
+
+/// The most problems that are told of one runbook.
+const MOST_PROBLEMS: usize = 50;
 
 /// The templates that are built in: the same files that a user can copy and change.
 const BUILT_IN: [(&str, &str); 19] = [
@@ -118,11 +125,11 @@ pub fn built_in() -> BTreeMap<String, String> {
 /// Renders a runbook. `templates` are laid over the built-in ones, so a user's own may use any built-in partial.
 ///
 /// # Errors
-/// When there is no such runbook, a template is no Handlebars, or it uses what does not exist.
+/// When there is no such runbook, a template is no Handlebars or is refused, or it uses what does not exist.
 pub fn render(templates: &BTreeMap<String, String>, runbook: &Name, context: &Context) -> Result<String, RunbookError> {
     with_compiled(templates, runbook, |registry| {
-        let rendered = registry.render(runbook.as_str(), context);
-        rendered.map(|text| tidy(&text)).map_err(|error| failed(runbook.as_str(), &error))
+        let text = text_of(registry, runbook.as_str(), context)?;
+        Ok(below(context.banner.as_deref(), tidy(&text)))
     })
 }
 
@@ -148,7 +155,9 @@ fn with_compiled<T>(
         if let Some(known) = last.as_ref().filter(is_it) {
             return act(&known.registry);
         }
-        let registry = compiled(templates, runbook, Branches::Chosen)?;
+        let all = laid_over(templates);
+        known(&all, runbook.as_str())?;
+        let registry = registered(&all, Branches::Chosen)?;
         act(&last.insert(Compiled { templates: templates.clone(), registry }).registry)
     })
 }
@@ -158,54 +167,153 @@ fn with_compiled<T>(
 /// # Errors
 /// The first problem.
 pub fn check(templates: &BTreeMap<String, String>, runbook: &Name) -> Result<(), RunbookError> {
-    try_all(&compiled(templates, runbook, Branches::All)?, runbook.as_str())
-}
-
-/// All templates, the runbook among them.
-fn compiled(
-    templates: &BTreeMap<String, String>,
-    runbook: &Name,
-    branches: Branches,
-) -> Result<Handlebars<'static>, RunbookError> {
     let all = laid_over(templates);
     known(&all, runbook.as_str())?;
+    try_all(&registered(&all, Branches::All)?, runbook.as_str())
+}
+
+/// All templates, parsed.
+fn registered(all: &BTreeMap<String, String>, branches: Branches) -> Result<Handlebars<'static>, RunbookError> {
     let mut registry = registry(branches);
-    for (name, text) in &all {
+    let mut includes = BTreeMap::new();
+    for (name, text) in all {
+        includes.insert(name.as_str(), look(text).map_err(|refused| refusal(name, text, refused))?);
+    }
+    if let Some((name, refused)) = include_problem(&includes) {
+        let text = all.get(&name).map_or("", String::as_str);
+        return Err(refusal(&name, text, refused));
+    }
+    for (name, text) in all {
         registry.register_template_string(name, text).map_err(|error| syntax(name, &error))?;
     }
     Ok(registry)
 }
 
-/// Everything that is wrong with a user's templates, laid over the built-in ones: each that is no Handlebars, and of
-/// each runbook the first use of what a report does not have. Every branch is tried, over a context in which everything
-/// has a value: a mistake is found even if it would show only in a run that leaks.
+/// Everything that is wrong with a user's templates, laid over the built-in ones: each that is refused or no Handlebars,
+/// and in the others the uses of what a report does not have, up to the first that is a list. What is wrong with one hides
+/// nothing in another. Every branch is tried, over a context in which everything has a value: a mistake is found even if it
+/// would show only in a run that leaks.
 #[must_use]
 pub fn problems(templates: &BTreeMap<String, String>) -> Vec<RunbookError> {
-    let mut registry = registry(Branches::All);
-    let mut found = Vec::new();
-    let all = laid_over(templates);
-    for (name, text) in &all {
-        found.extend(registry.register_template_string(name, text).err().map(|error| syntax(name, &error)));
-    }
-    if !found.is_empty() {
-        return found;
-    }
-    for runbook in all.keys().filter(|name| !name.contains('/')) {
-        if let Err(problem) = try_all(&registry, runbook)
-            && !found.contains(&problem)
-        {
-            found.push(problem);
+    let mut all = laid_over(templates);
+    let mut found: Vec<RunbookError> = all.iter().filter_map(|(name, text)| unparsed(name, text)).collect();
+    found.iter().filter_map(RunbookError::place).for_each(|place| {
+        all.insert(place.template.clone(), String::new());
+    });
+    // What would include itself does not, from here on: the next one is found, and the fields of the others are tried.
+    while let Err(problem) = registered(&all, Branches::All) {
+        let emptied = problem.place().and_then(|place| all.insert(place.template.clone(), String::new()));
+        let is_new = emptied.is_some_and(|text| !text.is_empty());
+        found.push(problem);
+        if !is_new {
+            return found;
         }
+    }
+    let runbooks: Vec<String> = all.keys().filter(|name| !name.contains('/')).cloned().collect();
+    for runbook in runbooks {
+        fields(&mut all, &runbook, &mut found);
     }
     found
 }
 
+/// Why a template is not taken, whatever the others are.
+fn unparsed(name: &str, text: &str) -> Option<RunbookError> {
+    if let Err(refused) = look(text) {
+        return Some(refusal(name, text, refused));
+    }
+    Handlebars::new().register_template_string(name, text).err().map(|error| syntax(name, &error))
+}
+
+/// The problems of one runbook, each of which is taken out to find the next.
+fn fields(all: &mut BTreeMap<String, String>, runbook: &str, found: &mut Vec<RunbookError>) {
+    for _ in 0..MOST_PROBLEMS {
+        let Ok(registry) = registered(all, Branches::All) else { return };
+        let Err(problem) = try_all(&registry, runbook) else { return };
+        let goes_on = problem.place().is_some_and(|place| take_out(all, place));
+        if !found.contains(&problem) {
+            found.push(problem);
+        }
+        if !goes_on {
+            return;
+        }
+    }
+}
+
+/// Takes out what stands at a place: a tag that puts something out leaves spaces, a condition holds from now on. What
+/// is inside of a list depends on it, so it stays.
+fn take_out(all: &mut BTreeMap<String, String>, place: &Place) -> bool {
+    let Some(text) = all.get_mut(&place.template) else { return false };
+    let Some((start, end)) = place.at.and_then(|at| tag(text, at)) else { return false };
+    let Some(found) = text.get(start..end).filter(|found| found.starts_with("{{") && found.ends_with("}}")) else {
+        return false;
+    };
+    let word = found.trim_matches(['{', '}', '~']).trim_start();
+    let instead = if word.starts_with("#if ") || word.starts_with("#unless ") {
+        let word = word.split(' ').next().unwrap_or_default();
+        format!("{{{{{word} @root.version}}}}")
+    } else if word.starts_with(['#', '/', '^']) || word.starts_with("else") {
+        return false;
+    } else {
+        " ".repeat(found.chars().count())
+    };
+    if instead == found {
+        return false;
+    }
+    text.replace_range(start..end, &instead);
+    true
+}
+
+/// From a line and a column, from 1, to the end of the tag that begins there, in bytes.
+#[must_use]
+pub fn tag(text: &str, (line, column): (usize, usize)) -> Option<(usize, usize)> {
+    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+    let rest = text.get(before..)?;
+    let this_line = rest.lines().next().unwrap_or_default();
+    let skipped: usize = this_line.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
+    let start = before + skipped;
+    let tag = text.get(start..)?;
+    let line_end = tag.find('\n').unwrap_or(tag.len());
+    let length = tag.find("}}").map_or(line_end, |at| at + 2).min(line_end);
+    Some((start, start + length))
+}
+
+/// A template that is refused, with the line and the column.
+fn refusal(template: &str, text: &str, Refused { at, why }: Refused) -> RunbookError {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let place = Place { template: template.to_owned(), at: Some((line, column)) };
+    RunbookError::Syntax { place, reason: why }
+}
+
+fn text_of(registry: &Handlebars<'_>, runbook: &str, context: &Context) -> Result<String, RunbookError> {
+    let mut text = Bounded::default();
+    bound::begin();
+    registry.render_to_write(runbook, context, &mut text).map_err(|error| failed(runbook, &error))?;
+    Ok(text.into_text())
+}
+
+/// What a reader must know first stands right below the heading, or above all without one, whatever the template puts out.
+fn below(banner: Option<&str>, text: String) -> String {
+    let Some(banner) = banner else { return text };
+    let quote = format!("> **{}**", markdown::inline(banner));
+    let (heading, rest) = match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("# ") => (Some(first), rest),
+        _ => (None, text.as_str()),
+    };
+    let is_said = heading.is_some() && rest.strip_prefix('\n').is_some_and(|rest| rest.lines().next() == Some(&*quote));
+    if is_said {
+        return text;
+    }
+    match heading {
+        Some(heading) => format!("{heading}\n\n{quote}\n\n{}", rest.trim_start_matches('\n')),
+        None => format!("{quote}\n\n{rest}"),
+    }
+}
+
 /// Renders over samples whose lists are full, and empty at each depth: `{{else}}` of a list is a branch, too.
 fn try_all(registry: &Handlebars<'_>, runbook: &str) -> Result<(), RunbookError> {
-    for depth in (0..=DEEPEST).rev() {
-        registry.render(runbook, &sample(depth)).map_err(|error| failed(runbook, &error))?;
-    }
-    Ok(())
+    (0..=DEEPEST).rev().try_for_each(|depth| text_of(registry, runbook, &sample(depth)).map(drop))
 }
 
 fn laid_over(templates: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -222,7 +330,8 @@ fn known(all: &BTreeMap<String, String>, runbook: &str) -> Result<(), RunbookErr
     Err(RunbookError::Unknown { name: runbook.to_owned(), known: known.join(", ") })
 }
 
-/// Parts that are left out leave empty lines behind: outside code blocks one is enough.
+/// Parts that are left out leave empty lines behind: outside code blocks one is enough. No control character that stands
+/// in a template reaches a terminal.
 fn tidy(markdown: &str) -> String {
     let mut out = String::with_capacity(markdown.len());
     let mut fence: Option<&str> = None;
@@ -236,7 +345,7 @@ fn tidy(markdown: &str) -> String {
         }
         let empty = fence.is_none() && line.trim().is_empty();
         if !(empty && after_empty) {
-            out.push_str(line);
+            out.extend(line.chars().map(|c| if c != '\t' && is_hostile(c) { '\u{fffd}' } else { c }));
             out.push('\n');
         }
         after_empty = empty;
@@ -257,6 +366,7 @@ fn registry(branches: Branches) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(markdown::inline);
+    registry.register_helper("each", Box::new(Each));
     registry.register_helper("if", Box::new(If { when: true, branches }));
     registry.register_helper("unless", Box::new(If { when: false, branches }));
     registry.register_helper("md", Box::new(Escape { name: "md", escape: markdown::inline }));
@@ -280,6 +390,7 @@ fn failed(runbook: &str, error: &RenderError) -> RunbookError {
             RunbookError::Missing { place, field: field.clone().unwrap_or_else(|| "that field".to_owned()) }
         }
         RenderErrorReason::TemplateError(error) => syntax(runbook, error),
+        RenderErrorReason::IOError(error) => RunbookError::Render { place, reason: error.to_string() },
         other => RunbookError::Render { place, reason: other.to_string() },
     }
 }

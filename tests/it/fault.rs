@@ -502,6 +502,9 @@ async fn the_command_ends_with_four_and_names_what_is_left() {
     for wanted in ["leaked", "aws rds delete-db-instance", name.as_str(), "drill resume"] {
         assert!(said.all().contains(wanted), "`{wanted}` is not in:\n{}", said.all());
     }
+    // Who runs it removes nothing in AWS itself.
+    let led = format!("aws rds delete-db-instance --endpoint-url {} --region ", sandbox.url());
+    assert!(said.all().contains(&led), "`{led}` is not in:\n{}", said.all());
     assert!(drill.path().join(".drill").is_dir());
     let id = drill.last_id().await;
     let resumed = drill.ask(&["resume", &id, "--output", "json"]).await.ends(0).json();

@@ -141,9 +141,9 @@ fn a_reader_finds_the_verdict_first_and_everything_that_counts() {
     let headings = elements.iter().filter(|element| element.starts_with("h2")).count();
     assert!(headings >= 12, "{headings} sections");
     let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("`{part}` is missing in:\n{text}"));
-    assert!(at("REHEARSAL — simulated AWS, seed 7. Not evidence.") < at("The recovery point was restored"));
+    assert!(at("REHEARSAL — simulated AWS, seed 7. Not evidence.") < at("The chosen recovery point was restored"));
     let wanted = [
-        "The recovery point was restored",
+        "The chosen recovery point was restored",
         "Recovery time (RTO)",
         "Not tested",
         "Critical path: preflight → pick.orders → restore.orders → ready.orders → probe.has-orders.",

@@ -46,6 +46,10 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn begin(mode: Mode, said: &str) -> Self {
+        Self::begin_with(mode, said, BTreeMap::new())
+    }
+
+    fn begin_with(mode: Mode, said: &str, templates: BTreeMap<String, String>) -> Self {
         let at: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
         let run = RunId::new(1_795_230_000_000, [7; 10]);
         let mut journal = Self { run, at, records: Vec::new(), said: said.to_owned() };
@@ -62,7 +66,7 @@ impl Journal {
             vars: BTreeMap::from([("stage".to_owned(), said.to_owned())]),
             started_by: said.to_owned(),
             asked_at: None,
-            templates: BTreeMap::new(),
+            templates,
             seed: (mode == Mode::Sandbox).then_some(7),
             world: None,
             world_id: None,
@@ -195,7 +199,12 @@ impl Journal {
 }
 
 pub(crate) fn passed(mode: Mode, said: &str) -> Journal {
-    let mut journal = Journal::begin(mode, said);
+    passed_with(mode, said, BTreeMap::new())
+}
+
+/// The same, begun with these templates.
+pub(crate) fn passed_with(mode: Mode, said: &str, templates: BTreeMap<String, String>) -> Journal {
+    let mut journal = Journal::begin_with(mode, said, templates);
     journal.picked();
     journal.restored();
     journal.probed(true);

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use restore_drill::cloud::resource::Phase;
 use restore_drill::cloud::vault::CopyEvidence;
-use restore_drill::journal::event::{CancelBy, Class, Event, StepEnd};
+use restore_drill::journal::event::{CancelBy, Class, Event, GoneProof, StepEnd};
 use restore_drill::journal::measure::measure;
 use restore_drill::journal::verdict::Conclusion;
 use restore_drill::words::kind::Verdict;
@@ -119,6 +119,76 @@ fn a_leak_names_the_thing_the_job_and_what_removes_it() {
     let advice = leak.advice.as_deref().unwrap_or_default();
     assert!(leak.text.contains("drill-07070707-orders") && leak.text.contains("5A3D7C42"), "{}", leak.text);
     assert!(advice.contains("drill resume") && advice.contains("aws rds delete-db-instance"), "{advice}");
+}
+
+/// Its world ended before anybody resumed it: what the run had shown until then stays shown.
+#[test]
+fn a_leaked_run_whose_world_is_gone_was_over() {
+    let mut paper = paper(MET);
+    paper.restored();
+    paper.holds(1, "decides", &[]);
+    paper.holds(1, "told", &[]);
+    paper.starts(0, "teardown.orders");
+    paper.ends(1, "teardown.orders", failed(Class::Deadline));
+    let leaked = paper.concludes();
+    assert_eq!(leaked.verdict, Verdict::Leaked);
+    paper.then(0, &Event::Concluded { conclusion: Box::new(leaked) });
+    paper.passes(0, "report");
+    paper.then(60, &Event::RunResumed { by: "somebody@somewhere".to_owned() });
+    paper.then(0, &Event::TeardownReopened);
+    paper.then(0, &Event::CancelRequested { by: CancelBy::WorldLost });
+    paper.starts(0, "teardown.orders");
+    paper.then(0, &Event::Gone { restore: name(ORDERS), proof: GoneProof::WorldLost });
+    paper.passes(0, "teardown.orders");
+    let conclusion = paper.concludes();
+    assert_eq!(conclusion.verdict, Verdict::Passed, "{:?}", conclusion.reasons);
+}
+
+#[test]
+fn one_end_is_one_reason_and_says_who_ended_the_run() {
+    let mut paper = paper(MET);
+    paper.restored();
+    paper.starts(0, "probe.decides");
+    let text = "everything was stopped by ada@desk at 03:00".to_owned();
+    paper.then(0, &Event::Warned { step: "report".parse().expect("a step's id"), text });
+    paper.then(0, &Event::CancelRequested { by: CancelBy::Stopped });
+    paper.ends(0, "probe.decides", failed(Class::Cancelled));
+    paper.ends(0, "probe.told", StepEnd::Skipped { because: "the run was ended".to_owned() });
+    paper.torn_down();
+    let conclusion = paper.concludes();
+    let ended: Vec<_> = conclusion.reasons.iter().filter(|reason| reason.text.contains("was ended")).collect();
+    assert_eq!(ended.len(), 1, "{:?}", conclusion.reasons);
+    assert!(ended[0].text.contains("ada@desk") && ended[0].advice.is_some(), "{:?}", ended[0]);
+    assert!(conclusion.measures.rto.value.is_none() && conclusion.measures.rto_phases.is_empty());
+}
+
+/// `shop` once said that its probe took eight minutes: it had waited for another restore.
+#[test]
+fn what_the_recovery_time_is_made_of_follows_the_critical_path() {
+    let app = "  app:\n    type: rds\n    resource: arn:aws:rds:eu-west-2:123456789012:db:app\n    needs: [orders]\n    \
+               with: { instance_class: db.t4g.medium, subnet_group: drill-isolated, \
+               security_groups: [sg-0a1b2c3d4e5f60718] }\n";
+    let probes = "  decides:\n    on: orders\n    tcp: {}\n  answers:\n    on: app\n    tcp: {}\n";
+    let text = worlds::orders_probed_by(probes).replace("\nprobes:\n", &format!("\n{app}probes:\n"));
+    let mut paper = Paper::begin(&worlds::definition(&text));
+    paper.starts(0, "pick.app");
+    paper.passes(0, "pick.app");
+    paper.restored();
+    paper.holds(2, "decides", &[]);
+    paper.starts(0, "restore.app");
+    paper.passes(300, "restore.app");
+    paper.starts(0, "ready.app");
+    paper.passes(30, "ready.app");
+    paper.holds(3, "answers", &[]);
+    let measures = measure(&paper.state);
+    let phase = |name: &str| {
+        let found = measures.rto_phases.iter().find(|(phase, _)| phase == name);
+        found.map_or_else(|| panic!("no `{name}` in {:?}", measures.rto_phases), |(_, took)| took.as_secs())
+    };
+    assert_eq!((phase("restore"), phase("ready")), (600 + 300, 60 + 30), "{:?}", measures.rto_phases);
+    assert!(phase("probe") <= 5, "{:?}", measures.rto_phases);
+    let sum = measures.rto_phases.iter().fold(SignedDuration::ZERO, |sum, (_, time)| sum + *time);
+    assert_eq!(Some(sum), measures.rto.value);
 }
 
 #[test]

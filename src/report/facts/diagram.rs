@@ -11,13 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::state::{State, StepState};
 use crate::plan::show::mermaid::{edges_between, label, node};
-use crate::plan::step::Step;
+use crate::plan::step::{Step, Work};
 use crate::report::facts::steps::{icon, status, took};
 use crate::report::facts::timeline::{Bar, Timeline, telling};
+use crate::words::id::StepId;
 use crate::words::time::show_duration;
 
 /// The most steps that a diagram shows. Mermaid draws 50,000 characters and 500 edges at most.
 pub const MOST_STEPS: usize = 100;
+
+/// With more arrows than this the flowchart leaves the teardown out: its arrows lead from everything.
+const MOST_ARROWS: usize = 40;
 
 /// Classes of the flowchart's nodes: status and look.
 const LOOKS: [(&str, &str); 6] = [
@@ -36,6 +40,8 @@ pub struct Diagram {
     pub timeline: Option<String>,
     /// Which step came after which, and how each ended.
     pub graph: String,
+    /// How to read its arrows.
+    pub legend: String,
     /// That some steps are in neither diagram, and which; null if all are in them.
     pub left_out: Option<String>,
 }
@@ -52,7 +58,9 @@ pub fn diagram(state: &State, timeline: Option<&Timeline>) -> Diagram {
             shown.len()
         )
     });
-    Diagram { timeline: timeline.map(|timeline| gantt(timeline, &shown)), graph: graph(state, &shown), left_out }
+    let (graph, legend) = graph(state, &shown);
+    let timeline = timeline.map(|timeline| gantt(timeline, &shown));
+    Diagram { timeline, graph, legend: legend.to_owned(), left_out }
 }
 
 /// Every step, or those that tell most; before anything began, the first of the plan.
@@ -64,15 +72,32 @@ fn shown<'a>(state: &'a State, timeline: Option<&'a Timeline>) -> BTreeSet<&'a s
     }
 }
 
-fn graph(state: &State, shown: &BTreeSet<&str>) -> String {
+fn graph(state: &State, shown: &BTreeSet<&str>) -> (String, &'static str) {
     let steps: Vec<&Step> = state.started.plan.steps.iter().filter(|step| shown.contains(step.id.as_str())).collect();
+    let is_shown = |step: &StepId| shown.contains(step.as_str());
+    let arrows: usize = steps.iter().map(|step| step.needs.iter().filter(|need| is_shown(&need.step)).count()).sum();
+    let is_forward = |step: &&&Step| !matches!(step.work, Work::Teardown(_) | Work::Undo(_) | Work::Report);
+    if arrows <= MOST_ARROWS {
+        return (drawn(state, &steps), WITH_TEARDOWN);
+    }
+    (drawn(state, &steps.iter().filter(is_forward).copied().collect::<Vec<_>>()), WITHOUT_TEARDOWN)
+}
+
+const WITH_TEARDOWN: &str =
+    "Dashed arrows are the teardown: it waits until every user of a resource has ended, however it ended.";
+
+const WITHOUT_TEARDOWN: &str =
+    "The teardown is not drawn: each waits until every user of its resource has ended, however it ended.";
+
+fn drawn(state: &State, steps: &[&Step]) -> String {
     let mut out = String::from("flowchart LR\n");
-    for step in &steps {
+    for step in steps {
         let now = now(state, step);
         let took = took(now).map(|took| format!("<br/>{}", label(&show_duration(took)))).unwrap_or_default();
         let _ = writeln!(out, "    {}[\"{} {}{took}\"]", node(&step.id), icon(now), label(step.id.as_str()));
     }
-    out.push_str(&edges_between(steps.iter().copied(), |id| shown.contains(id.as_str())));
+    let there: BTreeSet<&StepId> = steps.iter().map(|step| &step.id).collect();
+    out.push_str(&edges_between(steps.iter().copied(), |id| there.contains(id)));
     for (word, look) in LOOKS {
         let nodes: Vec<String> =
             steps.iter().filter(|step| status(now(state, step)) == word).map(|step| node(&step.id)).collect();

@@ -3,10 +3,12 @@
 //! A function of the journal up to the verdict. The owner is the definition's; the date is the verdict's plus the days of
 //! the severity, or the end of a lease. What somebody finds later is no part of the report: it is an addendum.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::check::CheckResult;
+use crate::cloud::check::{Check, CheckResult};
 use crate::definition::model::{Probe, Severity};
 use crate::journal::event::{Recorded, StepEnd};
 use crate::journal::state::{State, StepState};
@@ -14,7 +16,7 @@ use crate::journal::verdict::Reason;
 use crate::plan::step::{Step, Work};
 use crate::report::facts::deviation::deviations;
 use crate::words::id::Name;
-use crate::words::kind::Verdict;
+use crate::words::kind::{CheckId, Verdict};
 use crate::words::time::show_instant;
 
 /// One finding.
@@ -95,17 +97,7 @@ impl Found {
 pub fn findings(state: &State, events: &[Recorded]) -> Vec<FindingFacts> {
     let Some((at, conclusion)) = &state.concluded else { return Vec::new() };
     let mut found: Vec<Found> = conclusion.reasons.iter().map(of_reason).collect();
-    found.extend(kept(state));
-    found.extend(advisory(state));
-    found.extend(left_out(state));
-    found.extend(without_control(state));
-    found.extend(checks(state));
-    found.extend(state.warnings.iter().map(|warning| Found {
-        about: Some(warning.step.to_string()),
-        ..Found::new(Weight::Low, format!("A warning: {}", warning.text))
-    }));
-    let unasked = deviations(state, events).into_iter().filter(|deviation| deviation.unasked);
-    found.extend(unasked.map(|deviation| Found::new(Weight::Low, deviation.text)));
+    found.extend(beside(state, events));
     found.sort_by_key(|one| one.weight);
     let owner = &state.started.plan.definition.owner;
     let drill = &state.started.plan.definition.name;
@@ -126,6 +118,33 @@ pub fn findings(state: &State, events: &[Recorded]) -> Vec<FindingFacts> {
             },
         })
         .collect()
+}
+
+/// What a reader should know beside the verdict and its reasons: the findings that do not wait for a quarter.
+#[must_use]
+pub fn cautions(state: &State, events: &[Recorded]) -> Vec<String> {
+    if state.concluded.is_none() {
+        return Vec::new();
+    }
+    let mut found: Vec<Found> = beside(state, events).into_iter().filter(|one| one.weight < Weight::Low).collect();
+    found.sort_by_key(|one| one.weight);
+    found.into_iter().map(|one| one.text).collect()
+}
+
+/// What follows from a run besides the reasons of its verdict.
+fn beside(state: &State, events: &[Recorded]) -> Vec<Found> {
+    let mut found = kept(state);
+    found.extend(advisory(state));
+    found.extend(left_out(state));
+    found.extend(without_control(state));
+    found.extend(checks(state));
+    found.extend(state.warnings.iter().map(|warning| Found {
+        about: Some(warning.step.to_string()),
+        ..Found::new(Weight::Low, format!("A warning: {}", warning.text))
+    }));
+    let unasked = deviations(state, events).into_iter().filter(|deviation| deviation.unasked);
+    found.extend(unasked.map(|deviation| Found::new(Weight::Low, deviation.text)));
+    found
 }
 
 fn after(at: Timestamp, days: i64) -> Timestamp {
@@ -220,14 +239,29 @@ fn checks(state: &State) -> Vec<Found> {
     let odd = all().filter(|check| check.result == CheckResult::Warning).map(|check| Found {
         about: Some("preflight".to_owned()),
         advice: check.mend.clone(),
-        ..Found::new(Weight::Low, format!("Before the start, {} was odd: {}", check.what, check.detail))
+        ..Found::new(weight(check), format!("Before the start, {} was odd: {}", check.what, check.detail))
     });
-    let unseen: Vec<&str> =
-        all().filter(|check| check.result == CheckResult::NotChecked).map(|check| check.what.as_str()).collect();
-    let blind = (!unseen.is_empty()).then(|| Found {
-        about: Some("preflight".to_owned()),
-        advice: Some("the table of checks says what each needs".to_owned()),
-        ..Found::new(Weight::Low, format!("Before the start, this could not be looked at: {}.", unseen.join("; ")))
+    let unseen: Vec<&Check> = all().filter(|check| check.result == CheckResult::NotChecked).collect();
+    let blind = (!unseen.is_empty()).then(|| {
+        let why = unseen.iter().map(|check| format!("{} ({})", check.what, check.detail.trim_end_matches('.')));
+        let mends: BTreeSet<&str> = unseen.iter().filter_map(|check| check.mend.as_deref()).collect();
+        Found {
+            about: Some("preflight".to_owned()),
+            advice: (!mends.is_empty()).then(|| mends.into_iter().collect::<Vec<_>>().join("; ")),
+            ..Found::new(
+                Weight::Low,
+                format!("Before the start, this could not be looked at: {}.", why.collect::<Vec<_>>().join("; ")),
+            )
+        }
     });
     odd.chain(blind).collect()
+}
+
+/// What may let the restored thing reach production does not wait for a quarter.
+fn weight(check: &Check) -> Weight {
+    match check.id {
+        CheckId::NetworkSecurityGroups if check.mend.is_some() => Weight::High,
+        CheckId::NetworkDefaultVpc => Weight::Medium,
+        _ => Weight::Low,
+    }
 }

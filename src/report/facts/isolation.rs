@@ -157,9 +157,18 @@ fn of_restore(state: &State, name: &Name, restore: &Restore) -> Vec<IsolationRow
             rows.push(row(&words(key), value.clone(), "seen at the last look at it"));
         }
     }
-    rows.push(row("Name", entry.intended.expected.name.clone(), "given by the run, and written down before"));
+    let name = &entry.intended.expected.name;
+    if is_named(entry) {
+        rows.push(row("Name", name.clone(), "given by the run, and written down before"));
+    }
     rows.extend(tags(entry).map(|value| row("Inherited tags", value, "the journal")));
     rows
+}
+
+/// Whether what was made bears the name: AWS gives ids to types that have none.
+fn is_named(entry: &Entry) -> bool {
+    let expected = &entry.intended.expected;
+    expected.arn.is_some() || entry.intended.metadata.values().any(|value| *value == expected.name)
 }
 
 fn tags(entry: &Entry) -> Option<String> {

@@ -9,6 +9,7 @@ use crate::journal::event::{GoneProof, StepEnd};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
 use crate::report::facts::isolation::was_probed;
+use crate::report::facts::plain;
 use crate::words::id::Name;
 use crate::words::kind::{Mode, ResourceKind};
 use crate::words::time::show_instant;
@@ -17,42 +18,50 @@ use crate::words::time::show_instant;
 const NEVER_TESTED: [&str; 5] = [
     "Fail-over: DNS, load balancers, connection settings and message queues were not switched.",
     "Performance: the restored resource was not put under load, and its size may differ from production.",
-    "Data outside the probes: only what the probes below ask was looked at. Everything else was restored unseen.",
+    "Data outside the probes: only what the probes ask was looked at. Everything else was restored unseen.",
     "Keys and passwords: whether they can be rotated, or would survive the loss of the source region, was not tried.",
     "Other resources of the workload: queues, files, functions, certificates and the like are not part of this drill.",
 ];
 
-/// What the run showed, one sentence each.
+/// What the run showed, one sentence for each kind of step.
 #[must_use]
 pub fn tested(state: &State) -> Vec<String> {
     let plan = &state.started.plan;
     let destination = &plan.definition.destination;
-    let mut out = Vec::new();
-    for step in plan.steps.iter().filter(|step| passed(state, &step.work)) {
-        match &step.work {
-            Work::Pick(name) => {
-                out.push(format!("An eligible recovery point for {name} was in the vault {}.", destination.vault));
-            }
-            Work::Restore(name) => {
-                out.push(format!("AWS Backup restored {name} in {} to the end.", destination.region));
-            }
-            Work::Ready(name) => out.push(format!("What was restored for {name} became usable.")),
-            Work::Probe(name) => {
-                let on = plan.definition.probes.get(name).map(|probe| format!(" on {}", probe.on)).unwrap_or_default();
-                out.push(format!("The probe {name} held{on}."));
-            }
-            Work::Teardown(name) if was_removed(state, name) => {
-                out.push(format!("What was restored for {name} was removed, and AWS confirmed that it is gone."));
-            }
-            Work::Finish(name) => out.push(format!("What {name} lacked before it was usable was added.")),
-            Work::Action(name) => out.push(format!("The action {name} was done.")),
-            Work::Undo(name) if state.actions.get(name).is_some_and(|action| action.intended) => {
-                out.push(format!("The action {name} was undone."));
-            }
-            Work::Teardown(_) | Work::Undo(_) | Work::Gate(_) | Work::Preflight | Work::Report => {}
-        }
-    }
-    out
+    let named = |which: &dyn Fn(&Work) -> Option<String>| -> Option<String> {
+        let names = plan.steps.iter().filter(|step| passed(state, &step.work)).filter_map(|step| which(&step.work));
+        let names: Vec<String> = names.collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let of = |name: &Name| Some(name.to_string());
+    let picked = named(&|work| if let Work::Pick(name) = work { of(name) } else { None });
+    let restored = named(&|work| if let Work::Restore(name) = work { of(name) } else { None });
+    let ready = named(&|work| if let Work::Ready(name) = work { of(name) } else { None });
+    let finished = named(&|work| if let Work::Finish(name) = work { of(name) } else { None });
+    let held = named(&|work| match work {
+        Work::Probe(name) => plan.definition.probes.get(name).map(|probe| format!("{name} on {}", probe.on)),
+        _ => None,
+    });
+    let done = named(&|work| if let Work::Action(name) = work { of(name) } else { None });
+    let undone = named(&|work| match work {
+        Work::Undo(name) if state.actions.get(name).is_some_and(|action| action.intended) => of(name),
+        _ => None,
+    });
+    let removed = named(&|work| match work {
+        Work::Teardown(name) if was_removed(state, name) => of(name),
+        _ => None,
+    });
+    let sentences = [
+        picked.map(|names| format!("An eligible recovery point was in the vault {}: {names}.", destination.vault)),
+        restored.map(|names| format!("AWS Backup restored it in {} to the end: {names}.", destination.region)),
+        finished.map(|names| format!("What it lacked before it was usable was added: {names}.")),
+        ready.map(|names| format!("What was restored became usable: {names}.")),
+        held.map(|names| format!("The probe held: {names}.")),
+        done.map(|names| format!("The action was done: {names}.")),
+        undone.map(|names| format!("The action was undone: {names}.")),
+        removed.map(|names| format!("It was removed, and AWS confirmed that it is gone: {names}.")),
+    ];
+    sentences.into_iter().flatten().collect()
 }
 
 /// What the run did not look at, the particular before the general.
@@ -118,22 +127,30 @@ fn surroundings(state: &State, out: &mut Vec<String>) {
     }
 }
 
+/// Steps with the same reason in one sentence: one stop skips all that comes after it.
 fn steps(state: &State, out: &mut Vec<String>) {
+    let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for step in &state.started.plan.steps {
         let Some(StepState::Ended { end, .. }) = state.steps.get(&step.id) else { continue };
-        match end {
-            StepEnd::Skipped { because } => {
-                out.push(format!("The step {} did not run: {}.", step.id, because.trim_end_matches('.')));
-            }
-            StepEnd::Unneeded { because } => {
-                out.push(format!("The step {} was left out: {}.", step.id, because.trim_end_matches('.')));
-            }
-            StepEnd::NotMeasured { because } => {
-                out.push(format!("The step {} could not be measured: {}.", step.id, because.trim_end_matches('.')));
-            }
-            StepEnd::Passed | StepEnd::Failed(_) => {}
+        let (what, because) = match end {
+            StepEnd::Skipped { because } => ("did not run", because),
+            StepEnd::Unneeded { because } => ("was left out", because),
+            StepEnd::NotMeasured { because } => ("could not be measured", because),
+            StepEnd::Passed | StepEnd::Failed(_) => continue,
+        };
+        let because = because.trim_end_matches('.');
+        match groups.iter_mut().find(|(known, why, _)| (*known, *why) == (what, because)) {
+            Some((_, _, steps)) => steps.push(step.id.as_str()),
+            None => groups.push((what, because, vec![step.id.as_str()])),
         }
     }
+    out.extend(groups.into_iter().map(|(what, because, steps)| match steps.as_slice() {
+        [step] => format!("The step {step} {what}: {because}."),
+        steps => {
+            let what = what.strip_prefix("was ").map_or_else(|| what.to_owned(), |rest| format!("were {rest}"));
+            format!("These {} steps {what}: {}. Of each: {because}.", steps.len(), steps.join(", "))
+        }
+    }));
 }
 
 fn kept(state: &State, out: &mut Vec<String>) {
@@ -193,7 +210,7 @@ fn measures(state: &State, out: &mut Vec<String>) {
     ];
     for (name, measure) in named {
         if measure.value.is_none() {
-            out.push(format!("{name}: {}.", measure.how.trim_end_matches('.')));
+            out.push(format!("{name}: {}.", plain(&measure.how).trim_end_matches('.')));
         }
     }
 }

@@ -17,8 +17,10 @@ pub mod milestones;
 pub mod numbers;
 pub mod people;
 pub mod probe;
+pub mod request;
 pub mod restore;
 pub mod scope;
+pub mod seal;
 pub mod steps;
 pub mod teardown;
 pub mod timeline;
@@ -29,9 +31,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::resource::Types;
 use crate::definition::model::Objectives;
-use crate::journal::event::{Event, Recorded};
-use crate::journal::measure::Measure;
-use crate::journal::state::State;
+use crate::journal::event::{Event, Recorded, StepEnd};
+use crate::journal::measure::{Measure, Measures};
+use crate::journal::state::{State, StepState};
+use crate::plan::step::Work;
 use crate::report::controls::{ControlMapping, controls};
 use crate::report::facts::action::{ActionFacts, GateFacts};
 use crate::report::facts::cost::CostFacts;
@@ -42,8 +45,10 @@ use crate::report::facts::isolation::IsolationFacts;
 use crate::report::facts::numbers::NumberFacts;
 use crate::report::facts::people::PeopleFacts;
 use crate::report::facts::probe::ProbeFacts;
+use crate::report::facts::request::RequestFacts;
 use crate::report::facts::restore::RestoreFacts;
 use crate::report::facts::scope::Scope;
+use crate::report::facts::seal::Seal;
 use crate::report::facts::steps::StepFacts;
 use crate::report::facts::teardown::TeardownFacts;
 use crate::report::facts::timeline::Timeline;
@@ -118,7 +123,11 @@ pub struct Context {
     pub controls: Vec<ControlMapping>,
     /// What this report leaves out on purpose.
     pub hidden: Vec<String>,
-    /// What ties the report to its journal.
+    /// The run by hand: what to do in which order, restores, probes and actions alike.
+    pub by_hand: Vec<String>,
+    /// Requests that AWS refused or failed, by its own ids.
+    pub requests: Vec<RequestFacts>,
+    /// What ties the report to its journal, and where both are kept.
     pub seal: Seal,
 }
 
@@ -148,6 +157,8 @@ pub struct VerdictFacts {
     pub reasons: Vec<ReasonFacts>,
     /// The verdicts before this one: after each the teardown was opened once more.
     pub earlier: Vec<EarlierFacts>,
+    /// What should be known beside it: findings that are no reasons of it and no small ones.
+    pub cautions: Vec<String>,
 }
 
 /// One reason of a verdict.
@@ -206,17 +217,6 @@ pub struct WarningFacts {
     pub text: String,
 }
 
-/// What ties the report to its journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seal {
-    /// Hash of the last record that the report is made from.
-    pub head: String,
-    /// How many records that are.
-    pub records: u64,
-    /// When the last of them was written.
-    pub last: String,
-}
-
 /// The context of a run's report.
 #[must_use]
 pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
@@ -253,7 +253,9 @@ pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
         findings: finding::findings(state, events),
         controls: controls(state),
         hidden: redact::hidden(state),
-        seal: seal(state, events),
+        by_hand: by_hand::order(state),
+        requests: request::requests(events),
+        seal: seal::seal(state, events),
     };
     redact::accounts(state, whole)
 }
@@ -268,7 +270,15 @@ pub fn until_verdict(events: &[Recorded]) -> &[Recorded] {
 /// The state that those records make: what came after the verdict is not in it.
 #[must_use]
 pub fn at_verdict(state: &State, events: &[Recorded]) -> State {
-    State::replay(until_verdict(events)).unwrap_or_else(|_| state.clone())
+    let mut at_verdict = State::replay(until_verdict(events)).unwrap_or_else(|_| state.clone());
+    // Whoever reads the report sees that its step is over.
+    if let Some((at, _)) = at_verdict.concluded
+        && let Some(step) = at_verdict.steps.get_mut(&Work::Report.id())
+        && let StepState::Running { since, stumbled_in_all, .. } = *step
+    {
+        *step = StepState::Ended { since: Some(since), at, end: StepEnd::Passed, stumbled_in_all };
+    }
+    at_verdict
 }
 
 /// A duration or, where there is none, nothing.
@@ -303,12 +313,21 @@ fn banner(state: &State) -> Option<String> {
     }
 }
 
-const ONE_PASSED: &str = "The recovery point was restored, every required probe of the restored data held, every target was \
-                          met, and nothing was left behind.";
-const SEVERAL_PASSED: &str = "Every recovery point was restored, every required probe of the restored data held, every target \
-                              was met, and nothing was left behind.";
+/// What a pass means: no more than what happened, and no target where none is set.
+fn passed(state: &State, measures: &Measures) -> String {
+    let what = match state.picked.len() {
+        0 | 1 => "The chosen recovery point was restored".to_owned(),
+        count => format!("Of each of the {count} resources the chosen recovery point was restored"),
+    };
+    let Measures { rto, rpo, copy_lag, data_age, skew, .. } = measures;
+    let has_target = [rto, rpo, copy_lag, data_age].into_iter().chain(skew).any(|measure| measure.target.is_some());
+    let targets = if has_target { "every target was met, " } else { "" };
+    let none = if has_target { "" } else { " No target is set, so none was met or missed." };
+    format!("{what}, every required probe of the restored data held, {targets}and nothing was left behind.{none}")
+}
 
 fn verdict(state: &State, events: &[Recorded]) -> VerdictFacts {
+    let cautions = finding::cautions(state, events);
     let Some((_, conclusion)) = &state.concluded else {
         return VerdictFacts {
             word: "unfinished".to_owned(),
@@ -318,25 +337,28 @@ fn verdict(state: &State, events: &[Recorded]) -> VerdictFacts {
             exit_code: None,
             reasons: Vec::new(),
             earlier: earlier::earlier(state, events),
+            cautions,
         };
     };
     let (icon, sentence) = match conclusion.verdict {
-        Verdict::Passed => ("✅", if state.picked.len() > 1 { SEVERAL_PASSED } else { ONE_PASSED }),
-        Verdict::Failed => ("❌", "The backup did not prove itself. The reasons are below."),
-        Verdict::Inconclusive => {
-            ("⚠️", "Something around the drill stood in the way, so the backup is neither proven nor disproven.")
-        }
-        Verdict::Leaked => {
-            ("🚨", "Something that this run made may still exist and cost money. How to remove it is below.")
-        }
+        Verdict::Passed => ("✅", passed(state, &conclusion.measures)),
+        Verdict::Failed => ("❌", "The backup did not prove itself. The reasons are below.".to_owned()),
+        Verdict::Inconclusive => (
+            "⚠️",
+            "Something around the drill stood in the way, so the backup is neither proven nor disproven.".to_owned(),
+        ),
+        Verdict::Leaked => (
+            "🚨",
+            "Something that this run made may still exist and cost money. What is known of it is below.".to_owned(),
+        ),
     };
     let kept = state.lease().map(|until| {
         format!(" What was restored is kept on purpose until {}; then it is owed its removal.", show_instant(until))
     });
     // "Nothing was left behind" would be untrue of what is kept.
     let sentence = match &kept {
-        Some(_) => sentence.replace(", and nothing was left behind.", "."),
-        None => sentence.to_owned(),
+        Some(_) => sentence.replace(" and nothing was left behind.", ".").replace(",.", "."),
+        None => sentence,
     };
     let reasons = conclusion.reasons.iter().map(|reason| ReasonFacts {
         makes: reason.makes.word().to_owned(),
@@ -352,6 +374,7 @@ fn verdict(state: &State, events: &[Recorded]) -> VerdictFacts {
         exit_code: Some(conclusion.verdict.exit_code()),
         reasons: reasons.collect(),
         earlier: earlier::earlier(state, events),
+        cautions,
     }
 }
 
@@ -394,8 +417,13 @@ fn objective(id: &str, name: &str, measure: &Measure) -> Objective {
             None => "no target",
         }
         .to_owned(),
-        how: measure.how.clone(),
+        how: plain(&measure.how),
     }
+}
+
+/// A sentence without the marks of code, for where marks are shown as they are.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace('`', "")
 }
 
 fn rto_phases(state: &State) -> Vec<Row> {
@@ -426,12 +454,4 @@ fn warnings(state: &State) -> Vec<WarningFacts> {
             text: warning.text.clone(),
         })
         .collect()
-}
-
-fn seal(state: &State, events: &[Recorded]) -> Seal {
-    Seal {
-        head: events.last().map_or_else(|| "no records".to_owned(), |record| record.hash.as_str().to_owned()),
-        records: events.last().map_or(0, |record| record.seq),
-        last: show_instant(events.last().map_or(state.started_at, |record| record.at)),
-    }
 }

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::measure::Measure;
+use crate::journal::measure::{Measure, Measures};
 use crate::journal::state::State;
 use crate::report::facts::teardown::TeardownFacts;
+use crate::words::id::Name;
 use crate::words::time::show_duration;
 
 /// One number.
@@ -22,25 +23,14 @@ pub struct NumberFacts {
 #[must_use]
 pub fn numbers(state: &State, teardown: &TeardownFacts) -> Vec<NumberFacts> {
     let measures = state.concluded.as_ref().map(|(_, conclusion)| &conclusion.measures);
-    let lost = measures.map(|all| {
-        // The data inside say more than the recovery point's date.
-        if all.data_age.value.is_some() { (&all.data_age, "its newest data") } else { (&all.rpo, "the recovery point") }
-    });
-    let lost_note = match lost {
-        Some((measure, what)) if measure.value.is_some() => format!("the age of {what}; {}", held_against(measure)),
-        _ => "not measured".to_owned(),
-    };
+    let lost = lost(measures);
     vec![
         NumberFacts {
             name: "Time until what was restored was proven".to_owned(),
             value: value(measures.map(|all| &all.rto)),
             note: measures.map_or_else(|| "the run has not ended".to_owned(), |all| held_against(&all.rto)),
         },
-        NumberFacts {
-            name: "Data that would have been lost".to_owned(),
-            value: value(lost.map(|(measure, _)| measure)),
-            note: lost_note,
-        },
+        NumberFacts { name: "Data that would have been lost".to_owned(), value: lost.0, note: lost.1 },
         NumberFacts {
             name: "Held and paid for".to_owned(),
             value: teardown.hours.clone(),
@@ -50,6 +40,45 @@ pub fn numbers(state: &State, teardown: &TeardownFacts) -> Vec<NumberFacts> {
             ),
         },
     ]
+}
+
+/// The most that any restore would have lost, with what it was measured by: the data inside say more than the recovery
+/// point's date, and count wherever a probe read them.
+fn lost(measures: Option<&Measures>) -> (String, String) {
+    let nothing = || ("not measured".to_owned(), "not measured".to_owned());
+    let Some(all) = measures else { return nothing() };
+    if all.restores.len() < 2 {
+        let (measure, what) = said(&all.data_age, &all.rpo);
+        let note = format!("the age of {what}; {}", held_against(measure));
+        return measure.value.map_or_else(nothing, |value| (show_duration(value), note));
+    }
+    let each = all.restores.iter().map(|(name, own)| (name, said(&own.data_age, &own.rpo)));
+    let each: Vec<(&Name, (&Measure, &str))> = each.collect();
+    let named = |which: &dyn Fn(&Measure, &str) -> bool| -> String {
+        let names = each.iter().filter(|(_, (measure, what))| which(measure, what)).map(|(name, _)| name.as_str());
+        names.collect::<Vec<&str>>().join(", ")
+    };
+    let Some((name, (worst, what))) = each.iter().max_by_key(|(_, (measure, _))| measure.value) else {
+        return nothing();
+    };
+    let Some(value) = worst.value else { return nothing() };
+    let mut note = format!("the most of {} resources: {name}, the age of {what}; {}", each.len(), held_against(worst));
+    for (which, names) in [
+        ("the newest data were read of", named(&|measure, what| measure.value.is_some() && what == DATA)),
+        ("only the recovery point's age is known of", named(&|measure, what| measure.value.is_some() && what != DATA)),
+        ("not measured of", named(&|measure, _| measure.value.is_none())),
+    ] {
+        if !names.is_empty() {
+            note.push_str(&format!("; {which} {names}"));
+        }
+    }
+    (show_duration(value), note)
+}
+
+const DATA: &str = "its newest data";
+
+fn said<'a>(data_age: &'a Measure, rpo: &'a Measure) -> (&'a Measure, &'static str) {
+    if data_age.value.is_some() { (data_age, DATA) } else { (rpo, "the recovery point") }
 }
 
 fn value(measure: Option<&Measure>) -> String {

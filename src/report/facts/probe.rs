@@ -14,6 +14,7 @@ use crate::probe::Observed;
 use crate::report::facts::steps::{detail, icon, status};
 use crate::report::facts::{Row, scope, shown_value};
 use crate::words::id::Name;
+use crate::words::kind::ProbeKind;
 use crate::words::time::{show_duration, show_instant};
 
 /// One probe.
@@ -98,7 +99,9 @@ fn facts(state: &State, name: &Name, probe: &Probe, tries: &ProbeState) -> Probe
         observed: observed.map(|seen| values(&seen.values)).unwrap_or_default(),
         facts: observed.map(|seen| scope::rows(seen.facts.iter())).unwrap_or_default(),
         explained: match last {
-            Some((_, _, Tried::Held { explained, .. })) => explained.clone(),
+            Some((_, _, Tried::Held { explained, observed })) => {
+                explained.iter().cloned().chain(lagging(probe.kind, observed)).collect()
+            }
             _ => Vec::new(),
         },
         miss: match last {
@@ -112,6 +115,14 @@ fn facts(state: &State, name: &Name, probe: &Probe, tries: &ProbeState) -> Probe
     }
 }
 
+/// Why a value looks wrong beside another one.
+fn lagging(kind: ProbeKind, observed: &Observed) -> Option<String> {
+    (kind == ProbeKind::DynamoDb && observed.values.contains_key("item_count")).then(|| {
+        "item_count is DynamoDB's own count, which it makes anew about every six hours: of a fresh copy it may be 0."
+            .to_owned()
+    })
+}
+
 /// What an attempt saw.
 fn observed(result: &Tried) -> Option<&Observed> {
     match result {
@@ -120,12 +131,13 @@ fn observed(result: &Tried) -> Option<&Observed> {
     }
 }
 
-fn settings(settings: &Settings) -> Vec<Row> {
+/// Settings as rows.
+pub(crate) fn settings(settings: &Settings) -> Vec<Row> {
     settings.iter().map(|(name, value)| Row { name: name.clone(), value: shown_value(value) }).collect()
 }
 
 /// How it was asked, beside the kind's own settings: under which condition, which way, for how long.
-fn asked(probe: &Probe) -> Vec<Row> {
+pub(crate) fn asked(probe: &Probe) -> Vec<Row> {
     let row = |name: &str, value: String| Row { name: name.to_owned(), value };
     let when = probe.when.as_ref().map(|when| row("when", format!("{} is {}", when.value, in_words(&when.expect))));
     let via = probe.via.as_ref().map(|via| match via {
@@ -142,7 +154,8 @@ fn values(values: &BTreeMap<String, Value>) -> Vec<Row> {
     values.iter().map(|(name, value)| Row { name: name.clone(), value: shown_value(value) }).collect()
 }
 
-fn expected(probe: &Probe) -> Vec<Row> {
+/// What must hold.
+pub(crate) fn expected(probe: &Probe) -> Vec<Row> {
     let expect = probe.expect.iter();
     let mut rows: Vec<Row> =
         expect.map(|(name, expectation)| Row { name: name.clone(), value: in_words(expectation) }).collect();

@@ -39,6 +39,8 @@ const HARMLESS: [&str; 14] = [
     "VolumeType",
 ];
 
+const HIDDEN: &str = "Values that could hold something private are shown as the beginning of their SHA-256.";
+
 /// One restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreFacts {
@@ -64,6 +66,8 @@ pub struct RestoreFacts {
     pub looks: Vec<Look>,
     /// The metadata that AWS was sent.
     pub metadata: Vec<MetadataRow>,
+    /// That values of it are hidden; null where none is.
+    pub metadata_note: Option<String>,
     /// What was made, or would have been; null before it was asked for.
     pub arn: Option<String>,
     /// Where it answered.
@@ -217,6 +221,7 @@ fn facts(
     let stamp = entry.and_then(|entry| entry.stamp.as_ref());
     let open = open_metadata(state, restore, entry);
     let by_hand = by_hand::by_hand(state, kind, name, restore, &open);
+    let metadata = entry.map(|entry| metadata(&entry.intended.metadata, &open)).unwrap_or_default();
     RestoreFacts {
         name: name.to_string(),
         kind: restore.kind.to_string(),
@@ -231,7 +236,8 @@ fn facts(
         job: entry.and_then(|entry| job(entry, sightings)),
         milestones: milestones(state, name, probes),
         looks: looks(sightings),
-        metadata: entry.map(|entry| metadata(&entry.intended.metadata, &open)).unwrap_or_default(),
+        metadata_note: metadata.iter().any(|row| row.hidden).then(|| HIDDEN.to_owned()),
+        metadata,
         arn: entry.map(made_arn),
         endpoint: endpoint(sightings),
         facts: made_facts(entry),

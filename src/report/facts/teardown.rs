@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::resource::{Types, UNKNOWN_ID};
 use crate::journal::event::{Class, Failure, GoneProof, StepEnd, Witness};
 use crate::journal::ledger::{Entry, Existence, Lease};
+use crate::journal::reach::{ended_with_process, reaching};
 use crate::journal::state::{State, StepState};
 use crate::plan::step::Work;
 use crate::report::facts::cost;
@@ -230,14 +231,20 @@ fn left(state: &State, types: Types, name: &Name, entry: &Entry) -> Option<LeftF
         Some(StepEnd::Failed(failure)) if failure.class == Class::Refused => Some(failure),
         _ => None,
     };
+    let id = entry.id().unwrap_or(UNKNOWN_ID);
+    let ended = if ended_with_process(&state.started) {
+        " It ended with the process of the run, and the simulated AWS with it: there is nothing to remove by hand."
+    } else {
+        ""
+    };
+    let why = refusal.map_or_else(|| why_left(entry), |refusal| format!("It was left alone: {}.", refusal.message));
     Some(LeftFacts {
         arn: made_arn(entry),
-        why: refusal.map_or_else(|| why_left(entry), |refusal| format!("It was left alone: {}.", refusal.message)),
-        command: if refusal.is_some() {
-            String::new()
-        } else {
-            types(restore.kind).by_hand(expected, entry.id().unwrap_or(UNKNOWN_ID)).remove.join("\n")
-        },
+        why: why + ended,
+        command: reaching(&state.started, &types(restore.kind).by_hand(expected, id).remove)
+            .filter(|_| refusal.is_none())
+            .map(|commands| commands.join("\n"))
+            .unwrap_or_default(),
         resume: format!("drill resume {}", state.run),
     })
 }

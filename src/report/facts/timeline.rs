@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::definition::model::Severity;
-use crate::journal::event::{StepEnd, Tried};
-use crate::journal::state::{State, StepState};
+use crate::journal::critical;
+use crate::journal::state::State;
 use crate::plan::step::{Step, Work};
 use crate::report::facts::steps::status;
 use crate::words::id::{Name, StepId};
@@ -101,52 +100,9 @@ pub fn telling(timeline: &Timeline, most: usize) -> BTreeSet<&str> {
     ranked.into_iter().take(most).map(|(_, _, _, step)| step).collect()
 }
 
-/// The critical path: from the step that the recovery ended with, back over what each step waited for longest.
+/// The steps of the critical path.
 pub(crate) fn critical_path(state: &State) -> BTreeSet<&StepId> {
-    let steps: BTreeMap<&StepId, &Step> = state.started.plan.steps.iter().map(|step| (&step.id, step)).collect();
-    let mut path = BTreeSet::new();
-    let mut at = last(state);
-    while let Some(step) = at {
-        if !path.insert(&step.id) {
-            break;
-        }
-        let waited_for = step.needs.iter().filter_map(|need| {
-            let before = state.steps.get(&need.step)?;
-            before.since()?;
-            Some((before.ended_at()?, &need.step))
-        });
-        at = waited_for.max().and_then(|(_, id)| steps.get(id).copied());
-    }
-    path
-}
-
-/// The step whose end the recovery time is counted to. Where that could not be measured, the last that ended before the
-/// teardown.
-fn last(state: &State) -> Option<&Step> {
-    let conclusion = state.concluded.as_ref().map(|(_, conclusion)| conclusion);
-    if conclusion.is_some_and(|conclusion| conclusion.measures.rto.value.is_some()) {
-        let greens = state.in_order().filter_map(|(step, now)| Some((green(state, step, now)?, step)));
-        if let Some((_, step)) = greens.max_by_key(|(at, _)| *at) {
-            return Some(step);
-        }
-    }
-    let forward = state.in_order().filter_map(|(step, now)| {
-        let is_forward = !matches!(step.work, Work::Teardown(_) | Work::Undo(_) | Work::Report);
-        now.since().filter(|_| is_forward)?;
-        Some((now.ended_at()?, step))
-    });
-    forward.max_by_key(|(at, _)| *at).map(|(_, step)| step)
-}
-
-/// When a required probe that passed first held.
-fn green(state: &State, step: &Step, now: &StepState) -> Option<Timestamp> {
-    let Work::Probe(name) = &step.work else { return None };
-    let probe = state.started.plan.definition.probes.get(name)?;
-    if probe.severity != Severity::Required || now.end() != Some(&StepEnd::Passed) {
-        return None;
-    }
-    let tried = &state.probes.get(name)?.tried;
-    tried.iter().find(|(_, _, tried)| matches!(tried, Tried::Held { .. })).map(|(_, at, _)| *at)
+    critical::critical_path(state).into_iter().map(|step| &step.id).collect()
 }
 
 /// Whether a step asks a person.

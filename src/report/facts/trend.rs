@@ -31,7 +31,7 @@ pub struct TrendMeasure {
     pub name: String,
     /// What this run measured.
     pub measured: Option<String>,
-    /// The median of the earlier passes; null without any.
+    /// The median of the earlier passes; null where they are too few to say what is usual.
     pub median: Option<String>,
     /// The median of their distances from it.
     pub spread: Option<String>,
@@ -106,12 +106,14 @@ fn capital(text: &str) -> String {
 }
 
 fn measure(one: &trend::Trend) -> TrendMeasure {
+    // A median of too few says nothing of what is usual.
+    let usual = one.baseline.filter(|usual| usual.passes >= LEAST);
     TrendMeasure {
         id: one.of.word().to_owned(),
         name: capital(one.of.name()),
         measured: shown(one.newest),
-        median: shown(one.baseline.map(|usual| usual.median)),
-        spread: shown(one.baseline.map(|usual| usual.spread)),
+        median: shown(usual.map(|usual| usual.median)),
+        spread: shown(usual.map(|usual| usual.spread)),
         passes: one.baseline.map_or(0, |usual| usual.passes),
         regression: one.is_regression,
     }

@@ -103,7 +103,14 @@ pub(super) fn cost(page: &mut Page, context: &Context) {
 /// Where the run left the usual way, and its warnings.
 pub(super) fn deviations(page: &mut Page, context: &Context) {
     if context.deviations.is_empty() && context.warnings.is_empty() {
-        page.raw("<p>Nothing: the run went as planned, without a warning.</p>\n");
+        let odd = context.checks.iter().filter(|check| ["warning", "not checked"].contains(&check.result.as_str()));
+        page.raw(match odd.count() {
+            0 => "<p>Nothing: the run went as planned, without a warning.</p>\n",
+            _ => {
+                "<p>Nothing while it ran. Before it, something was odd or could not be looked at: see \
+                  <a href=\"#checks\">Before the start</a>.</p>\n"
+            }
+        });
     }
     page.list(&context.deviations);
     warnings(page, context);
@@ -183,7 +190,11 @@ pub(super) fn steps(page: &mut Page, context: &Context) {
 pub(super) fn seal(page: &mut Page, context: &Context) {
     page.raw(
         "<p>This report is made from the run's journal alone. The journal is a list of records. Each record carries the hash \
-         of the one before, so none can be changed, removed or moved without being noticed.</p>\n",
+         of the one before, so a record that was changed, removed or moved no longer fits. That chain has no key: whoever \
+         changes a record can make all later hashes anew. What shows that, too, is the signature in \
+         <code>manifest.sig</code>, for those who trust its key. <code>drill verify</code> with the folder of this report \
+         checks hashes, chain and signature, judges the run again from the journal, and says whose key signed. A folder \
+         without <code>manifest.sig</code> is signed by nobody: it is at most consistent with itself.</p>\n",
     );
     let records = context.seal.records.to_string();
     page.pairs(|pairs| {
@@ -193,7 +204,19 @@ pub(super) fn seal(page: &mut Page, context: &Context) {
         pairs.pair("Hash of the definition (SHA-256)", code(&context.scope.definition_sha256));
         pairs.pair_if("Git commit of the definition", context.scope.commit.as_ref(), text);
         pairs.pair("Version of drill", code(&context.scope.tool_version));
+        pairs.pair("To be signed by", text(&context.seal.signer));
+        let archive = context.seal.archive.as_deref().unwrap_or("the definition asks for none");
+        pairs.pair("Copy that nobody may change", text(archive));
+        pairs.pair("What CloudTrail has of it", text(&context.seal.cloudtrail));
     });
+    if !context.requests.is_empty() {
+        page.raw("<p>Requests that AWS refused or failed, by AWS's own ids:</p>\n");
+        page.table(&["At", "Operation", "Code", "Request"], |rows| {
+            for one in &context.requests {
+                rows.row(&[text(&one.at), code(&one.operation), code(&one.code), code(&one.id)]);
+            }
+        });
+    }
     if !context.hidden.is_empty() {
         page.raw("<p>Left out of this report, as the definition says, and kept in the journal:</p>\n");
         page.list(&context.hidden);

@@ -27,7 +27,8 @@ pub(super) fn findings(page: &mut Page, context: &Context) {
         }
     });
     page.raw(
-        "<p class=\"note\">These follow from the run itself. What somebody finds later is added to the run's evidence, and \
+        "<p class=\"note\">These follow from the run itself. Owner and date are a proposal: the definition's owner, and so \
+         many days by severity. Nobody has agreed to them here. What somebody finds later is added to the run's evidence, and \
          does not change this report.</p>\n",
     );
 }

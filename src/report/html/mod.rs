@@ -71,7 +71,7 @@ static SECTIONS: [Section; 19] = [
     section!("deviations", "Out of the ordinary", ending::deviations),
     section!("controls", "Controls", follow::controls, |context| !context.controls.is_empty()),
     section!("trend", "How it compares with earlier runs", follow::trend, |context| context.trend.is_some()),
-    section!("by-hand", "The same restore by hand", restores::by_hand),
+    section!("by-hand", "The same by hand", restores::by_hand),
     section!("scope", "What was drilled", ending::scope),
     section!("checks", "Before the start", ending::checks, |context| !context.checks.is_empty()),
     section!("steps", "Every step", ending::steps),

@@ -146,14 +146,23 @@ impl Page {
 
     /// A list of sentences; nothing for none.
     pub(super) fn list(&mut self, items: &[String]) {
+        self.items("<ul>\n", items, "</ul>\n");
+    }
+
+    /// A list of sentences in their order; nothing for none.
+    pub(super) fn steps(&mut self, items: &[String]) {
+        self.items("<ol>\n", items, "</ol>\n");
+    }
+
+    fn items(&mut self, opening: &'static str, items: &[String], closing: &'static str) {
         if items.is_empty() {
             return;
         }
-        self.raw("<ul>\n");
+        self.raw(opening);
         for item in items {
             self.raw("<li>").text(item).raw("</li>\n");
         }
-        self.raw("</ul>\n");
+        self.raw(closing);
     }
 
     /// A table with these heads.

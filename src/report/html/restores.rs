@@ -107,10 +107,8 @@ fn settings(page: &mut Page, restore: &RestoreFacts) {
             rows.row(&[code(&one.key), code(&one.value)]);
         }
     });
-    if restore.metadata.iter().any(|one| one.hidden) {
-        page.raw(
-            "<p class=\"note\">Values that could hold something private are shown as the beginning of their SHA-256.</p>\n",
-        );
+    if let Some(note) = &restore.metadata_note {
+        page.raw("<p class=\"note\">").text(note).raw("</p>\n");
     }
 }
 
@@ -128,7 +126,10 @@ fn tags(page: &mut Page, heading: &'static str, tags: &[Row]) {
 
 /// The commands for a person in a disaster.
 pub(super) fn by_hand(page: &mut Page, context: &Context) {
-    page.raw("<p>In a disaster, a person with the <code>aws</code> command line can do what this run did.</p>\n");
+    page.raw(
+        "<p>In a disaster, a person with the <code>aws</code> command line can do what this run did, in this order:</p>\n",
+    );
+    page.steps(&context.by_hand);
     for restore in &context.restores {
         page.raw("<h3><code>").text(&restore.name).raw("</code> by hand</h3>\n");
         page.list(&restore.fill_in);

@@ -29,6 +29,10 @@ pub(super) fn header(page: &mut Page, context: &Context) {
         }
         page.raw("</p>\n");
     }
+    if !verdict.cautions.is_empty() {
+        page.raw("<p>Beside the verdict, this should be known:</p>\n");
+        page.list(&verdict.cautions);
+    }
     page.raw("<p class=\"under\">Drill <code>").text(&scope.drill).raw("</code>, run <code>").text(&scope.run);
     page.raw("</code>, started ").text(&scope.started);
     if let Some(duration) = &scope.duration {
@@ -49,7 +53,7 @@ pub(super) fn objectives(page: &mut Page, context: &Context) {
     if context.rto_phases.is_empty() {
         return;
     }
-    page.raw("<h3>What the recovery time is made of</h3>\n");
+    page.raw("<h3>What the recovery time is made of, along its critical path</h3>\n");
     page.table(&["Phase", "Took"], |rows| {
         for phase in &context.rto_phases {
             rows.row(&[text(&phase.name), number(&phase.value)]);

@@ -23,7 +23,7 @@ pub(super) fn context() -> Value {
         ("restores", list(restore())),
         ("steps", list(step())),
         ("timeline", or_null(timeline())),
-        ("diagram", texts(&["graph"], &["timeline", "left_out"])),
+        ("diagram", texts(&["graph", "legend"], &["timeline", "left_out"])),
         ("probes", list(probe())),
         ("actions", list(action())),
         ("gates", list(texts(&["name", "ask", "icon", "answer"], &["by", "at", "note", "waited"]))),
@@ -37,7 +37,9 @@ pub(super) fn context() -> Value {
         ("findings", list(texts(&["id", "severity", "text", "owner", "due", "retest"], &["about", "advice"]))),
         ("controls", list(control())),
         ("hidden", said("What the report leaves out on purpose.", list(text()))),
-        ("seal", with(texts(&["head", "last"], &[]), &[("records", integer())])),
+        ("by_hand", list(text())),
+        ("requests", list(texts(&["at", "operation", "code", "id"], &[]))),
+        ("seal", with(texts(&["head", "last", "signer", "cloudtrail"], &["archive"]), &[("records", integer())])),
     ])
 }
 
@@ -70,7 +72,12 @@ fn objective() -> Value {
 fn verdict() -> Value {
     let reason = texts(&["makes", "text"], &["step", "advice"]);
     let earlier = with(texts(&["word", "at", "head"], &[]), &[("reasons", list(text()))]);
-    let fields = [("exit_code", or_null(integer())), ("reasons", list(reason)), ("earlier", list(earlier))];
+    let fields = [
+        ("exit_code", or_null(integer())),
+        ("reasons", list(reason)),
+        ("earlier", list(earlier)),
+        ("cautions", list(text())),
+    ];
     with(texts(&["word", "heading", "icon", "sentence"], &[]), &fields)
 }
 
@@ -121,7 +128,7 @@ fn restore() -> Value {
         ("by_hand", list(texts(&["what", "command"], &[]))),
         ("fill_in", list(text())),
     ];
-    with(texts(&["name", "kind", "resource", "rule", "older"], &["arn", "endpoint"]), &fields)
+    with(texts(&["name", "kind", "resource", "rule", "older"], &["metadata_note", "arn", "endpoint"]), &fields)
 }
 
 fn step() -> Value {

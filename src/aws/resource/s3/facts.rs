@@ -1,8 +1,10 @@
 //! What is known of S3 buckets without asking anybody.
 
+use serde_json::json;
+
 use crate::aws::resource::s3::{message, metadata};
 use crate::aws::resource::shared::name::{named, quoted};
-use crate::aws::resource::shared::setting::text;
+use crate::aws::resource::shared::setting::{flag, text};
 use crate::cloud::resource::{ByHand, Expected, ResourceFacts, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
@@ -141,6 +143,10 @@ impl ResourceFacts for S3 {
         vec![Quota { name: "buckets", service: "s3", code: "L-DC2B2D3D", attribute: None, needed: 1 }]
     }
 
+    fn lay_by_hand(&self, with: &Settings, expected: &Expected) -> Vec<String> {
+        lay_by_hand(with, expected)
+    }
+
     fn by_hand(&self, expected: &Expected, _id: &str) -> ByHand {
         let at = format!("--region {} --bucket {}", quoted(expected.region.as_str()), quoted(&expected.name));
         let delete = |what: &str| {
@@ -162,6 +168,38 @@ impl ResourceFacts for S3 {
     fn usual_minutes(&self) -> i64 {
         60
     }
+}
+
+/// What the run does to make the bucket, as commands: the requests of `lay`.
+fn lay_by_hand(with: &Settings, expected: &Expected) -> Vec<String> {
+    let region = expected.region.as_str();
+    let at = |operation: &str| {
+        format!("aws s3api {operation} --region {} --bucket {}", quoted(region), quoted(&expected.name))
+    };
+    let place = if region == "us-east-1" {
+        String::new()
+    } else {
+        format!(" --create-bucket-configuration LocationConstraint={}", quoted(region))
+    };
+    let owner =
+        if flag(with, "restore_acls").unwrap_or(false) { "BucketOwnerPreferred" } else { "BucketOwnerEnforced" };
+    let mut commands = vec![
+        at("create-bucket") + &place,
+        at("put-public-access-block")
+            + " --public-access-block-configuration \
+               BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true",
+        at("put-bucket-ownership-controls") + &format!(" --ownership-controls 'Rules=[{{ObjectOwnership={owner}}}]'"),
+        at("put-bucket-versioning") + " --versioning-configuration Status=Enabled",
+    ];
+    commands.extend(text(with, "kms_key").map(|key| {
+        let rule = json!({
+            "ApplyServerSideEncryptionByDefault": { "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key },
+            "BucketKeyEnabled": true,
+        });
+        let rules = quoted(&json!({ "Rules": [rule] }).to_string());
+        format!("{} --server-side-encryption-configuration {rules}", at("put-bucket-encryption"))
+    }));
+    commands
 }
 
 #[cfg(test)]
@@ -195,5 +233,31 @@ mod tests {
         assert_eq!(named("documents", 1).as_str(), "arn:aws:s3:::drill-07070707-documents");
         let longest = named(&"a".repeat(40), u32::MAX);
         assert!(longest.resource().len() <= 63);
+    }
+
+    #[test]
+    fn a_person_makes_the_bucket_as_the_run_does() {
+        let expected = S3.expected(
+            &RunId::new(1, [7; 10]),
+            &"documents".parse().unwrap(),
+            1,
+            &"eu-central-1".parse().unwrap(),
+            &"111122223333".parse().unwrap(),
+            "aws",
+        );
+        let with = serde_json::json!({ "kms_key": "arn:aws:kms:eu-central-1:111122223333:key/1" });
+        let commands = S3.lay_by_hand(with.as_object().unwrap(), &expected);
+        for (command, wanted) in commands.iter().zip([
+            "create-bucket",
+            "put-public-access-block",
+            "put-bucket-ownership-controls",
+            "put-bucket-versioning",
+            "put-bucket-encryption",
+        ]) {
+            let begin = format!("aws s3api {wanted} --region eu-central-1 --bucket {}", expected.name);
+            assert!(command.starts_with(&begin), "{command}");
+        }
+        assert_eq!(commands.len(), 5);
+        assert!(commands[0].ends_with("LocationConstraint=eu-central-1"), "{}", commands[0]);
     }
 }
