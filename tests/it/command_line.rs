@@ -485,7 +485,13 @@ fn a_runbook_that_does_not_exist_is_refused_and_one_of_the_user_wins() {
     let run = run_orders(&repository, &["--output", "json"]).ends(0).json();
     let report = repository.path().join(text(&run, "/evidence")).join("report.md");
     let report = fs::read_to_string(report).expect("a report");
-    assert_eq!(report.lines().count(), 1, "{report}");
+    let (heading, rest) = report.split_once('\n').expect("a heading");
+    assert!(heading.starts_with("# ") && heading.ends_with(": passed"), "{report}");
+    assert_eq!(
+        rest.trim(),
+        "> **REHEARSAL — simulated AWS, seed 7. Not evidence.**",
+        "the banner is not the template's"
+    );
 }
 
 #[test]

@@ -35,8 +35,8 @@ const BROWSER_TIME: Duration = Duration::from_secs(180);
 /// Elements that a page may have.
 const ELEMENTS: &[&str] = &[
     "html", "head", "meta", "title", "style", "body", "header", "nav", "main", "section", "footer", "div", "p", "h1",
-    "h2", "h3", "h4", "ul", "li", "a", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "b", "span",
-    "code", "pre", "svg", "desc", "g", "rect", "line", "text",
+    "h2", "h3", "h4", "ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "b",
+    "span", "code", "pre", "svg", "desc", "g", "rect", "line", "text",
 ];
 
 /// Attributes that they may have. None of them can load or run anything.
