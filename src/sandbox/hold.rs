@@ -118,14 +118,14 @@ impl Holds {
     pub(crate) async fn pass(&self, operation: &str, when: When) {
         let matching: Vec<Arc<Entry>> =
             self.lock().iter().filter(|entry| entry.rule.fits(operation) && entry.rule.when == when).cloned().collect();
-        for entry in matching {
-            let count = entry.seen.fetch_add(1, Ordering::SeqCst) + 1;
-            if count == entry.rule.nth && *entry.stage.borrow() == Stage::Waiting {
-                entry.stage.send_replace(Stage::Reached);
-                let mut stage = entry.stage.subscribe();
-                let released = stage.wait_for(|stage| *stage == Stage::Released);
-                let _ = tokio::time::timeout(LONGEST_HOLD, released).await;
-            }
+        // Every hold counts the request when it comes, also while another holds it.
+        let nth = |entry: &Arc<Entry>| entry.seen.fetch_add(1, Ordering::SeqCst) + 1 == entry.rule.nth;
+        let holding: Vec<Arc<Entry>> = matching.into_iter().filter(nth).collect();
+        for entry in holding.into_iter().filter(|entry| *entry.stage.borrow() == Stage::Waiting) {
+            entry.stage.send_replace(Stage::Reached);
+            let mut stage = entry.stage.subscribe();
+            let released = stage.wait_for(|stage| *stage == Stage::Released);
+            let _ = tokio::time::timeout(LONGEST_HOLD, released).await;
         }
     }
 

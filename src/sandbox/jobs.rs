@@ -58,6 +58,7 @@ impl Jobs {
     }
 
     /// Before this moment nothing happens to any of them.
+    #[cfg(any(debug_assertions, test))]
     pub(crate) fn first_due(&self) -> Option<Timestamp> {
         self.due.first().map(|(moment, _)| *moment)
     }

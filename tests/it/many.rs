@@ -103,12 +103,14 @@ impl Ground {
     /// Waits until the journal of a drill's run says that it is being ended.
     async fn is_ending(&self, drill: &str) {
         let id = self.id_of(drill).await;
+        let mut seen = String::new();
         for _ in 0..MOST_LOOKS {
-            if self.drill.ask(&["logs", &id]).await.stdout.contains(" ending ") {
+            seen = self.drill.ask(&["logs", &id]).await.stdout;
+            if seen.contains(" ending ") {
                 return;
             }
         }
-        panic!("{drill} does not end");
+        panic!("{drill} does not end:\n{seen}");
     }
 
     fn states(&self) -> Vec<State> {
