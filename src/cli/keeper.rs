@@ -297,7 +297,7 @@ impl Keeper {
     }
 
     /// Drives all of them to their ends, in the order of the places, and gives what came of them in the order of the tasks.
-    pub(crate) async fn drive_all<'a>(&self, tasks: Vec<Task<'a>>, signals: &mut Signals) -> Vec<Ending> {
+    pub(crate) async fn drive_all(&self, tasks: Vec<Task<'_>>, signals: &mut Signals) -> Vec<Ending> {
         let most = most_at_once();
         let mut crowd = self.admitted(tasks);
         let mut look = tokio::time::interval(LOOK_FOR_REQUESTS);

@@ -75,7 +75,9 @@ fn in_value(shape: &Shape, value: &Value, found: &mut BTreeSet<Stored>) {
             Ok(_) | Err(_) => {}
         },
         (Shape::List { of, .. } | Shape::OneOrMore(of), Value::Array(items)) => {
-            items.iter().for_each(|item| in_value(of, item, found));
+            for item in items {
+                in_value(of, item, found);
+            }
         }
         (Shape::OneOrMore(of), value) => in_value(of, value, found),
         (Shape::Map(fields) | Shape::OneOf(fields) | Shape::Tagged { fields, .. }, Value::Object(values)) => {
@@ -85,7 +87,9 @@ fn in_value(shape: &Shape, value: &Value, found: &mut BTreeSet<Stored>) {
             values.values().for_each(|value| in_value(of, value, found));
         }
         (Shape::Kinds { cases, .. }, Value::Object(values)) => {
-            cases.iter().for_each(|(_, fields)| in_fields(fields, values, found));
+            for (_, fields) in cases {
+                in_fields(fields, values, found);
+            }
         }
         (Shape::Either { map, .. }, Value::Object(_)) => in_value(map, value, found),
         _ => {}

@@ -408,6 +408,7 @@ async fn fails_from_now_on(
 
 /// The disk fails while the restore is asked for: the run stops, what it made is torn down from memory, and the next process
 /// trusts the file only after it was opened and checked anew.
+#[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
 async fn on_a_broken_disk(calls: &str, error: &str) {
     let case = format!("{error} of {calls}");
     let sandbox = worlds::start(&worlds::definition(worlds::ORDERS), worlds::QUICK, worlds::STEADY).await;
