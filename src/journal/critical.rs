@@ -30,7 +30,7 @@ pub fn critical_path(state: &State) -> Vec<&Step> {
     back_from(state, green.or_else(|| last_forward(state)))
 }
 
-/// What the recovery time is made of, in the order of [`PHASES`]; nothing if no required probe turned green. `waited` is how
+/// What the recovery time is made of, in the order of `PHASES`; nothing if no required probe turned green. `waited` is how
 /// much of a span everything waited for a person, which is no part of the recovery time.
 #[must_use]
 pub fn phases(state: &State, waited: impl Fn(Timestamp, Timestamp) -> SignedDuration) -> Vec<(String, SignedDuration)> {

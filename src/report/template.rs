@@ -1,10 +1,10 @@
 //! What a template may be, told before it is parsed: a template comes from a user, or out of somebody else's bundle.
 //!
-//! Invariant: after [`check`] the parser and the renderer nest no deeper than [`DEEPEST_BLOCKS`] and
-//! [`DEEPEST_PARENTHESES`]; after [`include_problem`] no template includes itself, partials nest no deeper than
-//! [`DEEPEST_INCLUDES`], and one rendering includes at most [`MOST_INCLUDES`]. All of it together fits any stack. What could hide a tag from this look is refused and not guessed at: raw
-//! blocks, inline partials, blocks given to a partial, braces or escapes inside of a tag. So is text that would not be
-//! escaped.
+//! Invariant: after `check` the parser and the renderer nest no deeper than `DEEPEST_BLOCKS` and `DEEPEST_PARENTHESES`; after
+//! `include_problem` no template includes itself, partials nest no deeper than `DEEPEST_INCLUDES`, and one rendering includes
+//! at most `MOST_INCLUDES`. All of it together fits any stack. What could hide a tag from this look is refused and not guessed
+//! at: raw blocks, inline partials, blocks given to a partial, braces or escapes inside of a tag. So is text that would not
+//! be escaped.
 
 use std::collections::BTreeMap;
 

@@ -33,7 +33,7 @@ pub fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<ReportFile>, W
     files.iter().map(|(name, content)| add(folder, name, content.as_bytes())).collect()
 }
 
-/// Writes one more file into a folder that [`write`] made, in the same way.
+/// Writes one more file into a folder that [`write()`] made, in the same way.
 ///
 /// # Errors
 /// When it could not be written.
