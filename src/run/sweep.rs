@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::cloud::leftover::{Leftover, RUN_TAG, digits_in};
 use crate::cloud::resource::{Expected, REQUEST_ID, Types};
-use crate::cloud::vault::{Metadata, RestoreJob};
+use crate::cloud::vault::{JobStatus, Metadata, RestoreJob};
 use crate::definition::model::Definition;
 use crate::journal::ledger::{Entry, Existence};
 pub use crate::run::guard::NEVER_TAG;
@@ -325,7 +325,8 @@ fn denied(leftover: &Leftover, definitions: &[Definition]) -> Option<String> {
     Some(format!("the definition `{}` names it: a drill never deletes what it did not make", definition.name))
 }
 
-/// Restore jobs that no list of things can stand for: those under way, and those that made what no type lists.
+/// Restore jobs that no list of things can stand for: those under way, those that made what no type lists, and those that
+/// failed and may have left a part that bears no name.
 fn job_row(found: &Found, marked: &Marked, known: &[Known]) -> Option<Row> {
     let job = &marked.job;
     let is_known = |one: &Known| one.entries.iter().any(|entry| entry.job.as_ref() == Some(&job.id));
@@ -339,6 +340,11 @@ fn job_row(found: &Found, marked: &Marked, known: &[Known]) -> Option<Row> {
         Some(made) if !is_listed_by_a_type(made) => {
             Fate::Never("no type of drill lists what it made: look whether it still exists".to_owned())
         }
+        None if job.status != JobStatus::Completed && point_of_the_nameless(job) => Fate::Never(format!(
+            "it ended {} and names nothing that it made; AWS may have left a part of it, which bears no name: look for \
+             what was made from its recovery point since it was started",
+            job.status.word()
+        )),
         _ => return None,
     };
     Some(Row {
@@ -353,6 +359,11 @@ fn job_row(found: &Found, marked: &Marked, known: &[Known]) -> Option<Row> {
         proof: Proof::Partial,
         fate,
     })
+}
+
+/// Volumes and instances get no name from a restore, so that nothing but their job says whose they are.
+fn point_of_the_nameless(job: &RestoreJob) -> bool {
+    job.point.as_ref().is_some_and(|point| point.service() == "ec2")
 }
 
 fn is_listed_by_a_type(arn: &Arn) -> bool {

@@ -178,6 +178,21 @@ async fn the_end_of_a_lease_meets_its_own_troubles_and_leaves_nothing() {
     }
 }
 
+/// A job that was aborted names nothing, its volume bears no name, and the journal is lost: a sweep still shows the job.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_aborted_job_left_is_shown_without_a_journal() {
+    for drill in ["ebs", "storage-gateway"] {
+        let restore = if drill == "ebs" { "cache" } else { "archive" };
+        let only = format!("job_aborted_leftover@{restore} zero_tail@14");
+        let said = rehearsed(drill, &["--only", &only], 0).await;
+        assert_eq!(
+            (&said["verdicts"]["journal refused"], &said["findings"]),
+            (&1.into(), &serde_json::json!([])),
+            "{said:#}"
+        );
+    }
+}
+
 /// What is kept on purpose is no leak while its lease holds, and goes with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_that_keeps_what_it_restored() {

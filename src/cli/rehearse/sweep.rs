@@ -41,6 +41,7 @@ pub(crate) async fn sweep(script: &Script, cloud: &Cloud, clock: &Arc<dyn Clock>
     let mut swept = Swept::default();
     for row in judge(&found, &grounds) {
         let Fate::Typed(target) = &row.fate else {
+            swept.shown.push(row.what);
             swept.shown.extend(row.arn.map(|arn| arn.to_string()));
             swept.shown.extend(row.name);
             continue;
