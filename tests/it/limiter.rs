@@ -15,7 +15,7 @@ use restore_drill::words::kind::Verdict;
 
 use crate::harness::check::assert_harmless;
 use crate::harness::life::{Bench, Fate, Pen, conclusion};
-use crate::harness::still::{Refusal, Says, Still, nothing, play};
+use crate::harness::still::{Refusal, Says, Scene, Still, play};
 use crate::harness::worlds::{self, ACCOUNT, THERE};
 
 /// Documented at five a second.
@@ -40,7 +40,7 @@ async fn looks(still: &Still, times: usize) -> Vec<Result<(), CloudError>> {
 
 #[test]
 fn a_burst_of_reads_is_spread_over_the_documented_rate_and_none_is_refused() {
-    let (answers, sent, refused) = play(nothing(), |still| async move {
+    let (answers, sent, refused) = play(Scene::orders(), |still| async move {
         let answers = looks(&still, 60).await;
         let errors = still.direct.inventory().calls.into_iter().filter(|call| call.error.is_some()).count();
         (answers, still.sent(SLOW_READ), errors)
@@ -54,7 +54,7 @@ fn a_burst_of_reads_is_spread_over_the_documented_rate_and_none_is_refused() {
 /// A read waits for at most half a minute: 5 at once, and 150 in 30 seconds.
 #[test]
 fn a_read_whose_turn_does_not_come_is_not_sent() {
-    let (answers, sent) = play(nothing(), |still| async move {
+    let (answers, sent) = play(Scene::orders(), |still| async move {
         let answers = looks(&still, 200).await;
         (answers, still.sent(SLOW_READ))
     });
@@ -66,7 +66,7 @@ fn a_read_whose_turn_does_not_come_is_not_sent() {
 
 #[test]
 fn a_start_whose_turn_does_not_come_within_two_seconds_is_not_sent_and_not_in_doubt() {
-    let (answers, sent, jobs, later) = play(nothing(), |still| async move {
+    let (answers, sent, jobs, later) = play(Scene::orders(), |still| async move {
         let point = still.point().await;
         let answers = join_all((0..30).map(|number| still.start_job(&point, number))).await;
         let (sent, jobs) = (still.sent(START), still.direct.inventory().restore_jobs.len());
@@ -88,7 +88,7 @@ fn a_start_whose_turn_does_not_come_within_two_seconds_is_not_sent_and_not_in_do
 #[test]
 fn a_throttle_halves_the_rate_and_each_minute_without_one_gives_a_tenth_back() {
     let says = refuses(SLOW_READ, 1, "ThrottlingException", None);
-    let (first, sent) = play(says, |still| async move {
+    let (first, sent) = play(Scene::refusing(says), |still| async move {
         let first = looks(&still, 1).await;
         let rest = looks(&still, 11).await;
         assert!(rest.iter().all(Result::is_ok), "{rest:?}");
@@ -112,7 +112,7 @@ fn a_throttle_halves_the_rate_and_each_minute_without_one_gives_a_tenth_back() {
 #[test]
 fn an_answer_that_says_how_long_is_obeyed() {
     let says = refuses(SLOW_READ, 1, "TooManyRequestsException", Some("7"));
-    let sent = play(says, |still| async move {
+    let sent = play(Scene::refusing(says), |still| async move {
         looks(&still, 1).await;
         looks(&still, 1).await;
         still.sent(SLOW_READ)
@@ -124,7 +124,7 @@ fn an_answer_that_says_how_long_is_obeyed() {
 #[test]
 fn what_is_full_is_told_and_halves_nothing() {
     let says = refuses(START, 3, "LimitExceededException", None);
-    let (full, refused, sent) = play(says, |still| async move {
+    let (full, refused, sent) = play(Scene::refusing(says), |still| async move {
         let told: Arc<Mutex<Vec<Full>>> = Arc::default();
         let hears = Arc::clone(&told);
         still.learned.limits.on_full(Arc::new(move |full: &Full| {
@@ -167,16 +167,9 @@ fn allows_little(start: Timestamp) -> Says {
 fn drills_whose_rates_are_lower_than_documented_and_halved_half_way_take_longer_and_all_pass() {
     const DRILLS: usize = 10;
     let start = "2026-11-21T12:00:00Z".parse().expect("an instant");
-    let (verdicts, counts, before, after) = play(allows_little(start), |still| async move {
+    let (verdicts, counts, before, after) = play(Scene::refusing(allows_little(start)), |still| async move {
         let before = still.direct.inventory();
-        let mut benches = Vec::new();
-        for _ in 0..DRILLS {
-            benches.push(Bench::new(worlds::ORDERS).await);
-        }
-        let runs = benches
-            .iter_mut()
-            .enumerate()
-            .map(|(number, bench)| still.drives(bench, number, Arc::clone(&still.cloud.vault)));
+        let runs = (0..DRILLS).map(|number| still.drives(number, Arc::clone(&still.cloud.vault)));
         let verdicts = join_all(runs).await;
         (verdicts, still.counts(), before, still.direct.inventory())
     });
@@ -219,16 +212,10 @@ fn throttles_of_any_share_fail_no_drill_and_are_answered_with_no_more_requests()
     for (percent, minutes) in [(1, None), (50, None), (100, Some(10))] {
         let case = format!("{percent} of a hundred");
         let until = minutes.map(|minutes| start + SignedDuration::from_mins(minutes));
-        let (verdicts, counts, before, after, sent) = play(refuses_of_a_hundred(percent, until), |still| async move {
+        let scene = Scene::refusing(refuses_of_a_hundred(percent, until));
+        let (verdicts, counts, before, after, sent) = play(scene, |still| async move {
             let before = still.direct.inventory();
-            let mut benches = Vec::new();
-            for _ in 0..DRILLS {
-                benches.push(Bench::new(worlds::ORDERS).await);
-            }
-            let runs = benches
-                .iter_mut()
-                .enumerate()
-                .map(|(number, bench)| still.drives(bench, number, Arc::clone(&still.cloud.vault)));
+            let runs = (0..DRILLS).map(|number| still.drives(number, Arc::clone(&still.cloud.vault)));
             let verdicts = join_all(runs).await;
             let sent = DOCUMENTED.map(|(operation, each)| (operation, each, still.sent(operation)));
             (verdicts, still.counts(), before, still.direct.inventory(), sent)
@@ -254,9 +241,9 @@ fn throttles_of_any_share_fail_no_drill_and_are_answered_with_no_more_requests()
 /// A start that AWS wants to see again later is not sent before, however often that is said, and starts one job.
 #[test]
 fn a_burst_of_answers_that_say_how_long_delays_a_drill_and_fails_none() {
-    let (verdict, sent, jobs) = play(refuses(START, 3, "ThrottlingException", Some("30")), |still| async move {
-        let mut bench = Bench::new(worlds::ORDERS).await;
-        let verdict = still.drives(&mut bench, 0, Arc::clone(&still.cloud.vault)).await;
+    let says = refuses(START, 3, "ThrottlingException", Some("30"));
+    let (verdict, sent, jobs) = play(Scene::refusing(says), |still| async move {
+        let verdict = still.drives(0, Arc::clone(&still.cloud.vault)).await;
         (verdict, still.sent(START), still.direct.inventory().restore_jobs.len())
     });
     assert_eq!((verdict, sent.len(), jobs), (Verdict::Passed, 4, 1), "{sent:?}");
@@ -268,7 +255,8 @@ fn a_burst_of_answers_that_say_how_long_delays_a_drill_and_fails_none() {
 #[test]
 fn a_hundred_throttles_use_nothing_up() {
     const THROTTLES: u32 = 150;
-    let (refused, last, sent) = play(refuses(SLOW_READ, THROTTLES, "ThrottlingException", None), |still| async move {
+    let says = refuses(SLOW_READ, THROTTLES, "ThrottlingException", None);
+    let (refused, last, sent) = play(Scene::refusing(says), |still| async move {
         let mut refused = 0;
         for _ in 0..THROTTLES {
             refused += looks(&still, 1).await.iter().filter(|answer| answer.is_err()).count();

@@ -19,7 +19,7 @@ use restore_drill::words::kind::Verdict;
 use crate::harness::check::assert_harmless;
 use crate::harness::life::conclusion;
 use crate::harness::paper::{ORDERS, Paper, START, id, job_id, name};
-use crate::harness::standstill::{self, Still, Told};
+use crate::harness::still::{self, Scene, Still, Told};
 use crate::harness::worlds;
 
 const LOOK: &str = "backup:DescribeRestoreJob";
@@ -78,7 +78,7 @@ fn world(takes: &str) -> String {
 }
 
 fn play(definition: &str, takes: &str, history: Vec<Earlier>) -> Seen {
-    standstill::play(async |clock| run(&Still::new(&clock, definition, &world(takes)).await, history).await)
+    still::play(Scene::new(definition, &world(takes)), |still| async move { run(&still, history).await })
 }
 
 /// Nobody knows how long it takes, and what is seen late would count as recovery time.
@@ -103,15 +103,14 @@ fn with_history_twelve_minutes_are_two_looks() {
 /// What a run learns is in its journal, and the next run of the drill finds it in its first record.
 #[test]
 fn a_run_learns_from_the_one_before() {
-    let (first, second) = standstill::play(async |clock| {
-        let still = Still::new(&clock, worlds::ORDERS, &world("12m")).await;
-        let before = still.world.inventory();
+    let (first, second) = still::play(Scene::new(worlds::ORDERS, &world("12m")), |still| async move {
+        let before = still.direct.inventory();
         let first = run(&still, Vec::new()).await;
         let learned = earlier(&first.told.state).expect("it is over");
         assert_eq!(learned.restores[&name(ORDERS)].as_secs(), 12 * 60, "by AWS's own times, not by looks");
         assert_eq!(learned.removals[&name(ORDERS)], first.absent);
         let second = run(&still, vec![learned]).await;
-        assert_harmless("two runs", &before, &still.world.inventory());
+        assert_harmless("two runs", &before, &still.direct.inventory());
         (first, second)
     });
     assert!(first.looks.len() > 40, "{:?}", first.looks);
@@ -173,9 +172,8 @@ fn a_removal_is_looked_at_when_it_may_be_over() {
 /// The look half way fails: it is made again at once, and not when the job should be over.
 #[test]
 fn a_look_that_fails_is_made_again_soon() {
-    let looks = standstill::play(async |clock| {
-        let still = Still::new(&clock, worlds::ORDERS, &world("12m")).await;
-        still.world.add_fault(Fault { times: Some(1), ..Fault::new(What::Throttle).on(LOOK) });
+    let looks = still::play(Scene::new(worlds::ORDERS, &world("12m")), |still| async move {
+        still.direct.add_fault(Fault { times: Some(1), ..Fault::new(What::Throttle).on(LOOK) });
         run(&still, vec![took(12, 4)]).await.looks
     });
     assert_eq!(looks.len(), 3, "{looks:?}");
@@ -186,8 +184,7 @@ fn a_look_that_fails_is_made_again_soon() {
 #[test]
 fn a_job_that_ends_just_before_its_time_is_over_is_seen() {
     let hurried = worlds::orders_with("    timeout: 10d\nprobes:", "    timeout: 40m30s\nprobes:");
-    let (told, looks) = standstill::play(async |clock| {
-        let still = Still::new(&clock, &hurried, &world("40m14s")).await;
+    let (told, looks) = still::play(Scene::new(&hurried, &world("40m14s")), |still| async move {
         let told = still.run(Vec::new()).await;
         let accepted = told.when("the start", |event| matches!(event, Event::RestoreAccepted { .. }));
         let looks = still.calls(LOOK, accepted);

@@ -15,7 +15,7 @@ use restore_drill::words::kind::Verdict;
 use crate::harness::check::assert_harmless;
 use crate::harness::life::{Bench, End, Fate, Pen, conclusion, over};
 use crate::harness::paper::name;
-use crate::harness::standstill::{self, Still};
+use crate::harness::still::{Scene, play};
 use crate::harness::worlds;
 
 /// Two databases, an action on both of them with an undo, and a probe of each.
@@ -288,10 +288,8 @@ fn one_probe_for_each_of_several_has_its_own_name_and_its_own_references() {
 #[test]
 fn what_has_ended_together_is_one_append() {
     let probes = "  one:\n    on: orders\n    tcp: {}\n  two:\n    on: orders\n    tcp: {}\n";
-    let told = standstill::play(async |clock| {
-        let still = Still::new(&clock, &worlds::orders_probed_by(probes), worlds::QUICK).await;
-        still.run(Vec::new()).await
-    });
+    let definition = worlds::orders_probed_by(probes);
+    let told = play(Scene::new(&definition, worlds::QUICK), |still| async move { still.run(Vec::new()).await });
     assert_eq!(conclusion(&told.state).verdict, Verdict::Passed, "{:?}", conclusion(&told.state).reasons);
     let answers = |append: &Vec<Recorded>| append.iter().filter(|record| tries(&record.event)).count();
     let answers: Vec<usize> = told.appends.iter().map(answers).filter(|answers| *answers > 0).collect();

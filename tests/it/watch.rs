@@ -15,10 +15,8 @@ use restore_drill::words::id::JobId;
 use restore_drill::words::kind::Verdict;
 
 use crate::harness::check::assert_harmless;
-use crate::harness::life::Bench;
 use crate::harness::seam::ToldVault;
-use crate::harness::still::{Still, nothing, play};
-use crate::harness::worlds;
+use crate::harness::still::{Scene, Still, play};
 
 const LOOK: &str = "backup:DescribeRestoreJob";
 const LIST: &str = "backup:ListRestoreJobs";
@@ -75,7 +73,7 @@ fn statuses(jobs: &[RestoreJob]) -> Vec<&str> {
 
 #[test]
 fn a_run_that_is_alone_looks_at_each_of_its_jobs_at_once() {
-    play(nothing(), |still| async move {
+    play(Scene::orders(), |still| async move {
         let mut runs = Runs::new(&still, 4, |_| {}).await;
         // One run with four restores.
         runs.watches.truncate(1);
@@ -93,7 +91,7 @@ fn a_run_that_is_alone_looks_at_each_of_its_jobs_at_once() {
 
 #[test]
 fn several_runs_share_one_list_and_see_what_each_would_have_seen() {
-    play(nothing(), |still| async move {
+    play(Scene::orders(), |still| async move {
         let runs = Runs::new(&still, 10, |_| {}).await;
         let first = runs.see().await;
         assert_eq!(runs.counts(), (1, 1), "who asks first is alone, as far as it is known");
@@ -108,7 +106,7 @@ fn several_runs_share_one_list_and_see_what_each_would_have_seen() {
 
 #[test]
 fn a_job_that_ended_well_is_seen_in_the_list_and_not_watched_any_more() {
-    play(nothing(), |still| async move {
+    play(Scene::orders(), |still| async move {
         let runs = Runs::new(&still, 3, |_| {}).await;
         runs.see().await;
         still.pass(120).await;
@@ -158,7 +156,7 @@ fn what_a_list_omits_repeats_or_tells_oddly_is_looked_at() {
         }),
     ];
     for (case, list) in cases {
-        play(nothing(), |still| async move {
+        play(Scene::orders(), |still| async move {
             let runs = Runs::new(&still, 3, |vault| vault.list = list).await;
             runs.see().await;
             let before = runs.counts();
@@ -171,7 +169,7 @@ fn what_a_list_omits_repeats_or_tells_oddly_is_looked_at() {
 
 #[test]
 fn a_list_that_tells_the_same_twice_is_believed_and_one_that_lags_only_delays() {
-    play(nothing(), |still| async move {
+    play(Scene::orders(), |still| async move {
         let twice: Tells = |_, jobs| Ok([jobs.clone(), jobs].concat());
         let runs = Runs::new(&still, 3, |vault| vault.list = twice).await;
         runs.see().await;
@@ -179,7 +177,7 @@ fn a_list_that_tells_the_same_twice_is_believed_and_one_that_lags_only_delays() 
         assert_eq!(statuses(&runs.see().await), ["RUNNING"; 3]);
         assert_eq!(runs.counts(), (before.0, before.1 + 1));
     });
-    play(nothing(), |still| async move {
+    play(Scene::orders(), |still| async move {
         let lags: Tells = |times, jobs| Ok(if times == 2 { told_as(jobs, &JobStatus::Running) } else { jobs });
         let runs = Runs::new(&still, 3, |vault| vault.list = lags).await;
         runs.see().await;
@@ -195,7 +193,7 @@ fn a_list_that_tells_the_same_twice_is_believed_and_one_that_lags_only_delays() 
 /// A status that nobody knows is looked at once, and then the list may repeat it.
 #[test]
 fn what_a_look_confirmed_is_not_looked_at_again() {
-    play(nothing(), |still| async move {
+    play(Scene::orders(), |still| async move {
         let novel = |job: RestoreJob| RestoreJob { status: JobStatus::Other("NOVEL".to_owned()), ..job };
         let runs = Runs::new(&still, 3, |vault| {
             vault.job = |_, job| RestoreJob { status: JobStatus::Other("NOVEL".to_owned()), ..job };
@@ -216,7 +214,7 @@ fn what_a_look_confirmed_is_not_looked_at_again() {
 
 #[test]
 fn a_list_that_fails_is_everybodys_error_and_nobodys_absence() {
-    play(nothing(), |still| async move {
+    play(Scene::orders(), |still| async move {
         let fails: Tells = |times, jobs| match times {
             2 => Err(CloudError::new(LIST, ErrorKind::Unavailable, "InternalFailure", "the second page", None)),
             _ => Ok(jobs),
@@ -240,7 +238,7 @@ fn slow_lists(still: &Still) {
 
 #[test]
 fn only_a_list_that_was_begun_after_the_question_answers_it() {
-    play(nothing(), |still| async move {
+    play(Scene::orders(), |still| async move {
         let runs = Runs::new(&still, 4, |_| {}).await;
         runs.see().await;
         slow_lists(&still);
@@ -263,7 +261,7 @@ fn only_a_list_that_was_begun_after_the_question_answers_it() {
 fn a_run_that_ends_while_it_lists_for_all_takes_nobody_along() {
     // Gives up before the list, and while it is under way.
     for (patience, wanted) in [(2, vec![5_000]), (8, vec![5_000, 8_000])] {
-        play(nothing(), |still| async move {
+        play(Scene::orders(), |still| async move {
             let runs = Runs::new(&still, 3, |_| {}).await;
             runs.see().await;
             slow_lists(&still);
@@ -298,17 +296,12 @@ fn drills_that_share_lists_of_every_kind_pass_and_leave_nothing() {
         4 => Err(CloudError::new(LIST, ErrorKind::Unavailable, "InternalFailure", "the second page", None)),
         _ => Ok(jobs),
     };
-    let (verdicts, lists, before, after) = play(nothing(), |still| async move {
+    let (verdicts, lists, before, after) = play(Scene::orders(), |still| async move {
         let before = still.direct.inventory();
         let mut vault = ToldVault::of(Arc::clone(&still.cloud.vault));
         vault.list = in_turn;
         let first = Watch::new(Arc::new(vault), still.clock.clone());
-        let mut benches = Vec::new();
-        for _ in 0..DRILLS {
-            benches.push(Bench::new(worlds::ORDERS).await);
-        }
-        let runs = benches.iter_mut().enumerate();
-        let runs = runs.map(|(number, bench)| still.drives(bench, number, Arc::new(first.beside())));
+        let runs = (0..DRILLS).map(|number| still.drives(number, Arc::new(first.beside())));
         let verdicts = join_all(runs).await;
         (verdicts, still.sent(LIST).len(), before, still.direct.inventory())
     });

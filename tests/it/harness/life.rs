@@ -46,7 +46,7 @@ use crate::harness::worlds::{self, ACCOUNT, FAST};
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Steps of plans that are driven fast get this long, in world time: at the speed of [`FAST`], 43 real seconds.
-const AMPLE: SignedDuration = SignedDuration::from_hours(240);
+pub(crate) const AMPLE: SignedDuration = SignedDuration::from_hours(240);
 
 /// A world, a folder of journals and reports, and a plan.
 pub(crate) struct Bench {

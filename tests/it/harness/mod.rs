@@ -8,10 +8,9 @@
 //! | `child` | the real `drill` with a scrubbed environment, to be waited for or killed |
 //! | `check` | what the world's own inventory must show; never what drill says of itself |
 //! | `seam` | stand-ins at the seam that tell the truth of the simulated AWS differently |
-//! | `still` | a world in memory whose time stands still while anything can be done: exact times and counts |
+//! | `still` | a world in memory whose time stands still while anything can be done, and runs in it: exact times and counts |
 //! | `paper` | histories written by hand, without any world |
 //! | `json_schema` | whether JSON fits a schema that others published |
-//! | `standstill` | runs in a world in memory whose time stands still while anything can be done |
 
 pub(crate) mod check;
 pub(crate) mod child;
@@ -19,6 +18,5 @@ pub(crate) mod json_schema;
 pub(crate) mod life;
 pub(crate) mod paper;
 pub(crate) mod seam;
-pub(crate) mod standstill;
 pub(crate) mod still;
 pub(crate) mod worlds;

@@ -1,8 +1,9 @@
 //! A world in memory, in which time stands still while anything can be done: what happens happens at exact instants, the same
-//! each time. The clients are the product's own, down to the bytes of the wire.
+//! each time, so it can be timed and counted. The clients are the product's own, down to the bytes of the wire.
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,27 +12,38 @@ use bytes::Bytes;
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use restore_drill::aws::exchange::Exchange;
-use restore_drill::aws::session::{Learned, Override, Side, connect_inside};
+use restore_drill::aws::resource::facts;
+use restore_drill::aws::session::{Connected, Learned, Override, Side, connect_inside};
 use restore_drill::cloud::Cloud;
 use restore_drill::cloud::error::CloudError;
 use restore_drill::cloud::vault::{StartRestore, Vault};
-use restore_drill::journal::event::Tried;
+use restore_drill::journal::event::{Earlier, Event, Recorded, RunStarted, Tried};
+use restore_drill::journal::state::State;
+use restore_drill::journal::store::Store;
+use restore_drill::plan::compile::compile;
+use restore_drill::plan::step::Plan;
 use restore_drill::probe::Observed;
+use restore_drill::run::drive::{Ended, Observer, drive};
+use restore_drill::run::guards::Guards;
 use restore_drill::run::prober::{Prober, Question};
+use restore_drill::run::services::Services;
+use restore_drill::run::stop::Unstoppable;
 use restore_drill::sandbox::{Direct, IdleClock, WorldFile, WorldSpec, access_key};
 use restore_drill::words::arn::Arn;
-use restore_drill::words::id::JobId;
+use restore_drill::words::id::{JobId, Region, RunId};
 use restore_drill::words::kind::Verdict;
+use restore_drill::words::secret::Secret;
 use restore_drill::words::time::Clock;
+use tokio::sync::mpsc;
 
-use crate::harness::life::{Bench, Fate, Pen, conclusion, over};
-use crate::harness::paper::{ORDERS, name};
-use crate::harness::worlds::{self, ACCOUNT, HERE, THERE};
+use crate::harness::life::{AMPLE, conclusion, started};
+use crate::harness::paper::{ORDERS, START, name};
+use crate::harness::worlds::{self, ACCOUNT};
 
 /// No test lasts longer, in real time.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// Real time that no test takes.
+/// What was asked of a run from elsewhere is never looked for: real time that no test takes.
 const NEVER: Duration = Duration::from_secs(24 * 3_600);
 
 /// What is answered in the place of the world to an operation at an instant.
@@ -43,9 +55,30 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<&'static str>,
 }
 
-/// Nothing: the world answers.
-pub(crate) fn nothing() -> Says {
-    Box::new(|_, _| None)
+/// The world that something is played in.
+pub(crate) struct Scene<'a> {
+    definition: &'a str,
+    file: &'a str,
+    says: Says,
+}
+
+impl Scene<'static> {
+    /// The quick world of [`worlds::ORDERS`].
+    pub(crate) fn orders() -> Self {
+        Self::new(worlds::ORDERS, worlds::QUICK)
+    }
+
+    /// The same where this is refused.
+    pub(crate) fn refusing(says: Says) -> Self {
+        Self { says, ..Self::orders() }
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// The world of a definition, with a world file of its own. It answers everything itself.
+    pub(crate) fn new(definition: &'a str, file: &'a str) -> Self {
+        Self { definition, file, says: Box::new(|_, _| None) }
+    }
 }
 
 /// A wire between the product and the world.
@@ -84,48 +117,42 @@ impl Exchange for Wire {
     }
 }
 
-/// The world, the clients, and what went between them.
+/// The world, the clients, what went between them, and the plan as it was compiled.
 #[derive(Clone)]
 pub(crate) struct Still {
     pub(crate) clock: Arc<IdleClock>,
     pub(crate) direct: Direct,
     pub(crate) cloud: Cloud,
     pub(crate) learned: Learned,
+    plan: Plan,
     start: Timestamp,
     wire: Arc<Wire>,
 }
 
-/// Plays something in the world of [`worlds::ORDERS`].
-pub(crate) fn play<T, F: Future<Output = T>>(says: Says, plays: impl FnOnce(Still) -> F) -> T {
-    let start = "2026-11-21T12:00:00Z".parse().expect("an instant");
-    let clock = IdleClock::new(start);
+/// Plays something in a scene. Its clock jumps whenever nothing is left to do.
+pub(crate) fn play<T, F: Future<Output = T>>(scene: Scene<'_>, plays: impl FnOnce(Still) -> F) -> T {
+    let clock = IdleClock::new(START.parse().expect("an instant"));
     let idle = Arc::clone(&clock);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().on_thread_park(move || _ = idle.jump()).build().expect("a runtime");
     runtime.block_on(async {
-        let still = Still::new(start, clock, says).await;
+        let still = Still::new(scene, clock).await;
         tokio::time::timeout(LONGEST, plays(still)).await.expect("it ends")
     })
 }
 
 impl Still {
-    async fn new(start: Timestamp, clock: Arc<IdleClock>, says: Says) -> Self {
-        let file = WorldFile::read("test.world.yaml", worlds::QUICK).expect("the world file is right");
-        let spec = WorldSpec::from_definition(&worlds::definition(worlds::ORDERS)).overlay(file);
-        let direct = Direct::new(spec, 7, &clock);
-        let wire = Wire { direct: direct.clone(), clock: Arc::clone(&clock), says, sent: Mutex::default() };
-        let wire = Arc::new(wire);
+    async fn new(scene: Scene<'_>, clock: Arc<IdleClock>) -> Self {
+        let start = clock.now();
+        let definition = worlds::definition(scene.definition);
+        let file = WorldFile::read("test.world.yaml", scene.file).expect("the world file is right");
+        let direct = Direct::new(WorldSpec::from_definition(&definition).overlay(file), 7, &clock);
+        let plan = compile(&definition, facts).expect("the plan has no cycle");
+        let sent = Mutex::default();
+        let wire = Arc::new(Wire { direct: direct.clone(), clock: Arc::clone(&clock), says: scene.says, sent });
         let exchange: Arc<dyn Exchange> = Arc::clone(&wire) as Arc<dyn Exchange>;
-        let side = |region: &str| Side { region: region.parse().expect("a region"), profile: None, access_role: None };
-        let account = ACCOUNT.parse().expect("twelve digits");
-        let with = || Override {
-            url: "http://127.0.0.1:9".to_owned(),
-            access_key: access_key(&account),
-            secret_key: "sandbox".to_owned(),
-        };
-        let connected = connect_inside(&side(THERE), &side(HERE), (with(), with()), &exchange).await;
-        let connected = connected.unwrap_or_else(|error| panic!("no session: {error}"));
-        Self { clock, direct, cloud: connected.cloud, learned: connected.learned, start, wire }
+        let Connected { cloud, learned, .. } = connected(&plan, &exchange).await;
+        Self { clock, direct, cloud, learned, plan, start, wire }
     }
 
     /// When this operation was sent, in milliseconds since the beginning, refused or not.
@@ -141,6 +168,12 @@ impl Still {
         (sent.len(), sent.iter().filter(|(_, _, refused)| *refused).count())
     }
 
+    /// When this operation was called after that moment, as the world counts.
+    pub(crate) fn calls(&self, operation: &str, after: Timestamp) -> Vec<Timestamp> {
+        let calls = self.direct.inventory().calls.into_iter();
+        calls.filter(|call| call.operation == operation && call.at > after).map(|call| call.at).collect()
+    }
+
     /// Lets so many seconds pass.
     pub(crate) async fn pass(&self, seconds: i64) {
         self.clock.sleep_until(self.clock.now() + SignedDuration::from_secs(seconds)).await;
@@ -148,7 +181,7 @@ impl Still {
 
     /// A recovery point that can be restored.
     pub(crate) async fn point(&self) -> Arn {
-        let definition = worlds::definition(worlds::ORDERS);
+        let definition = &self.plan.definition;
         let resource = &definition.restore[&name(ORDERS)].resource;
         let points = self.cloud.vault.recovery_points(&definition.destination.vault, resource).await;
         let mut points = points.expect("the vault is listed").into_iter();
@@ -164,26 +197,108 @@ impl Still {
         ];
         let ask = StartRestore {
             point: point.clone(),
-            role: worlds::definition(worlds::ORDERS).destination.restore_role,
+            role: self.plan.definition.destination.restore_role.clone(),
             metadata: metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             token: format!("drill-{number:048}").parse().expect("a token"),
             resource_type: Some("RDS".to_owned()),
         };
         self.cloud.vault.start_restore(&ask).await
     }
-    /// A whole run through this vault, in this world in the place of the bench's own. Its names carry digits of its number.
-    pub(crate) async fn drives(&self, bench: &mut Bench, number: usize, vault: Arc<dyn Vault>) -> Verdict {
-        bench.services.cloud = Cloud { vault, ..self.cloud.clone() };
-        bench.services.clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        bench.services.prober = Arc::new(Holds);
-        bench.services.look_for_requests = NEVER;
-        for _ in 0..number {
-            drop(bench.begin().await);
+
+    /// A whole run of the plan as it was compiled, with these runs before it.
+    pub(crate) async fn run(&self, history: Vec<Earlier>) -> Told {
+        // Runs of one world that follow each other have names of their own.
+        let number = u32::try_from(self.clock.now().as_second()).expect("before 2106");
+        self.driven(&self.plan, Arc::clone(&self.cloud.vault), number, history).await
+    }
+
+    /// A whole run through this vault, whose steps have ample time. Its names carry digits of its number.
+    pub(crate) async fn drives(&self, number: usize, vault: Arc<dyn Vault>) -> Verdict {
+        let mut plan = self.plan.clone();
+        plan.steps.iter_mut().for_each(|step| step.timeout = AMPLE);
+        let number = u32::try_from(number + 1).expect("not so many");
+        conclusion(&self.driven(&plan, vault, number, Vec::new()).await.state).verdict
+    }
+
+    /// Drives a run that has everything of its own but the world.
+    async fn driven(&self, plan: &Plan, vault: Arc<dyn Vault>, number: u32, history: Vec<Earlier>) -> Told {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("state")).expect("a folder of journals");
+        let at = self.clock.now();
+        let mut random = [7; 10];
+        random[6..].copy_from_slice(&number.to_be_bytes());
+        let run = RunId::new(u64::try_from(at.as_millisecond()).expect("after 1970"), random);
+        let first = started(plan, folder.path(), "memory".to_owned());
+        let first = Event::RunStarted(Box::new(RunStarted { history, ..first }));
+        let lock = store.lock(&plan.definition.name).expect("nobody else runs it");
+        let mut journal = store.begin(lock, run, at, &first).await.expect("the first record is durable");
+        let state = State::begin(run, at, &first).expect("it is a first record");
+        let (_sender, mut signals) = mpsc::channel(1);
+        let mut appends = Appends(Vec::new());
+        let services = Arc::new(self.services(plan, vault, folder.path()));
+        let ended = drive(services, state, &mut journal, &mut signals, &mut appends).await;
+        match ended {
+            Ok(Ended::Concluded(state)) => Told { state: *state, appends: appends.0 },
+            other => panic!("drill {number}: {other:?}"),
         }
-        let (journal, state) = bench.begin().await;
-        let case = format!("drill {number}");
-        let state = over(&case, bench.live(&case, &mut Pen::new(journal, Fate::Lives), state, None).await);
-        conclusion(&state).verdict
+    }
+
+    fn services(&self, plan: &Plan, vault: Arc<dyn Vault>, folder: &Path) -> Services {
+        Services {
+            cloud: Cloud { vault, ..self.cloud.clone() },
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            types: facts,
+            region: plan.definition.destination.region.clone(),
+            key: Secret::new("0123456789abcdef".repeat(4)),
+            folder: folder.to_owned(),
+            ca_bundle: None,
+            sandbox_ca: None,
+            environment: |_| None,
+            stop: Arc::new(Unstoppable),
+            evidence: folder.join("report"),
+            signing_key: folder.join("signing.key"),
+            imported: false,
+            prober: Arc::new(Holds),
+            look_for_requests: NEVER,
+            guards: Guards::all(),
+        }
+    }
+}
+
+async fn connected(plan: &Plan, exchange: &Arc<dyn Exchange>) -> Connected {
+    let side = |region: &Region| Side { region: region.clone(), profile: None, access_role: None };
+    let with = || Override {
+        url: "http://127.0.0.1:9".to_owned(),
+        access_key: access_key(&ACCOUNT.parse().expect("twelve digits")),
+        secret_key: "sandbox".to_owned(),
+    };
+    let (there, here) = (side(&plan.definition.destination.region), side(&plan.definition.source.region));
+    let connected = connect_inside(&there, &here, (with(), with()), exchange).await;
+    connected.unwrap_or_else(|error| panic!("no session: {error}"))
+}
+
+/// A run that is over.
+pub(crate) struct Told {
+    pub(crate) state: State,
+    /// What each append made durable.
+    pub(crate) appends: Vec<Vec<Recorded>>,
+}
+
+impl Told {
+    /// When the first such event happened.
+    #[track_caller]
+    pub(crate) fn when(&self, what: &str, fits: impl Fn(&Event) -> bool) -> Timestamp {
+        let found = self.appends.iter().flatten().find(|record| fits(&record.event));
+        found.unwrap_or_else(|| panic!("{what} never happened")).at
+    }
+}
+
+/// The records of each append.
+struct Appends(Vec<Vec<Recorded>>);
+
+impl Observer for Appends {
+    fn recorded(&mut self, records: &[Recorded], _: &State) {
+        self.0.push(records.to_vec());
     }
 }
 
