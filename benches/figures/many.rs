@@ -1,13 +1,11 @@
 //! Many runs in one process: the one place that starts them. What the program itself has for this later belongs here, and
 //! every figure of many drills goes on as it is.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use restore_drill::journal::chain::sha256_hex;
-use restore_drill::journal::event::{Event, FORMAT, Recorded, RunStarted, World};
+use restore_drill::journal::event::{Event, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Append, RunJournal, Store};
 use restore_drill::plan::step::Plan;
@@ -63,27 +61,10 @@ pub(crate) fn run_id(at: Timestamp, number: u32) -> RunId {
 pub(crate) fn first(plan: Plan) -> Event {
     let text = format!("version: 1\nname: {}\n", plan.definition.name);
     Event::RunStarted(Box::new(RunStarted {
-        format: FORMAT,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        drill: plan.definition.name.clone(),
-        mode: Mode::Sandbox,
-        plan,
-        definition_sha256: sha256_hex(text.as_bytes()),
-        definition: text,
-        folder: String::new(),
-        vars: BTreeMap::new(),
-        started_by: "somebody@somewhere".to_owned(),
-        asked_at: None,
         templates: runbook::built_in(),
         seed: Some(7),
         world: Some(World::Server { url: "bench".to_owned() }),
-        unmeasurable: BTreeMap::new(),
-        made_world: false,
-        last_pass: None,
-        history: Vec::new(),
-        commit: None,
-        previous: None,
-        world_id: None,
+        ..RunStarted::new(Mode::Sandbox, plan, &text, "somebody@somewhere")
     }))
 }
 

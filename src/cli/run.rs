@@ -34,8 +34,8 @@ use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, TeardownWhen};
 use crate::history::summary::Summary;
-use crate::journal::chain::{Hash, link, sha256_hex};
-use crate::journal::event::{Earlier, Event, FORMAT, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
+use crate::journal::chain::{Hash, link};
+use crate::journal::event::{Earlier, Event, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::State;
 use crate::journal::store::{DrillLock, RunJournal, RunRow, Store};
@@ -335,18 +335,9 @@ fn started(
 ) -> RunStarted {
     let folder = path.parent().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
     RunStarted {
-        format: FORMAT,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        drill: loaded.definition.name.clone(),
-        mode: connection.mode,
         unmeasurable: connection.unmeasurable(&plan.definition),
-        plan,
-        definition: loaded.text.clone(),
-        definition_sha256: sha256_hex(loaded.text.as_bytes()),
         folder: folder.unwrap_or_default().display().to_string(),
         vars: loaded.vars.clone(),
-        started_by: started_by(),
-        asked_at: None,
         templates,
         seed: connection.seed,
         world: connection.world.clone(),
@@ -354,8 +345,7 @@ fn started(
         made_world: connection.made,
         last_pass,
         history,
-        commit: None,
-        previous: None,
+        ..RunStarted::new(connection.mode, plan, &loaded.text, &started_by())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::ground::Identity;
 use crate::cloud::resource::{Expected, Found, Observation, Part};
 use crate::cloud::vault::{Metadata, Picked, RestoreJob};
-use crate::journal::chain::Hash;
+use crate::journal::chain::{Hash, sha256_hex};
 use crate::journal::verdict::Conclusion;
 use crate::plan::step::Plan;
 use crate::probe::{Miss, Observed};
@@ -229,6 +229,37 @@ pub struct RunStarted {
     /// The evidence bundle of the drill's run before, of the same mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<PreviousBundle>,
+}
+
+impl RunStarted {
+    /// The first record that this version of drill writes for a plan and the definition's text. Whatever else a run can have
+    /// it has not: no folder, variables, templates, world or earlier runs.
+    #[must_use]
+    pub fn new(mode: Mode, plan: Plan, definition: &str, started_by: &str) -> Self {
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            drill: plan.definition.name.clone(),
+            mode,
+            plan,
+            definition: definition.to_owned(),
+            definition_sha256: sha256_hex(definition.as_bytes()),
+            folder: String::new(),
+            vars: BTreeMap::new(),
+            started_by: started_by.to_owned(),
+            asked_at: None,
+            templates: BTreeMap::new(),
+            seed: None,
+            world: None,
+            world_id: None,
+            unmeasurable: BTreeMap::new(),
+            made_world: false,
+            last_pass: None,
+            history: Vec::new(),
+            commit: None,
+            previous: None,
+        }
+    }
 }
 
 /// Earlier runs that a first record holds at most.

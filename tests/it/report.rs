@@ -11,7 +11,7 @@ use restore_drill::cloud::vault::{JobStatus, RecoveryPoint, RestoreJob};
 use restore_drill::definition::model::{Definition, ProbeReason};
 use restore_drill::journal::chain::{Hash, link};
 use restore_drill::journal::event::{
-    Class, Event, FORMAT, Failure, GoneProof, Intended, Recorded, ReportFile, RunStarted, StepEnd, Tried, Witness,
+    Class, Event, Failure, GoneProof, Intended, Recorded, ReportFile, RunStarted, StepEnd, Tried, Witness,
 };
 use restore_drill::journal::measure::{Measure, Measures};
 use restore_drill::journal::state::State;
@@ -53,29 +53,15 @@ impl Journal {
         let at: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
         let run = RunId::new(1_795_230_000_000, [7; 10]);
         let mut journal = Self { run, at, records: Vec::new(), said: said.to_owned() };
-        let definition = definition(said);
+        let plan = compile(&definition(said), restore_drill::aws::resource::facts).unwrap();
         let started = RunStarted {
-            format: FORMAT,
             version: "0.1.0".to_owned(),
-            drill: definition.name.clone(),
-            mode,
-            plan: compile(&definition, restore_drill::aws::resource::facts).unwrap(),
-            definition: "version: 1".to_owned(),
             definition_sha256: "d".repeat(64),
             folder: "drills".to_owned(),
             vars: BTreeMap::from([("stage".to_owned(), said.to_owned())]),
-            started_by: said.to_owned(),
-            asked_at: None,
             templates,
             seed: (mode == Mode::Sandbox).then_some(7),
-            world: None,
-            world_id: None,
-            unmeasurable: BTreeMap::new(),
-            made_world: false,
-            last_pass: None,
-            history: Vec::new(),
-            commit: None,
-            previous: None,
+            ..RunStarted::new(mode, plan, "version: 1", said)
         };
         journal.push(0, Event::RunStarted(Box::new(started)));
         journal

@@ -14,8 +14,7 @@ use crate::cli::rehearse::trouble::{Scenario, Trouble};
 use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, Rates};
-use crate::journal::chain::sha256_hex;
-use crate::journal::event::{Event, FORMAT, RunStarted, World};
+use crate::journal::event::{Event, RunStarted, World};
 use crate::plan::compile::compile;
 use crate::plan::estimate::cost;
 use crate::plan::step::{Plan, Work};
@@ -73,28 +72,14 @@ impl Script {
     /// The first record of a run that meets these troubles.
     pub(crate) fn first(&self, scenario: &Scenario) -> Event {
         let dear = scenario.0.iter().any(|trouble| matches!(trouble, Trouble::MaxCost { .. }));
+        let plan = if dear { dear_plan(&self.plan) } else { self.plan.clone() };
         Event::RunStarted(Box::new(RunStarted {
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            drill: self.definition().name.clone(),
-            mode: Mode::Sandbox,
-            plan: if dear { dear_plan(&self.plan) } else { self.plan.clone() },
-            definition: self.text.clone(),
-            definition_sha256: sha256_hex(self.text.as_bytes()),
             folder: self.folder.display().to_string(),
             vars: self.vars.clone(),
-            started_by: "drill rehearse".to_owned(),
-            asked_at: None,
             templates: self.templates.clone(),
             seed: Some(self.seed),
             world: Some(World::Server { url: "rehearsal".to_owned() }),
-            world_id: None,
-            unmeasurable: BTreeMap::new(),
-            made_world: false,
-            last_pass: None,
-            history: Vec::new(),
-            commit: None,
-            previous: None,
+            ..RunStarted::new(Mode::Sandbox, plan, &self.text, "drill rehearse")
         }))
     }
 

@@ -3,7 +3,6 @@
 //! A kill is the end of everything at once: the journal does not return, the driver and its calls are dropped. What is
 //! left is the journal's file and the world, and a next life begins from these alone.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,8 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use restore_drill::aws::resource::facts;
 use restore_drill::aws::session::{Override, Side, connect};
 use restore_drill::cloud::Cloud;
-use restore_drill::journal::chain::sha256_hex;
-use restore_drill::journal::event::{CancelBy, Event, FORMAT, GateAnswer, LeaseEnd, Recorded, RunStarted, World};
+use restore_drill::journal::event::{CancelBy, Event, GateAnswer, LeaseEnd, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Append, RunJournal, RunRow, Store, StoreError};
 use restore_drill::journal::verdict::Conclusion;
@@ -308,29 +306,12 @@ async fn cloud_as(sandbox: &Sandbox, plan: &Plan, account: &str) -> Cloud {
 
 /// The first record of a run of this plan.
 pub(crate) fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
-    let text = "version: 1".to_owned();
     RunStarted {
-        format: FORMAT,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        drill: plan.definition.name.clone(),
-        mode: Mode::Sandbox,
-        plan: plan.clone(),
-        definition_sha256: sha256_hex(text.as_bytes()),
-        definition: text,
         folder: folder.display().to_string(),
-        vars: BTreeMap::new(),
-        started_by: "somebody@somewhere".to_owned(),
-        asked_at: None,
         templates: runbook::built_in(),
         seed: Some(7),
         world: Some(World::Server { url }),
-        world_id: None,
-        unmeasurable: BTreeMap::new(),
-        made_world: false,
-        last_pass: None,
-        history: Vec::new(),
-        commit: None,
-        previous: None,
+        ..RunStarted::new(Mode::Sandbox, plan.clone(), "version: 1", "somebody@somewhere")
     }
 }
 

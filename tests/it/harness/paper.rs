@@ -7,9 +7,9 @@ use restore_drill::aws::resource::facts;
 use restore_drill::cloud::resource::{Endpoint, Expected, Observation, Phase};
 use restore_drill::cloud::vault::{CopyEvidence, JobStatus, Picked, RecoveryPoint, RestoreJob};
 use restore_drill::definition::model::{Definition, ProbeReason};
-use restore_drill::journal::chain::{Hash, link, sha256_hex};
+use restore_drill::journal::chain::{Hash, link};
 use restore_drill::journal::event::{
-    Class, Event, FORMAT, Failure, GoneProof, Intended, Recorded, RunStarted, StepEnd, Tried, Witness,
+    Class, Event, Failure, GoneProof, Intended, Recorded, RunStarted, StepEnd, Tried, Witness,
 };
 use restore_drill::journal::state::State;
 use restore_drill::journal::verdict::{Conclusion, conclude};
@@ -41,29 +41,8 @@ impl Paper {
     /// A run of a definition with this text, of this mode, that started then.
     pub(crate) fn begin_at(at: Timestamp, mode: Mode, definition: &Definition, text: &str) -> Self {
         let run = RunId::new(u64::try_from(at.as_millisecond()).expect("after 1970"), [7; 10]);
-        let started = RunStarted {
-            format: FORMAT,
-            version: "0.1.0".to_owned(),
-            drill: definition.name.clone(),
-            mode,
-            plan: compile(definition, facts).expect("the plan has no cycle"),
-            definition: text.to_owned(),
-            definition_sha256: sha256_hex(text.as_bytes()),
-            folder: String::new(),
-            vars: BTreeMap::new(),
-            started_by: "somebody@somewhere".to_owned(),
-            asked_at: None,
-            templates: BTreeMap::new(),
-            seed: None,
-            world: None,
-            world_id: None,
-            unmeasurable: BTreeMap::new(),
-            made_world: false,
-            last_pass: None,
-            history: Vec::new(),
-            commit: None,
-            previous: None,
-        };
+        let plan = compile(definition, facts).expect("the plan has no cycle");
+        let started = RunStarted::new(mode, plan, text, "somebody@somewhere");
         let first = Event::RunStarted(Box::new(started));
         let mut paper = Self { state: State::begin(run, at, &first).expect("a first record"), at, records: Vec::new() };
         paper.record(&first);
