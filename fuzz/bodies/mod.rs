@@ -9,6 +9,7 @@ pub(crate) mod journal;
 pub(crate) mod lines;
 pub(crate) mod markdown;
 pub(crate) mod reference;
+pub(crate) mod seeded_run;
 pub(crate) mod settings;
 pub(crate) mod verify;
 pub(crate) mod world_file;

@@ -2,27 +2,19 @@
 //!
 //! The first byte says of which file, the second which change, the next two where; the rest is what is put there.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use jiff::Timestamp;
 use restore_drill::aws::resource::facts;
-use restore_drill::definition::load::check_text;
 use restore_drill::evidence::bundle::{Bundle, MANIFEST, seal};
 use restore_drill::evidence::key::SigningKey;
 use restore_drill::evidence::manifest::Manifest;
 use restore_drill::evidence::verify::{Standing, Tools, TrustedKey, verify};
-use restore_drill::journal::chain::{Hash, link, sha256_hex};
-use restore_drill::journal::event::{Event, FORMAT, Recorded, RunStarted};
+use restore_drill::journal::event::{Event, Recorded};
 use restore_drill::journal::state::State;
 use restore_drill::journal::verdict::conclude;
-use restore_drill::plan::compile::compile;
-use restore_drill::report::runbook;
 use restore_drill::run::step::report::rendered;
-use restore_drill::words::id::RunId;
-use restore_drill::words::kind::Mode;
 
-const DEFINITION: &str = include_str!("../seed/fuzzed.yaml");
+use super::seeded_run::{begun, chained};
 
 /// A whole bundle, the key that signed it, and the version of drill that made it.
 struct Whole {
@@ -85,46 +77,8 @@ fn made() -> Whole {
 
 /// A run that was over before it began.
 fn records() -> Vec<Recorded> {
-    let at: Timestamp = "2026-11-21T12:00:00Z".parse().expect("an instant");
-    let run = RunId::new(1_795_262_400_000, [7; 10]);
-    let first = Event::RunStarted(Box::new(started()));
+    let (run, at, first) = begun();
     let state = State::begin(run, at, &first).expect("a first record");
     let last = Event::Concluded { conclusion: Box::new(conclude(&state, facts)) };
-    let mut prev = Hash::zero();
-    let mut records = Vec::new();
-    for (seq, event) in (1_u64..).zip([first, last]) {
-        let body = serde_json::to_string(&event).expect("an event can be stored");
-        let hash = link(&run, seq, at, &body, &prev);
-        records.push(Recorded { run, seq, at, event, prev, hash: hash.clone() });
-        prev = hash;
-    }
-    records
-}
-
-fn started() -> RunStarted {
-    let loaded = check_text("fuzzed.yaml", DEFINITION.as_bytes(), None, &BTreeMap::new(), facts);
-    let definition = loaded.expect("the seed is right").definition;
-    RunStarted {
-        format: FORMAT,
-        version: "0.1.0".to_owned(),
-        drill: definition.name.clone(),
-        mode: Mode::Sandbox,
-        plan: compile(&definition, facts).expect("the seed has a plan"),
-        definition: DEFINITION.to_owned(),
-        definition_sha256: sha256_hex(DEFINITION.as_bytes()),
-        folder: "drills".to_owned(),
-        vars: BTreeMap::new(),
-        started_by: "somebody@somewhere".to_owned(),
-        asked_at: None,
-        templates: runbook::built_in(),
-        seed: Some(7),
-        world: None,
-        world_id: None,
-        unmeasurable: BTreeMap::new(),
-        made_world: false,
-        last_pass: None,
-        history: Vec::new(),
-        commit: None,
-        previous: None,
-    }
+    chained(run, vec![(at, first), (at, last)])
 }

@@ -5,4 +5,7 @@
 #[path = "../bodies/verify.rs"]
 mod body;
 
+#[path = "../bodies/seeded_run.rs"]
+mod seeded_run;
+
 libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));
