@@ -28,11 +28,10 @@ use restore_drill::words::time::Clock;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::drill;
-use crate::figure::explain;
-use crate::many;
+use crate::figure::{Once, explain};
 use crate::measure::Stopwatch;
-use crate::waits;
+use crate::table::shown;
+use crate::{drill, limits, many, waits};
 
 /// As the command line looks, in real time.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
@@ -132,12 +131,45 @@ pub(crate) struct Took {
     /// To the durable end of its last step but the report, in ms.
     pub(crate) steps: f64,
     /// How often the journal was synced.
-    pub(crate) appends: usize,
-    pub(crate) events: usize,
+    appends: usize,
+    events: usize,
+}
+
+/// The row below the one of a whole run.
+pub(crate) const STEPS_ALONE: &str = "of it, the steps alone: to the last durable outcome";
+
+/// Steps that a figure is about, and what the disk needs for as many records that nobody made.
+pub(crate) struct Steps {
+    pub(crate) count: usize,
+    pub(crate) in_a_chain: bool,
+    /// Groups of records with one sync each.
+    pub(crate) groups: usize,
+    /// Records of a group.
+    pub(crate) each: usize,
+    /// These in words.
+    pub(crate) limit: &'static str,
+}
+
+impl Steps {
+    /// One repetition, of which this counts.
+    pub(crate) fn once(&self, folder: &Path, which: fn(&Took) -> f64) -> Result<Once, String> {
+        let own = tempfile::tempdir_in(folder).map_err(explain)?;
+        let limit = limits::groups(own.path(), self.groups, self.each)?;
+        let took = run(plan(self.count, self.in_a_chain)?, own.path())?;
+        let note = format!(
+            "{} appends for {} events, {} ms of steps and {} ms of verdict and report; limit: {}",
+            took.appends,
+            took.events,
+            shown(took.steps),
+            shown(took.run - took.steps),
+            self.limit
+        );
+        Ok(Once::new(which(&took)).limit(limit).note(note))
+    }
 }
 
 /// Runs a plan once, with its journal in `folder`.
-pub(crate) fn run(plan: Plan, folder: &Path) -> Result<Took, String> {
+fn run(plan: Plan, folder: &Path) -> Result<Took, String> {
     let runtime = many::runtime()?;
     runtime.block_on(async {
         let definition = plan.definition.clone();

@@ -277,7 +277,7 @@ async fn simulated(count: usize, halves: bool, clock: &Arc<IdleClock>) -> Result
     let drills = drills(count)?;
     let bound = bound(&drills);
     let first = drills.first().ok_or("no drill")?;
-    let world = drills.iter().skip(1).fold(first.world.clone(), |all, drill| all.merge(drill.world.clone()));
+    let world = WorldSpec::merge_all(drills.iter().map(|drill| drill.world.clone())).ok_or("no drill")?;
     let inside = Inside::new(world, clock);
     let exchange: Arc<dyn Exchange> = Arc::clone(&inside) as Arc<dyn Exchange>;
     let cloud = waits::cloud_over(&first.definition, &exchange).await?;
