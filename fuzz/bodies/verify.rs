@@ -12,7 +12,7 @@ use restore_drill::evidence::bundle::{Bundle, MANIFEST, seal};
 use restore_drill::evidence::key::SigningKey;
 use restore_drill::evidence::manifest::Manifest;
 use restore_drill::evidence::verify::{Standing, Tools, TrustedKey, verify};
-use restore_drill::journal::chain::{Hash, link, sha256_hex};
+use restore_drill::journal::chain::{Hash, sha256_hex};
 use restore_drill::journal::event::{Event, FORMAT, Recorded, RunStarted};
 use restore_drill::journal::state::State;
 use restore_drill::journal::verdict::conclude;
@@ -93,10 +93,9 @@ fn records() -> Vec<Recorded> {
     let mut prev = Hash::zero();
     let mut records = Vec::new();
     for (seq, event) in (1_u64..).zip([first, last]) {
-        let body = serde_json::to_string(&event).expect("an event can be stored");
-        let hash = link(&run, seq, at, &body, &prev);
-        records.push(Recorded { run, seq, at, event, prev, hash: hash.clone() });
-        prev = hash;
+        let record = Recorded::new(run, seq, at, event, prev).expect("an event can be stored");
+        prev = record.hash.clone();
+        records.push(record);
     }
     records
 }
