@@ -137,7 +137,9 @@ pub enum StoreError {
         seq: u64,
     },
     /// This machine's own, and under way as far as its journal knows.
-    #[error("run {0} was begun here and is not over: `drill resume {0}` goes on with it, and nothing of it was changed")]
+    #[error(
+        "run {0} was begun here and is not over: `drill resume {0}` goes on with it, and nothing of it was changed"
+    )]
     BegunHere(RunId),
     /// The records do not make a run.
     #[error("the journal of run {run} makes no sense")]
