@@ -2,7 +2,7 @@
 
 use restore_drill::aws::resource::facts;
 use restore_drill::journal::chain::Hash;
-use restore_drill::journal::lines::{LinesError, read_lines};
+use restore_drill::journal::lines::{LinesError, read_lines, write_lines};
 use restore_drill::journal::state::State;
 use restore_drill::run::step::report::rendered;
 
@@ -16,6 +16,9 @@ pub(crate) fn run(data: &[u8]) {
                 prev = record.hash.clone();
             }
             assert_eq!(records.len(), text.lines().count());
+            // Whatever stands around them in this text, the texts of the events are kept: their hashes hold once more.
+            let again = write_lines(&records);
+            assert_eq!(read_lines(&again).expect("what was written can be read"), records);
             if State::replay(&records).is_ok() {
                 // It may be refused; it may not panic.
                 let _ = rendered(&records, facts);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use restore_drill::aws::resource::facts;
 use restore_drill::definition::load::check_text;
-use restore_drill::journal::chain::{Hash, link};
+use restore_drill::journal::chain::Hash;
 use restore_drill::journal::event::{Event, Recorded, RunStarted};
 use restore_drill::plan::compile::compile;
 use restore_drill::report::runbook;
@@ -36,10 +36,9 @@ pub(crate) fn chained(run: RunId, events: Vec<(Timestamp, Event)>) -> Vec<Record
     let mut prev = Hash::zero();
     let mut records = Vec::new();
     for (seq, (at, event)) in (1_u64..).zip(events) {
-        let body = serde_json::to_string(&event).expect("an event can be stored");
-        let hash = link(&run, seq, at, &body, &prev);
-        records.push(Recorded { run, seq, at, event, prev, hash: hash.clone() });
-        prev = hash;
+        let record = Recorded::new(run, seq, at, event, prev).expect("an event can be stored");
+        prev = record.hash.clone();
+        records.push(record);
     }
     records
 }

@@ -16,7 +16,7 @@ use crate::evidence::bundle::{JOURNAL, MANIFEST};
 use crate::evidence::recompute::misjudged;
 use crate::evidence::verify::{Signer, TrustedKey, verify as verified};
 use crate::journal::event::Recorded;
-use crate::journal::lines::{check_form, read_written};
+use crate::journal::lines::{check_form, read_lines};
 use crate::journal::state::State;
 use crate::journal::store::{Imported, Origin};
 use crate::words::id::{DrillName, RunId};
@@ -32,6 +32,9 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 const UNKNOWN: &str = "signer unknown: no trusted key signed these, so they prove nothing here. With the public key in `keys/` (or \
                        `--key`) import them again";
 
+/// What is said of a bundle that is not the last of its run.
+const OUTGROWN: &str = "the journal here goes on to a later verdict";
+
 /// How deep below the folder that is named bundles may lie, and how many entries are looked at in all.
 const DEEPEST: usize = 8;
 const MOST_ENTRIES: usize = 1_000_000;
@@ -41,7 +44,8 @@ const MOST_ENTRIES: usize = 1_000_000;
 /// A bundle is verified first, as `drill verify` does, and a broken one is refused. Of a journal without a manifest the
 /// chain and the verdict are checked. Anybody can make up either: what no trusted key signed is taken as `signer unknown`.
 /// That sticks to the run: it proves nothing in `drill coverage`, and this machine never signs what it did not run. A run
-/// that is known already stays as it is. Exit code: 0 nothing was refused, 1 something was.
+/// that is known already stays as it is, but for what a later bundle of it adds behind its last record. Exit code: 0 nothing
+/// was refused, 1 something was.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folders with bundles below them, such as reports/, or journals
@@ -114,10 +118,14 @@ pub fn import(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     }
     ui.print(&Ui::table(&["file", "run", "drill", "verdict", "result"], bundles.iter().map(row).collect()));
     let count = |is: fn(&Bundle) -> bool| bundles.iter().filter(|bundle| is(bundle)).count();
+    let continued = match count(|bundle| matches!(bundle.outcome, Ok((Imported::Continued, _)))) {
+        0 => String::new(),
+        more => format!(", {more} continued"),
+    };
     ui.print(&format!(
-        "\n{} taken, {} known already, {} refused",
+        "\n{} taken{continued}, {} known already, {} refused",
         count(|bundle| matches!(bundle.outcome, Ok((Imported::Taken, _)))),
-        count(|bundle| matches!(bundle.outcome, Ok((Imported::Had, _)))),
+        count(|bundle| matches!(bundle.outcome, Ok((Imported::Had | Imported::Outgrown, _)))),
         count(|bundle| bundle.outcome.is_err())
     ));
     if bundles.iter().any(|bundle| matches!(bundle.outcome, Ok((_, Origin::Unknown)))) {
@@ -161,12 +169,11 @@ fn of_bundle(file: PathBuf, owing: bool, trusted: &[TrustedKey], place: &Place) 
         Ok(text) => text,
         Err(error) => return refused(file, None, whole(&error)),
     };
-    let records: Vec<(Recorded, &str)> = match read_written(&text) {
+    let records = match read_lines(&text) {
         Ok(records) => records,
         Err(error) => return refused(file, None, whole(&error)),
     };
-    let alone: Vec<Recorded> = records.iter().map(|(record, _)| record.clone()).collect();
-    let state = match State::replay(&alone) {
+    let state = match State::replay(&records) {
         Ok(state) => state,
         Err(illegal) => return refused(file, None, whole(&illegal)),
     };
@@ -177,12 +184,14 @@ fn of_bundle(file: PathBuf, owing: bool, trusted: &[TrustedKey], place: &Place) 
             format!("{why}; --owing takes it, and drill acts on its journal then"),
         );
     }
-    let signer = match signer(&file, &text, &alone, trusted) {
+    let signer = match signer(&file, &text, &records, trusted) {
         Ok(signer) => signer,
         Err(why) => return refused(file, Some(head(&state)), why),
     };
+    // The records hold all of it that is needed.
+    drop(text);
     let store = place.store(state.started.mode)?;
-    let outcome = store.import(&records, signer.as_deref()).map_err(|error| whole(&error));
+    let outcome = store.import(records, signer.as_deref()).map_err(|error| whole(&error));
     // Of a run that was known already, where that came from.
     let outcome = match outcome {
         Ok(imported) => Ok((imported, store.origin(&state.run)?)),
@@ -244,7 +253,9 @@ fn text(path: &Path) -> io::Result<String> {
 fn outcome(bundle: &Bundle) -> (&'static str, Option<&str>) {
     match &bundle.outcome {
         Ok((Imported::Taken, _)) => ("taken", None),
+        Ok((Imported::Continued, _)) => ("continued", None),
         Ok((Imported::Had, _)) => ("known", None),
+        Ok((Imported::Outgrown, _)) => ("known", Some(OUTGROWN)),
         Err(why) => ("refused", Some(why.as_str())),
     }
 }
@@ -265,10 +276,9 @@ fn head(state: &State) -> Head {
 
 fn row(bundle: &Bundle) -> Vec<String> {
     let of = |text: fn(&Head) -> String| bundle.head.as_ref().map_or_else(|| "-".to_owned(), text);
-    let result = match outcome(bundle) {
-        (word, Some(why)) => format!("{word}: {why}"),
-        (word, None) => format!("{word}{}", origin(bundle).map_or("", from)),
-    };
+    let (word, because) = outcome(bundle);
+    let because = because.map(|why| format!(": {why}")).unwrap_or_default();
+    let result = format!("{word}{}{because}", origin(bundle).map_or("", from));
     vec![
         Place::shown(&bundle.file),
         of(|head| head.run.short()),

@@ -5,6 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::line::dated_line;
 use crate::cli::place::Place;
 use crate::cli::ui::{Ui, clean};
+use crate::journal::lines::line_of;
 
 /// Prints what a run's journal recorded, one line a record.
 ///
@@ -23,7 +24,7 @@ pub fn logs(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let found = place.run(&args.run)?;
     let records = found.store.load(&found.row.run)?;
     let lines: Vec<String> = if ui.is_json() {
-        records.iter().filter_map(|record| serde_json::to_string(record).ok()).collect()
+        records.iter().map(line_of).collect()
     } else {
         records.iter().map(|record| clean(&dated_line(record))).collect()
     };

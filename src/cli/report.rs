@@ -18,11 +18,10 @@ use crate::cli::templates::own;
 use crate::cli::ui::{Ui, clean};
 use crate::definition::model::SignBy;
 use crate::journal::event::Recorded;
-use crate::journal::lines::{read_lines, write_lines};
 use crate::journal::private;
 use crate::journal::state::State;
 use crate::journal::store::Store;
-use crate::report::facts::{context, until_verdict};
+use crate::report::facts::context;
 use crate::report::write::add;
 use crate::report::{oscal, redact, runbook};
 use crate::run::step::report::{Written, bundle, printed, rendered, to_print, unsigned_text};
@@ -193,13 +192,6 @@ impl Session<'_> {
         ui: &Ui,
     ) -> Result<Written, CliError> {
         if self.imported {
-            // Its hashes cover the text that another version wrote.
-            if read_lines(&write_lines(until_verdict(records))).is_err() {
-                let (run, version) = (self.state.run, &self.state.started.version);
-                let what =
-                    format!("run {run} was recorded by drill {version}, whose journal this version writes otherwise");
-                return Err(CliError::usage(what + "; use that version, or keep the bundle that it came in"));
-            }
             let written = bundle(records, facts, folder, Sealer::Imported, pdf).await?;
             if let Some(why) = &written.unsigned {
                 ui.say(&clean(&format!("warning: {}", unsigned_text(why))));

@@ -34,7 +34,7 @@ use crate::definition::expand::expand;
 use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, TeardownWhen};
 use crate::history::summary::Summary;
-use crate::journal::chain::{Hash, link};
+use crate::journal::chain::Hash;
 use crate::journal::event::{Earlier, Event, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::State;
@@ -310,10 +310,8 @@ fn first_ten(random: &[u8; 16]) -> [u8; 10] {
 /// A report that cannot be written is found out before anything is restored, not after: the runbook is rendered from
 /// the first record alone, and the folder is made.
 fn try_report(run: RunId, at: Timestamp, first: &Event, evidence: &Path) -> Result<(), CliError> {
-    let prev = Hash::zero();
-    let body = serde_json::to_string(first).unwrap_or_default();
-    let hash = link(&run, 1, at, &body, &prev);
-    let record = Recorded { run, seq: 1, at, event: first.clone(), prev, hash };
+    let record = Recorded::new(run, 1, at, first.clone(), Hash::zero());
+    let record = record.map_err(|error| CliError::Render(error.to_string()))?;
     rendered(std::slice::from_ref(&record), facts).map_err(CliError::Render)?;
     write::write(evidence, &[])?;
     Ok(())

@@ -14,13 +14,13 @@ use crate::cli::stop::StopFile;
 use crate::cli::ui::{Ui, clean};
 use crate::journal::event::StepEnd;
 use crate::journal::ledger::{Entry, Existence};
-use crate::journal::state::{State, StepState};
+use crate::journal::state::{Reopened, State, StepState};
 use crate::journal::store::{RunRow, Store};
 use crate::report::json::summary;
 use crate::run::stop::StopSwitch as _;
 use crate::words::time::show_instant;
 
-/// Shows the runs, newest first, or the steps of one and what it made, and how long what is kept still stays.
+/// Shows the runs, newest first, or the steps of one, its verdicts and what it made, and how long what is kept still stays.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's id, or at least four of its last digits
@@ -118,6 +118,9 @@ async fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     };
     let verdict = verdict + from(&found.row.origin);
     ui.print(&format!("{}  run {}  {}  {verdict}", state.started.drill, state.run, show_instant(state.started_at)));
+    for line in earlier_verdicts(&state) {
+        ui.print(&line);
+    }
     ui.print(&Ui::table(&["step", "status", "took", "details"], step_rows(&state)));
     if !state.ledger.is_empty() {
         ui.print(&format!("\n{}", Ui::table(&["made", "state"], made_rows(&state))));
@@ -127,6 +130,16 @@ async fn one(text: &str, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
         ui.print(&clean(&format!("\n{}", archived.trim_end())));
     }
     Ok(Exit::Passed)
+}
+
+/// The verdicts before the last one, or before the run was opened once more; the newest first, in a line each.
+fn earlier_verdicts(state: &State) -> Vec<String> {
+    let line = |earlier: &Reopened| {
+        let Reopened { at, seq, conclusion, .. } = earlier;
+        let why = conclusion.reasons.first().map(|reason| format!(": {}", reason.text)).unwrap_or_default();
+        clean(&format!("  the verdict was {} before, at {}, record {seq}{why}", conclusion.verdict, show_instant(*at)))
+    };
+    state.reopened.iter().rev().map(line).collect()
 }
 
 fn step_rows(state: &State) -> Vec<Vec<String>> {

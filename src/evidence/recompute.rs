@@ -13,7 +13,7 @@ use crate::evidence::verify::{Found, Problem, Tools};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::{Event, Recorded, RunStarted};
 use crate::journal::lines::check_form;
-use crate::journal::measure::{Measure, Measures};
+use crate::journal::measure::{Measure, Measures, phases_of_slowest};
 use crate::journal::state::State;
 use crate::journal::verdict::{Conclusion, conclude};
 
@@ -49,6 +49,9 @@ pub(crate) fn recompute(
         if let Err(error) = check_form(text, records) {
             found.problem(JOURNAL, error.to_string());
         }
+        if let Some(note) = other_texts(records) {
+            found.note(note);
+        }
         report(records, (manifest, bundle), tools, found);
     } else {
         found.note(format!(
@@ -57,6 +60,17 @@ pub(crate) fn recompute(
         ));
     }
     Some(measures)
+}
+
+/// What is to be known of events whose text is not the one that this version writes: older ones, or ones with more fields.
+fn other_texts(records: &[Recorded]) -> Option<String> {
+    let mut others = records.iter().filter(|record| !record.is_own_text());
+    let (first, more) = (others.next()?.seq, others.count());
+    let which = if more == 0 { format!("record {first}") } else { format!("record {first} and {more} more") };
+    Some(format!(
+        "this version of drill would write {which} of the journal otherwise: the hashes cover the text that is there, and \
+         what of it this version does not know is not in the report"
+    ))
 }
 
 /// What the manifest says of the run is what the journal says.
@@ -122,7 +136,7 @@ fn verdicts(records: &[Recorded], types: Types, to_the_word: bool, found: &mut F
     let mut measures = None;
     for record in rest {
         if let Event::Concluded { conclusion } = &record.event {
-            let made = conclude(&state, types);
+            let made = judged_then(conclude(&state, types), conclusion, &state);
             if let Some(what) = difference(conclusion, &made, to_the_word) {
                 found.problem(JOURNAL, format!("record {}: {what}", record.seq));
             }
@@ -131,6 +145,14 @@ fn verdicts(records: &[Recorded], types: Types, to_the_word: bool, found: &mut F
         state.apply(record.at, &record.event).map_err(|illegal| found.problem(JOURNAL, illegal.to_string())).ok()?;
     }
     measures
+}
+
+/// The verdict that is made now, its recovery time split as it was when the verdict was recorded: there were two ways.
+fn judged_then(mut made: Conclusion, said: &Conclusion, state: &State) -> Conclusion {
+    if said.measures.rto_phases != made.measures.rto_phases && said.measures.rto_phases == phases_of_slowest(state) {
+        made.measures.rto_phases.clone_from(&said.measures.rto_phases);
+    }
+    made
 }
 
 /// How the verdict that was recorded differs from the one that is made now. Between versions words may change; verdict and

@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::event::Recorded;
+use crate::journal::record::Recorded;
 use crate::words::id::RunId;
 
 /// A SHA-256, in 64 hexadecimal digits.
@@ -121,13 +121,16 @@ pub enum BrokenChain {
     /// A record was changed.
     #[error("record {seq} was changed after it was written")]
     Changed { seq: u64 },
+    /// Its text could not be read again from a line of a journal.
+    #[error("the text of record {seq} has control characters in it or blanks around it, which drill never writes")]
+    NotOneLine { seq: u64 },
 }
 
-/// Checks one stored record against the one before. `body` is the event exactly as it was stored.
+/// Checks one record, as it was found, against the one before.
 ///
 /// # Errors
 /// When it is not the record that was written.
-pub fn verify(record: &Recorded, body: &str, run: &RunId, expected_seq: u64, prev: &Hash) -> Result<(), BrokenChain> {
+pub fn verify(record: &Recorded, run: &RunId, expected_seq: u64, prev: &Hash) -> Result<(), BrokenChain> {
     if record.seq != expected_seq {
         return Err(BrokenChain::OutOfOrder { expected: expected_seq, found: record.seq });
     }
@@ -137,8 +140,16 @@ pub fn verify(record: &Recorded, body: &str, run: &RunId, expected_seq: u64, pre
     if &record.prev != prev {
         return Err(BrokenChain::NotLinked { seq: record.seq });
     }
-    if link(run, record.seq, record.at, body, prev) != record.hash {
+    if link(run, record.seq, record.at, record.body(), prev) != record.hash {
         return Err(BrokenChain::Changed { seq: record.seq });
     }
+    if !is_one_line(record.body()) {
+        return Err(BrokenChain::NotOneLine { seq: record.seq });
+    }
     Ok(())
+}
+
+/// Whether a text that is a JSON object can stand in a line, and is the same when it is read from there.
+fn is_one_line(body: &str) -> bool {
+    body.starts_with('{') && body.ends_with('}') && body.bytes().all(|byte| byte >= b' ')
 }

@@ -23,6 +23,8 @@ use crate::words::arn::Arn;
 use crate::words::id::{DrillName, JobId, Name, RunId, StepId, Token};
 use crate::words::kind::{Mode, Verdict};
 
+pub use crate::journal::record::Recorded;
+
 /// Version of the journal's format.
 ///
 /// | version | since | change |
@@ -34,23 +36,6 @@ use crate::words::kind::{Mode, Verdict};
 /// `history`, `commit`, `previous`, `world_id` and `asked_at` in the first record, `restores` and `removals` in an earlier run,
 /// and the archive (`archive_intended`, `archived`, `archive_failed`).
 pub const FORMAT: u32 = 1;
-
-/// One record of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// The run.
-    pub run: RunId,
-    /// Position in the run, from 1.
-    pub seq: u64,
-    /// When, by the run's clock.
-    pub at: Timestamp,
-    /// What.
-    pub event: Event,
-    /// Hash of the record before; zeros for the first.
-    pub prev: Hash,
-    /// SHA-256 over run, seq, at, event and prev.
-    pub hash: Hash,
-}
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,15 +4,16 @@
 //! {"run":"0199…","seq":1,"at":"2026-11-21T12:00:00Z","event":{"event":"run_started",…},"prev":"0000…","hash":"5f1d…"}
 //! ```
 //!
-//! The hash covers the text of `event` as it stands in the line, so whoever has the lines alone can check the chain.
+//! The hash covers the text of `event` as it stands in the line, so whoever has the lines alone can check the chain. What is
+//! read is written again in that text, whichever version of drill wrote it.
 //! What comes in may be anything: every error names its line.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::journal::chain::{BrokenChain, Hash, verify};
-use crate::journal::event::{Event, Recorded};
+use crate::journal::record::{Position, Recorded, Unread};
 use crate::words::id::RunId;
 
 /// The longest line that is read, in bytes. The first record holds the plan, the definition and the templates, and is by
@@ -81,26 +82,26 @@ struct Line<'a> {
     hash: Hash,
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    run: RunId,
-    seq: u64,
-    at: Timestamp,
-    event: &'a Event,
-    prev: &'a Hash,
-    hash: &'a Hash,
-}
+/// What a line has besides the text of its event, about: so much is asked for at once.
+const AROUND: usize = 320;
 
 /// The records as lines, each with its end. The same records give the same bytes.
 #[must_use]
 pub fn write_lines(records: &[Recorded]) -> String {
-    let mut text = String::new();
-    for Recorded { run, seq, at, event, prev, hash } in records {
-        let line = Written { run: *run, seq: *seq, at: *at, event, prev, hash };
-        text.push_str(&serde_json::to_string(&line).unwrap_or_default());
+    let mut text = String::with_capacity(records.iter().map(|record| record.body().len() + AROUND).sum());
+    for record in records {
+        text.push_str(&line_of(record));
         text.push('\n');
     }
     text
+}
+
+/// A record as a line, without its end. Nothing in it but the event's text, which is JSON, has anything to escape.
+#[must_use]
+pub fn line_of(record: &Recorded) -> String {
+    let Recorded { run, seq, at, prev, hash, .. } = record;
+    let body = record.body();
+    format!(r#"{{"run":"{run}","seq":{seq},"at":"{at}","event":{body},"prev":"{prev}","hash":"{hash}"}}"#)
 }
 
 /// The records of one run, every one checked against the one before.
@@ -108,16 +109,7 @@ pub fn write_lines(records: &[Recorded]) -> String {
 /// # Errors
 /// The first line that is not a record of the run, or not as it was written.
 pub fn read_lines(text: &str) -> Result<Vec<Recorded>, LinesError> {
-    Ok(read_written(text)?.into_iter().map(|(record, _)| record).collect())
-}
-
-/// The same, each with the text of its event as it stands in its line: a hash covers that text, and another version of
-/// drill might write the event differently.
-///
-/// # Errors
-/// As [`read_lines`].
-pub fn read_written(text: &str) -> Result<Vec<(Recorded, &str)>, LinesError> {
-    let mut records: Vec<(Recorded, &str)> = Vec::new();
+    let mut records: Vec<Recorded> = Vec::new();
     let mut prev = Hash::zero();
     for (line, written) in (1_usize..).zip(text.lines()) {
         if line > MOST_LINES {
@@ -126,19 +118,18 @@ pub fn read_written(text: &str) -> Result<Vec<(Recorded, &str)>, LinesError> {
         if written.len() > LONGEST_LINE {
             return Err(LinesError::TooLong { line });
         }
-        let (record, body) = read_line(line, written)?;
-        let run = records.first().map_or(record.run, |(first, _)| first.run);
+        let record = read_line(line, written)?;
+        let run = records.first().map_or(record.run, |first| first.run);
         let seq = u64::try_from(line).unwrap_or(u64::MAX);
-        verify(&record, body, &run, seq, &prev).map_err(|source| LinesError::Broken { line, source })?;
+        verify(&record, &run, seq, &prev).map_err(|source| LinesError::Broken { line, source })?;
         prev = record.hash.clone();
-        records.push((record, body));
+        records.push(record);
     }
     if records.is_empty() { Err(LinesError::Empty) } else { Ok(records) }
 }
 
-/// Checks that a text is to the byte what [`write_lines`] makes of the records that were read from it. A chain has no key: what
-/// somebody else made up may hold together, and then drill would write other bytes of it than those that its hashes
-/// cover. Another version of drill may write the same records otherwise.
+/// Checks that a text is to the byte what [`write_lines`] makes of the records that were read from it: around the texts of
+/// the events there is nothing that their hashes do not cover. Another version of drill may put other things there.
 ///
 /// # Errors
 /// [`LinesError::OtherForm`] with the first line that is not so.
@@ -151,19 +142,19 @@ pub fn check_form<'a>(text: &str, records: impl IntoIterator<Item = &'a Recorded
     Ok(())
 }
 
-fn read_line(line: usize, written: &str) -> Result<(Recorded, &str), LinesError> {
+fn read_line(line: usize, written: &str) -> Result<Recorded, LinesError> {
     let Line { run, seq, at, event, prev, hash } =
         serde_json::from_str(written).map_err(|source| LinesError::NoRecord { line, source })?;
-    let body = event.get();
-    let event: Event = serde_json::from_str(body).map_err(|source| LinesError::NoEvent { line, source })?;
-    Ok((Recorded { run, seq, at, event, prev, hash }, body))
+    let read = Recorded::found(Position { run, seq, at, prev, hash }, event.get().to_owned());
+    read.map_err(|Unread { source, .. }| LinesError::NoEvent { line, source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::{LinesError, check_form, read_lines, write_lines};
     use crate::journal::chain::{BrokenChain, Hash, link};
-    use crate::journal::event::{Event, Recorded};
+    use crate::journal::event::Event;
+    use crate::journal::record::Recorded;
     use crate::words::id::RunId;
 
     fn records(texts: &[&str]) -> Vec<Recorded> {
@@ -173,11 +164,42 @@ mod tests {
         for (seq, text) in (1_u64..).zip(texts) {
             let at = "2026-11-21T12:00:00.123Z".parse().unwrap();
             let event = Event::RunResumed { by: (*text).to_owned() };
-            let hash = link(&run, seq, at, &serde_json::to_string(&event).unwrap(), &prev);
-            records.push(Recorded { run, seq, at, event, prev, hash: hash.clone() });
-            prev = hash;
+            let record = Recorded::new(run, seq, at, event, prev).unwrap();
+            prev = record.hash.clone();
+            records.push(record);
         }
         records
+    }
+
+    /// One line with this text of its event, and a hash that fits.
+    fn line(body: &str) -> String {
+        let run = RunId::new(1_795_262_400_000, [7; 10]);
+        let (at, prev) = ("2026-11-21T12:00:00Z".parse().unwrap(), Hash::zero());
+        let hash = link(&run, 1, at, body, &prev);
+        format!(r#"{{"run":"{run}","seq":1,"at":"{at}","event":{body},"prev":"{prev}","hash":"{hash}"}}"#) + "\n"
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_written_again_in_its_own_text() {
+        let own = r#"{"event":"run_resumed","by":"one"}"#;
+        for (body, is_own) in [
+            (own, true),
+            (r#"{"by":"one","event":"run_resumed"}"#, false),
+            (r#"{"event":"run_resumed","why":{"since":9},"by":"one"}"#, false),
+            (r#"{ "event": "run_resumed", "by": "\u006fne" }"#, false),
+        ] {
+            let text = line(body);
+            let records = read_lines(&text).unwrap();
+            assert_eq!((records[0].body(), records[0].is_own_text()), (body, is_own));
+            assert_eq!(records[0].event, Event::RunResumed { by: "one".to_owned() });
+            assert_eq!(write_lines(&records), text);
+            assert!(check_form(&text, &records).is_ok(), "{body}");
+        }
+        let broken = read_lines(&line(&own.replace(',', ",\r"))).unwrap_err();
+        assert!(
+            matches!(broken, LinesError::Broken { line: 1, source: BrokenChain::NotOneLine { seq: 1 } }),
+            "{broken}"
+        );
     }
 
     #[test]

@@ -95,6 +95,35 @@ pub fn measure(state: &State) -> Measures {
     }
 }
 
+/// What the RTO was said to be made of before it was split along the critical path: cut at the ends of the steps of the
+/// restore that took longest. Journals of that time are judged by it.
+#[must_use]
+pub fn phases_of_slowest(state: &State) -> Vec<(String, SignedDuration)> {
+    let waits = waits(state);
+    let definition = &state.started.plan.definition;
+    let greens = definition.restore.keys().filter_map(|name| Some((last_green(state, name).ok()?, name)));
+    let took = |green: Timestamp| green.duration_since(state.started_at) - overlap(&waits, state.started_at, green);
+    let Some((green, name)) = greens.max_by_key(|(green, _)| took(*green)) else { return Vec::new() };
+    let ended = |work: &Work| state.step(work).ended_at();
+    let cuts = [
+        ("preflight", ended(&Work::Preflight)),
+        ("pick", ended(&Work::Pick(name.clone()))),
+        ("queue", state.step(&Work::Restore(name.clone())).since()),
+        ("restore", ended(&Work::Restore(name.clone()))),
+        ("ready", ended(&Work::Ready(name.clone()))),
+        ("finish", ended(&Work::Finish(name.clone()))),
+        ("probe", Some(green)),
+    ];
+    let mut from = state.started_at;
+    let mut phases = Vec::with_capacity(cuts.len());
+    for (phase, until) in cuts.into_iter().filter(|(phase, until)| *phase != "finish" || until.is_some()) {
+        let until = until.unwrap_or(from).max(from);
+        phases.push((phase.to_owned(), until.duration_since(from) - overlap(&waits, from, until)));
+        from = until;
+    }
+    phases
+}
+
 /// The worst of several: one that could not be measured is worse than any number, if it has a target.
 fn worst<'a>(of: impl Iterator<Item = (&'a Name, &'a Measure)>) -> Measure {
     let all: Vec<(&Name, &Measure)> = of.collect();

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use restore_drill::aws::resource::facts;
+use restore_drill::journal::chain::{Hash, link};
 use restore_drill::journal::event::Recorded;
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Store, StoreError};
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use crate::harness::check::assert_untouched;
 use crate::harness::child::Drill;
 use crate::harness::worlds;
+use crate::trust::told_by_another_version;
 
 /// The journals of the versions that were released, and of this one.
 fn journals() -> Vec<PathBuf> {
@@ -139,6 +141,87 @@ async fn commands_read_journals_of_every_layout_and_end_the_runs_in_them() {
             assert!(rows(&state, table) > last && rows(&state, other) == 0, "{name}, cut after {last}");
         }
     }
+}
+
+/// A bundle holds the texts that the hashes cover, whatever this version would write in their place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bundles_of_older_journals_verify() {
+    for journal in journals() {
+        let name = journal.display();
+        let drill = Drill::new();
+        let run = put(&journal, &drill.path().join(".drill/sandbox"), "").to_string();
+        let logs = drill.ask(&["logs", &run, "--output", "json"]).await.ends(0).stdout;
+        let folder = drill.path().join("reports/.rehearsal/orders").join(&run);
+        let place = folder.display().to_string();
+        // Nobody signs it; then a key of this machine does.
+        for code in [3, 0] {
+            drill.ask(&["report", &run]).await.ends(0);
+            let said = drill.ask(&["verify", &place]).await.ends(code).stdout;
+            assert!(said.contains("would write record 1 "), "{name}: {said}");
+            let lines = fs::read_to_string(folder.join("journal.jsonl")).expect("a bundle");
+            assert!(logs.starts_with(&lines), "{name}: the bundle holds other records");
+            if code == 3 {
+                drill.ask(&["key", "new", "ops"]).await.ends(0);
+            }
+        }
+
+        // Whoever takes the bundle has the same texts.
+        let key = drill.path().join("keys/ops.pub").display().to_string();
+        let elsewhere = Drill::new();
+        let import = elsewhere.ask(&["import", &place, "--key", &key, "--output", "json"]).await.ends(0).json();
+        assert_eq!(import["bundles"][0]["result"], "taken", "{name}: {import:#}");
+        elsewhere.ask(&["report", &run]).await.ends(0);
+        let again = elsewhere.path().join("reports/.rehearsal/orders").join(&run).join("journal.jsonl");
+        let lines = |path: &Path| fs::read(path).expect("a bundle");
+        assert_eq!(lines(&again), lines(&folder.join("journal.jsonl")), "{name}");
+    }
+}
+
+/// The same for events with fields that this version does not know, in another order than its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bundles_of_journals_with_other_texts_verify() {
+    let [older, _] = generations();
+    let drill = Drill::new();
+    drill.ask(&["key", "new", "ops"]).await.ends(0);
+    let state = drill.path().join(".drill/sandbox");
+    let run = put(&older, &state, "");
+    let records = Store::open(&state).and_then(|store| store.load(&run)).expect("it verifies");
+    let database = Connection::open(state.join("drill.db")).expect("a database");
+    let mut prev = Hash::zero();
+    for record in &records {
+        let body = told_by_another_version(record.seq, record.body());
+        let hash = link(&run, record.seq, record.at, &body, &prev);
+        let seq = i64::try_from(record.seq).expect("not so many");
+        let update = "UPDATE events SET body = ?1, prev = ?2, hash = ?3 WHERE seq = ?4";
+        database.execute(update, (&body, prev.as_str(), hash.as_str(), seq)).expect("it can be written");
+        prev = hash;
+    }
+    drop(database);
+    let run = run.to_string();
+    drill.ask(&["report", &run]).await.ends(0);
+    let folder = drill.path().join("reports/.rehearsal/orders").join(&run);
+    let said = drill.ask(&["verify", &folder.display().to_string()]).await.ends(0).stdout;
+    assert!(said.contains("would write record 1 and 32 more of the journal otherwise"), "{said}");
+    let lines = fs::read_to_string(folder.join("journal.jsonl")).expect("a bundle");
+    assert_eq!(lines.matches("\"later\":").count(), 33, "one in each record up to the verdict");
+
+    // A text that cannot be one line of a bundle is none that drill wrote, though its hash holds.
+    let database = Connection::open(state.join("drill.db")).expect("a database");
+    let last = records.last().expect("there are some");
+    let (seq, body) = (last.seq, format!("{{\n{}", &last.body()[1..]));
+    let before: String = database
+        .query_row("SELECT hash FROM events WHERE seq = ?1 - 1", [i64::try_from(seq).unwrap()], |row| row.get(0))
+        .unwrap();
+    let hash = link(&last.run, seq, last.at, &body, &Hash::stored(before));
+    database
+        .execute(
+            "UPDATE events SET body = ?1, hash = ?2 WHERE seq = ?3",
+            (&body, hash.as_str(), i64::try_from(seq).unwrap()),
+        )
+        .expect("it can be written");
+    drop(database);
+    let said = drill.ask(&["report", &run]).await.ends(3);
+    assert!(said.stderr.contains("control characters"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

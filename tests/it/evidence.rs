@@ -12,7 +12,7 @@ use restore_drill::aws::resource::facts;
 use restore_drill::evidence::bundle::{Bundle, seal};
 use restore_drill::evidence::key::{PublicKey, SigningKey};
 use restore_drill::evidence::verify::{Signer, Standing, Tools, TrustedKey, Verification, verify};
-use restore_drill::journal::chain::{Hash, link, sha256_hex};
+use restore_drill::journal::chain::{Hash, sha256_hex};
 use restore_drill::journal::event::{Event, Recorded};
 use restore_drill::journal::lines::read_lines;
 use restore_drill::run::step::report::rendered;
@@ -351,10 +351,9 @@ pub(crate) fn forged(records: &[Recorded], change: impl Fn(&mut Event)) -> Vec<R
     for record in records {
         let mut event = record.event.clone();
         change(&mut event);
-        let body = serde_json::to_string(&event).expect("an event");
-        let hash = link(&record.run, record.seq, record.at, &body, &prev);
-        out.push(Recorded { event, prev: prev.clone(), hash: hash.clone(), ..record.clone() });
-        prev = hash;
+        let record = Recorded::new(record.run, record.seq, record.at, event, prev).expect("an event");
+        prev = record.hash.clone();
+        out.push(record);
     }
     out
 }

@@ -9,6 +9,7 @@ mod canary;
 mod claims;
 mod clients;
 mod command_line;
+mod continued;
 mod crash;
 mod damage;
 mod docs;

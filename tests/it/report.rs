@@ -9,7 +9,7 @@ use restore_drill::cloud::resource::{Endpoint, Expected, Observation, Phase};
 use restore_drill::cloud::vault::{CopyEvidence, Picked, Rejected};
 use restore_drill::cloud::vault::{JobStatus, RecoveryPoint, RestoreJob};
 use restore_drill::definition::model::{Definition, ProbeReason};
-use restore_drill::journal::chain::{Hash, link};
+use restore_drill::journal::chain::Hash;
 use restore_drill::journal::event::{
     Class, Event, Failure, GoneProof, Intended, Recorded, ReportFile, RunStarted, StepEnd, Tried, Witness,
 };
@@ -71,8 +71,7 @@ impl Journal {
         self.at = self.at.checked_add(SignedDuration::from_secs(after_seconds)).unwrap();
         let seq = u64::try_from(self.records.len()).unwrap() + 1;
         let prev = self.records.last().map_or_else(Hash::zero, |record| record.hash.clone());
-        let hash = link(&self.run, seq, self.at, &serde_json::to_string(&event).unwrap(), &prev);
-        self.records.push(Recorded { run: self.run, seq, at: self.at, event, prev, hash });
+        self.records.push(Recorded::new(self.run, seq, self.at, event, prev).unwrap());
     }
 
     fn start(&mut self, step: &str) {

@@ -136,20 +136,68 @@ fn the_signature_of_an_imported_bundle_is_kept() {
     verified(&elsewhere, &place, &["--key", &key]).ends(0);
 }
 
-/// A journal whose hashes hold, with a blank more than drill writes: a bundle made of it would be broken.
-#[test]
-fn an_import_takes_no_other_form_than_drills_own() {
-    let (repository, _, folder) = signed_run();
+/// The records as lines, their events told in other texts, and chained anew.
+fn retold(records: &[Recorded], tell: impl Fn(u64, &str) -> String) -> String {
     let mut prev = Hash::zero();
     let mut lines = String::new();
-    for record in records(&folder) {
+    for record in records {
         let (run, seq, at) = (record.run, record.seq, record.at);
-        let body = serde_json::to_string(&record.event).expect("JSON").replacen(':', ": ", usize::from(seq == 1));
+        let body = tell(seq, record.body());
         let hash = link(&run, seq, at, &body, &prev);
         let parts = format!(r#""run":"{run}","seq":{seq},"at":"{at}","event":{body},"prev":"{prev}","hash":"{hash}""#);
         lines.push_str(&format!("{{{parts}}}\n"));
         prev = hash;
     }
+    lines
+}
+
+/// The text that another version might have written for an event: with a field more, and in another order.
+pub(crate) fn told_by_another_version(seq: u64, body: &str) -> String {
+    if seq == 1 {
+        // By far the longest; the list of runs finds the drill near its beginning.
+        return body.replacen(r#""format":1,"#, r#""later": { "than": ["this"] }, "format":1,"#, 1);
+    }
+    let fields: serde_json::Map<String, Value> = serde_json::from_str(body).expect("an event is an object");
+    let mut other = serde_json::Map::new();
+    other.insert("later".to_owned(), json!([seq, null]));
+    other.extend(fields.into_iter().rev());
+    Value::Object(other).to_string()
+}
+
+/// A journal whose events are not in the texts that this version writes: those are what its hashes cover, so they are kept.
+#[test]
+fn an_import_keeps_the_texts_of_another_version() {
+    let (repository, id, folder) = signed_run();
+    let lines = retold(&records(&folder), told_by_another_version);
+    repository.write("other/journal.jsonl", &lines);
+    let elsewhere = Repository::with_orders();
+    let path = repository.path().join("other").display().to_string();
+    assert_eq!(text(&imported(&elsewhere, &[&path], 0), "/bundles/0/result"), "taken");
+    assert_eq!(elsewhere.drill(&["logs", &id, "--output", "json"]).ends(0).stdout.trim_end(), lines.trim_end());
+    elsewhere.drill(&["report", &id]).ends(0);
+    let written = elsewhere.path().join("reports/.rehearsal/orders").join(&id);
+    assert_eq!(read_files(&written)["journal.jsonl"], lines.as_bytes());
+    let said = verified(&elsewhere, &written, &[]).ends(3);
+    said.prints("would write record 1 and ").prints("is not in the report");
+    // From there it is taken as well, and it is the same run.
+    let written = written.display().to_string();
+    assert_eq!(text(&imported(&elsewhere, &[&written], 0), "/bundles/0/result"), "known");
+    let third = Repository::with_orders();
+    assert_eq!(text(&imported(&third, &[&written], 0), "/bundles/0/result"), "taken");
+
+    // What is not known of it is covered all the same.
+    let changed = lines.replacen("[2,null]", "[2,true]", 1);
+    assert_ne!(changed, lines);
+    repository.write("other/journal.jsonl", &changed);
+    let import = imported(&Repository::with_orders(), &[&path], 1);
+    assert!(text(&import, "/bundles/0/because").contains("line 2 is not as it was written"), "{import:#}");
+}
+
+/// Around the texts of its events a journal has nothing that no hash covers.
+#[test]
+fn an_import_takes_no_other_form_than_drills_own() {
+    let (repository, _, folder) = signed_run();
+    let lines = retold(&records(&folder), |_, body| body.to_owned()).replacen("\"seq\":1,", "\"seq\": 1,", 1);
     assert!(read_lines(&lines).is_ok(), "its chain holds");
     repository.write("other/journal.jsonl", &lines);
     let elsewhere = Repository::with_orders();
@@ -218,6 +266,12 @@ async fn a_leak_that_was_mended_is_told_everywhere() {
     assert!(said.contains("the verdict was leaked before") && said.contains(head), "{said}");
     let value = drill.ask(&["verify", &path, "--output", "json"]).await.ends(0).json();
     assert_eq!(value["earlier_verdicts"], *earlier);
+    let status = drill.ask(&["status", &id]).await.ends(0).stdout;
+    assert!(status.contains("the verdict was leaked before, at "), "{status}");
+    let status = drill.ask(&["status", &id, "--output", "json"]).await.ends(0).json();
+    let told = &status["earlier_verdicts"];
+    assert_eq!((told.as_array().map(Vec::len), &told[0]["verdict"]), (Some(1), &json!("leaked")), "{status:#}");
+    assert_eq!((&told[0]["at"], &told[0]["records"]), (&earlier[0]["at"], &earlier[0]["records"]), "{status:#}");
     let history = drill.ask(&["history", "orders", "--rehearsals"]).await.ends(0).stdout;
     assert!(history.contains("passed, leaked before") && history.contains("1 had leaked first"), "{history}");
 

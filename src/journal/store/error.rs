@@ -126,6 +126,21 @@ pub enum StoreError {
         /// The first record that differs.
         seq: u64,
     },
+    /// What comes after the records that the journal has would be believed because they are.
+    #[error(
+        "the journal has run {run} up to record {seq} from whom it trusts, and no trusted key signed what comes after it; nothing of it was changed. With the public key in `keys/` (or `--key`) import it again"
+    )]
+    Unvouched {
+        /// The run.
+        run: RunId,
+        /// The last record that the journal has.
+        seq: u64,
+    },
+    /// This machine's own, and under way as far as its journal knows.
+    #[error(
+        "run {0} was begun here and is not over: `drill resume {0}` goes on with it, and nothing of it was changed"
+    )]
+    BegunHere(RunId),
     /// The records do not make a run.
     #[error("the journal of run {run} makes no sense")]
     Senseless {

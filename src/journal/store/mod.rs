@@ -11,7 +11,7 @@
 //! | `texts` | what the first records of many runs have in common |
 //! | `read`, `unfinished` | one run; all that are not over in one pass |
 //! | `list`, `summaries` | the list of runs, and what later ones need of those that are over |
-//! | `origin` | which runs came by import, and who signed them |
+//! | `import`, `origin` | taking over runs; which came by import, and who signed them |
 //! | `requests` | what people leave for a run, and what sweeps note |
 
 use std::path::{Path, PathBuf};
@@ -25,16 +25,18 @@ use crate::journal::store::layout::{FILE, connect};
 use crate::journal::store::read::Counted;
 
 pub use crate::journal::store::error::StoreError;
+pub use crate::journal::store::import::Imported;
 pub use crate::journal::store::list::RunRow;
 pub use crate::journal::store::lock::DrillLock;
 pub use crate::journal::store::origin::Origin;
 pub use crate::journal::store::requests::Requests;
 pub use crate::journal::store::summaries::Summarize;
 pub use crate::journal::store::unfinished::{Owed, Unfinished};
-pub use crate::journal::store::write::{Append, Imported, RunJournal};
+pub use crate::journal::store::write::{Append, RunJournal};
 
 mod error;
 mod group;
+mod import;
 mod layout;
 mod list;
 mod lock;

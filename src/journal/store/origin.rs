@@ -53,12 +53,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn origin(&self, run: &RunId) -> Result<Origin, StoreError> {
-        let found = self.reading(|connection| {
-            let mut find = connection.prepare_cached("SELECT signer FROM imports WHERE run = ?1")?;
-            find.query_row([run.to_string()], |row| Ok(Origin::noted(true, row.get(0)?))).optional()
-        })?;
-        Ok(found.unwrap_or_default())
+        self.reading(|connection| of(connection, run))
     }
+}
+
+/// The same, through a connection of one's own.
+pub(super) fn of(connection: &Connection, run: &RunId) -> rusqlite::Result<Origin> {
+    let mut find = connection.prepare_cached("SELECT signer FROM imports WHERE run = ?1")?;
+    let found = find.query_row([run.to_string()], |row| Ok(Origin::noted(true, row.get(0)?))).optional()?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Notes that a run came by import. `signer` is the id of the trusted key that signed its bundle.

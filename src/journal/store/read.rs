@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 use serde::Deserialize;
 
 use crate::journal::chain::{BrokenChain, Hash, verify};
-use crate::journal::event::{Event, FORMAT, Recorded};
+use crate::journal::event::{Event, FORMAT};
+use crate::journal::record::{Position, Recorded, Unread};
 use crate::journal::state::State;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
@@ -37,7 +38,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    fn home(&self) -> Home {
+    pub(super) fn home(&self) -> Home {
         self.chain.map_or(Home::Events, Home::Chain)
     }
 }
@@ -194,7 +195,8 @@ fn events_of(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Row>> {
     rows.collect()
 }
 
-fn decoded(run: &RunId, stored: Stored) -> Result<Vec<Recorded>, StoreError> {
+/// The records that stand there, each checked against the one before.
+pub(super) fn decoded(run: &RunId, stored: Stored) -> Result<Vec<Recorded>, StoreError> {
     if stored.chain.is_some() && stored.in_events {
         return Err(StoreError::Broken { run: *run, source: BrokenChain::Twice });
     }
@@ -213,32 +215,24 @@ pub(super) fn record(run: &RunId, row: Row, expected: u64, prev: &Hash) -> Resul
     let seq = u64::try_from(row.seq).unwrap_or(0);
     let broken = |source| StoreError::Broken { run: *run, source };
     let body = row.body.ok_or_else(|| broken(BrokenChain::Changed { seq }))?;
-    let event = match event_of(&body) {
-        Ok(Event::RunStarted(started)) if started.format > FORMAT => {
-            let (format, version) = (started.format, tame(&started.version));
-            return Err(StoreError::Newer { run: *run, format, version });
-        }
-        Ok(event) => event,
-        Err(source) => {
+    let at = row.at.parse().map_err(|_| broken(BrokenChain::Changed { seq }))?;
+    let before = row.prev.unwrap_or_else(|| prev.clone());
+    let record = match Recorded::found(Position { run: *run, seq, at, prev: before, hash: row.hash }, body) {
+        Ok(record) => record,
+        Err(Unread { source, body }) => {
             let newer = newer(&body).filter(|_| expected == 1);
             let newer = newer.map(|(format, version)| StoreError::Newer { run: *run, format, version });
             return Err(newer.unwrap_or(StoreError::Unreadable { run: *run, seq, source }));
         }
     };
-    let at = row.at.parse().map_err(|_| broken(BrokenChain::Changed { seq }))?;
-    let before = row.prev.unwrap_or_else(|| prev.clone());
-    let record = Recorded { run: *run, seq, at, event, prev: before, hash: row.hash };
-    verify(&record, &body, run, expected, prev).map_err(broken)?;
-    Ok(record)
-}
-
-/// The event that a text is. A first record is by far the longest: it is read in one go, and not once for its name and once
-/// for the rest.
-fn event_of(body: &str) -> serde_json::Result<Event> {
-    if body.starts_with(r#"{"event":"run_started","#) {
-        return serde_json::from_str(body).map(Event::RunStarted);
+    if let Event::RunStarted(started) = &record.event
+        && started.format > FORMAT
+    {
+        let (format, version) = (started.format, tame(&started.version));
+        return Err(StoreError::Newer { run: *run, format, version });
     }
-    serde_json::from_str(body)
+    verify(&record, run, expected, prev).map_err(broken)?;
+    Ok(record)
 }
 
 /// Whether the journal has any record of a run.

@@ -34,14 +34,14 @@ struct First<'a> {
 }
 
 /// A first record with marks, and the texts in whose places they stand. One that cannot be taken apart stays whole.
-pub(super) fn cut(body: String) -> (String, Vec<Text>) {
-    let long: Vec<Text> = match serde_json::from_str::<First<'_>>(&body) {
+pub(super) fn cut(body: &str) -> (String, Vec<Text>) {
+    let long: Vec<Text> = match serde_json::from_str::<First<'_>>(body) {
         Ok(First { plan, definition, templates }) => {
             [plan, definition, templates].into_iter().filter_map(long_text).collect()
         }
         Err(_) => Vec::new(),
     };
-    let mut rest = body;
+    let mut rest = body.to_owned();
     for Text { sha256, text } in &long {
         // Wherever it stands first: the mark stands for the same text.
         rest = rest.replacen(text.as_str(), &mark(sha256), 1);

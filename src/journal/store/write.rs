@@ -2,16 +2,16 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, params};
 
-use crate::journal::chain::{Hash, link, verify};
-use crate::journal::event::{Event, GateAnswer, Recorded};
+use crate::journal::chain::Hash;
+use crate::journal::event::{Event, GateAnswer};
+use crate::journal::record::Recorded;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::journal::store::group::Unwritten;
 use crate::journal::store::lock::DrillLock;
-use crate::journal::store::origin::{self, Origin};
-use crate::journal::store::read::stored;
+use crate::journal::store::origin::Origin;
 use crate::journal::store::summaries::{Summary, forget, note};
 use crate::journal::store::texts::{Text, cut, keep};
 use crate::words::id::{Name, RunId};
@@ -51,15 +51,6 @@ pub trait Append: Send {
     fn answers(&self) -> Result<Vec<(Name, GateAnswer)>, StoreError>;
 }
 
-/// What came of [`Store::import`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Imported {
-    /// The run is in the journal now.
-    Taken,
-    /// It was there already, with the same records.
-    Had,
-}
-
 /// Where the records of a run stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
@@ -85,20 +76,29 @@ struct Line {
     record: Recorded,
     at: String,
     hash: [u8; 32],
-    /// The event's text, with marks in the places of `texts`.
-    body: String,
+    /// The event's text with marks in the places of `texts`, if there are any.
+    marked: Option<String>,
     texts: Vec<Text>,
 }
 
+impl Line {
+    /// What stands in the table for the event's text.
+    fn body(&self) -> &str {
+        self.marked.as_deref().unwrap_or_else(|| self.record.body())
+    }
+}
+
 impl Batch {
-    fn new(home: Home) -> Self {
+    pub(super) fn new(home: Home) -> Self {
         Self { home, lines: Vec::new(), summary: None }
     }
 
-    fn push(&mut self, record: Recorded, body: String) {
-        let (body, texts) = if self.home == Home::New && record.seq == 1 { cut(body) } else { (body, Vec::new()) };
+    pub(super) fn push(&mut self, record: Recorded) {
+        let is_first = self.home == Home::New && record.seq == 1;
+        let (marked, texts) = if is_first { cut(record.body()) } else { (String::new(), Vec::new()) };
+        let marked = (!texts.is_empty()).then_some(marked);
         let hash = record.hash.to_bytes().unwrap_or_default();
-        self.lines.push(Line { at: record.at.to_string(), record, hash, body, texts });
+        self.lines.push(Line { at: record.at.to_string(), record, hash, marked, texts });
     }
 
     /// How many records it has.
@@ -108,7 +108,7 @@ impl Batch {
 
     /// How many bytes their events have.
     pub(super) fn bytes(&self) -> usize {
-        self.lines.iter().map(|line| line.body.len()).sum()
+        self.lines.iter().map(|line| line.body().len()).sum()
     }
 
     fn into_records(self) -> Vec<Recorded> {
@@ -139,22 +139,22 @@ pub(super) fn insert(connection: &Connection, batch: &Batch) -> rusqlite::Result
 }
 
 fn insert_record(connection: &Connection, chain: i64, line: &Line) -> rusqlite::Result<()> {
-    let Line { record, at, hash, body, .. } = line;
+    let Line { record, at, hash, .. } = line;
     connection
         .prepare_cached("INSERT INTO records (chain, seq, at, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![chain, number(record.seq), at, body, &hash[..]])?;
+        .execute(params![chain, number(record.seq), at, line.body(), &hash[..]])?;
     Ok(())
 }
 
 fn insert_event(connection: &Connection, line: &Line) -> rusqlite::Result<()> {
-    let Line { record, at, body, .. } = line;
+    let Line { record, at, .. } = line;
     connection
         .prepare_cached("INSERT INTO events (run, seq, at, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![
         record.run.to_string(),
         number(record.seq),
         at,
-        body,
+        line.body(),
         record.prev.as_str(),
         record.hash.as_str()
     ])?;
@@ -229,14 +229,11 @@ impl RunJournal {
         let mut batch = Batch::new(self.home);
         let (mut seq, mut prev) = (self.seq, self.prev.clone());
         for (at, event) in events {
-            let at = *at;
             seq += 1;
-            let body =
-                serde_json::to_string(event).map_err(|source| StoreError::Unreadable { run: self.run, seq, source })?;
-            let hash = link(&self.run, seq, at, &body, &prev);
-            let record = Recorded { run: self.run, seq, at, event: event.clone(), prev, hash: hash.clone() };
-            batch.push(record, body);
-            prev = hash;
+            let record = Recorded::new(self.run, seq, *at, event.clone(), prev)
+                .map_err(|source| StoreError::Unreadable { run: self.run, seq, source })?;
+            prev = record.hash.clone();
+            batch.push(record);
         }
         if events.iter().any(|(_, event)| matches!(event, Event::Concluded { .. })) {
             batch.summary = self.summary_with(&batch);
@@ -317,47 +314,5 @@ impl Store {
             Unwritten::Closed(source) => StoreError::Closed { path, source },
             Unwritten::Unknown => StoreError::Spent(run),
         }
-    }
-
-    /// Takes over a run that was recorded elsewhere: each record with the text of its event, as
-    /// [`read_written`](crate::journal::lines::read_written) gives them. All of it or nothing. A run that is there already
-    /// stays as it is; it may have more records than are given (those after the verdict).
-    ///
-    /// `signer` is the id of the trusted key that signed the bundle of exactly these records. It sticks to the run, and so does
-    /// that there was none; a run whose signer was not known is vouched for by a bundle that has all of its records.
-    ///
-    /// # Errors
-    /// When the records do not verify, the journal has the run with other records, or it cannot be written.
-    pub fn import(&self, records: &[(Recorded, &str)], signer: Option<&str>) -> Result<Imported, StoreError> {
-        let Some((first, _)) = records.first() else { return Ok(Imported::Had) };
-        let (run, mut prev) = (first.run, Hash::zero());
-        let mut batch = Batch::new(Home::New);
-        for ((record, body), seq) in records.iter().zip(1_u64..) {
-            verify(record, body, &run, seq, &prev).map_err(|source| StoreError::Broken { run, source })?;
-            prev = record.hash.clone();
-            batch.push(record.clone(), (*body).to_owned());
-        }
-        let mut connection = self.connect()?;
-        let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        let transaction = self.database(begun)?;
-        let known = self.database(stored(&transaction, &run))?.rows;
-        if !known.is_empty() {
-            let mut pairs = records.iter().zip(known.iter().map(Some).chain(std::iter::repeat(None)));
-            let other = pairs.find(|((record, _), row)| row.is_none_or(|row| row.hash != record.hash));
-            return match other {
-                Some(((record, _), _)) => Err(StoreError::Other { run, seq: record.seq }),
-                None => {
-                    if let Some(signer) = signer.filter(|_| known.len() == records.len()) {
-                        self.database(origin::vouch(&transaction, &run, signer))?;
-                        self.database(transaction.commit())?;
-                    }
-                    Ok(Imported::Had)
-                }
-            };
-        }
-        self.database(insert(&transaction, &batch))?;
-        self.database(origin::note(&transaction, &run, signer))?;
-        self.database(transaction.commit())?;
-        Ok(Imported::Taken)
     }
 }

@@ -7,7 +7,7 @@ use restore_drill::aws::resource::facts;
 use restore_drill::cloud::resource::{Endpoint, Expected, Observation, Phase};
 use restore_drill::cloud::vault::{CopyEvidence, JobStatus, Picked, RecoveryPoint, RestoreJob};
 use restore_drill::definition::model::{Definition, ProbeReason};
-use restore_drill::journal::chain::{Hash, link};
+use restore_drill::journal::chain::Hash;
 use restore_drill::journal::event::{
     Class, Event, Failure, GoneProof, Intended, Recorded, RunStarted, StepEnd, Tried, Witness,
 };
@@ -53,8 +53,7 @@ impl Paper {
         let (run, at) = (self.state.run, self.at);
         let seq = u64::try_from(self.records.len()).expect("not so many") + 1;
         let prev = self.records.last().map_or_else(Hash::zero, |record| record.hash.clone());
-        let hash = link(&run, seq, at, &serde_json::to_string(event).expect("it is JSON"), &prev);
-        self.records.push(Recorded { run, seq, at, event: event.clone(), prev, hash });
+        self.records.push(Recorded::new(run, seq, at, event.clone(), prev).expect("it is JSON"));
     }
 
     /// So many seconds later (or earlier: clocks may jump) this happens.
