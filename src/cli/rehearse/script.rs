@@ -24,6 +24,7 @@ use crate::run::select::resolve;
 use crate::sandbox::spec::WorldSpec;
 use crate::sandbox::{Blueprint, Direct, IdleClock};
 use crate::words::kind::Mode;
+use crate::words::shared::Shared;
 
 /// After everything that the plan allows, a run gets so long before it counts as endless.
 const SLACK: SignedDuration = SignedDuration::from_hours(6);
@@ -78,14 +79,14 @@ impl Script {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             drill: self.definition().name.clone(),
             mode: Mode::Sandbox,
-            plan: if dear { dear_plan(&self.plan) } else { self.plan.clone() },
+            plan: Shared::new(if dear { dear_plan(&self.plan) } else { self.plan.clone() }),
             definition: self.text.clone(),
             definition_sha256: sha256_hex(self.text.as_bytes()),
             folder: self.folder.display().to_string(),
             vars: self.vars.clone(),
             started_by: "drill rehearse".to_owned(),
             asked_at: None,
-            templates: self.templates.clone(),
+            templates: self.templates.clone().into(),
             seed: Some(self.seed),
             world: Some(World::Server { url: "rehearsal".to_owned() }),
             world_id: None,

@@ -18,6 +18,7 @@ use restore_drill::probe::{Miss, Observed};
 use restore_drill::words::arn::Arn;
 use restore_drill::words::id::{JobId, Name, RunId, StepId};
 use restore_drill::words::kind::Mode;
+use restore_drill::words::shared::Shared;
 use serde_json::Value;
 
 /// When every history here begins.
@@ -46,14 +47,14 @@ impl Paper {
             version: "0.1.0".to_owned(),
             drill: definition.name.clone(),
             mode,
-            plan: compile(definition, facts).expect("the plan has no cycle"),
+            plan: compile(definition, facts).expect("the plan has no cycle").into(),
             definition: text.to_owned(),
             definition_sha256: sha256_hex(text.as_bytes()),
             folder: String::new(),
             vars: BTreeMap::new(),
             started_by: "somebody@somewhere".to_owned(),
             asked_at: None,
-            templates: BTreeMap::new(),
+            templates: Shared::default(),
             seed: None,
             world: None,
             world_id: None,
