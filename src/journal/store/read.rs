@@ -11,7 +11,7 @@ use crate::journal::state::State;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::journal::store::lock::DrillLock;
-use crate::journal::store::texts::whole;
+use crate::journal::store::texts::{RUN_STARTED, whole};
 use crate::journal::store::write::{Home, RunJournal};
 use crate::words::id::RunId;
 use crate::words::text::tame;
@@ -140,9 +140,32 @@ impl Store {
         State::replay(&self.load(run)?).map_err(|source| StoreError::Senseless { run: *run, source })
     }
 
+    /// The number and the hash of a run's last record, as far as its key or its index shows it.
+    pub(super) fn tail(&self, home: Home, run: &RunId) -> Result<Option<(u64, Hash)>, StoreError> {
+        let tail: Option<(i64, Hash)> = self.reading(|connection| match home {
+            Home::New => Ok(None),
+            Home::Chain(chain) => {
+                let tail = "SELECT seq, hash FROM records WHERE chain = ?1 ORDER BY seq DESC LIMIT 1";
+                let mut statement = connection.prepare_cached(tail)?;
+                let tail = statement.query_row([chain], |row| {
+                    let hash = Hash::of_bytes(row.get_ref(1)?.as_bytes()?);
+                    Ok((row.get(0)?, hash))
+                });
+                tail.optional()
+            }
+            Home::Events => {
+                let tail = "SELECT seq, hash FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1";
+                let mut statement = connection.prepare_cached(tail)?;
+                let tail = statement.query_row([run.to_string()], |row| Ok((row.get(0)?, Hash::stored(row.get(1)?))));
+                tail.optional()
+            }
+        })?;
+        Ok(tail.and_then(|(seq, hash)| Some((u64::try_from(seq).ok()?, hash))))
+    }
+
     /// How many records a run has that can be reached by `expected` of them. Everything is counted once, and once more
     /// where the number is another one: the run may have been written since.
-    fn counted(&self, home: Home, run: &RunId, expected: u64) -> Result<u64, StoreError> {
+    pub(super) fn counted(&self, home: Home, run: &RunId, expected: u64) -> Result<u64, StoreError> {
         let known = self.known_counts().of(home, run);
         if known == expected {
             return Ok(known);
@@ -209,7 +232,18 @@ fn decoded(run: &RunId, stored: Stored) -> Result<Vec<Recorded>, StoreError> {
 }
 
 /// The record that a row is, checked against the one before it.
-pub(super) fn record(run: &RunId, row: Row, expected: u64, prev: &Hash) -> Result<Recorded, StoreError> {
+fn record(run: &RunId, row: Row, expected: u64, prev: &Hash) -> Result<Recorded, StoreError> {
+    record_as(run, row, expected, prev, event_of)
+}
+
+/// The same, with another way to the event that its text is.
+pub(super) fn record_as(
+    run: &RunId,
+    row: Row,
+    expected: u64,
+    prev: &Hash,
+    event_of: impl FnOnce(&str) -> serde_json::Result<Event>,
+) -> Result<Recorded, StoreError> {
     let seq = u64::try_from(row.seq).unwrap_or(0);
     let broken = |source| StoreError::Broken { run: *run, source };
     let body = row.body.ok_or_else(|| broken(BrokenChain::Changed { seq }))?;
@@ -234,8 +268,8 @@ pub(super) fn record(run: &RunId, row: Row, expected: u64, prev: &Hash) -> Resul
 
 /// The event that a text is. A first record is by far the longest: it is read in one go, and not once for its name and once
 /// for the rest.
-fn event_of(body: &str) -> serde_json::Result<Event> {
-    if body.starts_with(r#"{"event":"run_started","#) {
+pub(super) fn event_of(body: &str) -> serde_json::Result<Event> {
+    if body.starts_with(RUN_STARTED) {
         return serde_json::from_str(body).map(Event::RunStarted);
     }
     serde_json::from_str(body)
