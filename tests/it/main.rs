@@ -42,6 +42,7 @@ mod mysql_world;
 mod net_probes;
 mod oscal;
 mod outcome;
+mod owed;
 mod pace;
 mod pick;
 mod postgres;
