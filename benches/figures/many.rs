@@ -7,13 +7,13 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use restore_drill::journal::event::{Event, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
-use restore_drill::journal::store::{Append, RunJournal, Store};
+use restore_drill::journal::store::{Append, Owed, RunJournal, Store};
 use restore_drill::plan::step::Plan;
 use restore_drill::report::runbook;
 use restore_drill::run::drive::{Ended, Observer, drive};
 use restore_drill::run::services::Services;
 use restore_drill::sandbox::IdleClock;
-use restore_drill::words::id::{DrillName, RunId};
+use restore_drill::words::id::RunId;
 use restore_drill::words::kind::Mode;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -40,6 +40,11 @@ pub(crate) fn runtime() -> Result<Runtime, String> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(explain)
 }
 
+/// A runtime as the program has it.
+pub(crate) fn runtime_of_the_program() -> Result<Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(explain)
+}
+
 /// A runtime of one thread in virtual time: it moves when nothing is left to do.
 pub(crate) fn virtual_runtime(clock: &Arc<IdleClock>) -> Result<Runtime, String> {
     let clock = Arc::clone(clock);
@@ -61,7 +66,7 @@ pub(crate) fn run_id(at: Timestamp, number: u32) -> RunId {
 pub(crate) fn first(plan: Plan) -> Event {
     let text = format!("version: 1\nname: {}\n", plan.definition.name);
     Event::RunStarted(Box::new(RunStarted {
-        templates: runbook::built_in(),
+        templates: runbook::built_in().into(),
         seed: Some(7),
         world: Some(World::Server { url: "bench".to_owned() }),
         ..RunStarted::new(Mode::Sandbox, plan, &text, "somebody@somewhere")
@@ -77,13 +82,12 @@ pub(crate) fn begin(store: &Store, plan: Plan, at: Timestamp, number: u32) -> Re
     Ok((State::begin(run, at, &first).map_err(explain)?, journal))
 }
 
-/// Goes on with a run: every record is read and checked, its state is rebuilt, the takeover is durable.
-pub(crate) fn go_on(store: &Store, run: RunId, drill: &str) -> Result<(State, RunJournal), String> {
-    let lock = store.lock(&drill.parse::<DrillName>().map_err(explain)?).map_err(explain)?;
-    let (mut journal, records) = store.go_on(lock, run).map_err(explain)?;
-    let mut state = State::replay(&records).map_err(explain)?;
+/// Takes a run up that was read with all others: it is locked, nobody wrote to it since, and the takeover is durable.
+async fn take_up(store: &Store, (row, one): Owed) -> Result<(State, RunJournal), String> {
+    let lock = store.lock(&row.drill).map_err(explain)?;
+    let (mut journal, mut state) = store.take_up(lock, one.map_err(explain)?).map_err(explain)?;
     let resumed = Event::RunResumed { by: "a bench".to_owned() };
-    at_once(journal.append(&[(state.last_at, resumed.clone())]))?.map_err(explain)?;
+    append(&mut journal, &[(state.last_at, resumed.clone())]).await?;
     state.apply(state.last_at, &resumed).map_err(explain)?;
     Ok((state, journal))
 }
@@ -114,6 +118,37 @@ pub(crate) async fn drive_all(runs: Vec<Begun>, mut over: impl FnMut(Result<Ende
     let all = async {
         while let Some(ended) = tasks.join_next().await {
             over(ended.unwrap_or_else(|error| Err(explain(error))));
+        }
+    };
+    local.run_until(all).await;
+}
+
+/// Goes on with all of them as `drill resume --all` does: so many at once, each taken up when its turn comes. Every end is
+/// handed to `over`.
+pub(crate) async fn resume_all(
+    store: &Store,
+    owed: Vec<Owed>,
+    at_once: usize,
+    services: impl Fn() -> Services,
+    mut over: impl FnMut(Result<Ended, String>),
+) {
+    let local = LocalSet::new();
+    let mut tasks = JoinSet::new();
+    let mut owed = owed.into_iter();
+    let all = async {
+        loop {
+            for one in owed.by_ref().take(at_once.saturating_sub(tasks.len())) {
+                let (store, services) = (store.clone(), services());
+                tasks.spawn_local(async move {
+                    let (state, mut journal) = take_up(&store, one).await?;
+                    let (_sender, mut signals) = mpsc::channel(1);
+                    drive(Arc::new(services), state, &mut journal, &mut signals, &mut Nobody).await.map_err(explain)
+                });
+            }
+            match tasks.join_next().await {
+                Some(ended) => over(ended.unwrap_or_else(|error| Err(explain(error)))),
+                None => break,
+            }
         }
     };
     local.run_until(all).await;

@@ -1,5 +1,7 @@
-//! B10: many unfinished runs after a kill: until all states are rebuilt and the first request to AWS is made.
+//! B10: many unfinished runs after a kill: until all states are rebuilt and the first request to AWS is made, the way that
+//! `drill resume --all` goes.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,13 +10,16 @@ use restore_drill::aws::resource::facts;
 use restore_drill::cli::clock::MachineClock;
 use restore_drill::journal::store::Store;
 use restore_drill::plan::compile::compile;
+use restore_drill::run::drive::Ended;
 use restore_drill::words::time::Clock as _;
 
 use crate::figure::{Figure, Once, REAL, explain};
-use crate::many::{self, Begun};
 use crate::measure::Stopwatch;
 use crate::table::shown;
-use crate::{drill, histories, no_op, waits};
+use crate::{drill, histories, many, no_op, waits};
+
+/// The program drives so many runs at once; the others wait with their states.
+const AT_ONCE: usize = 1_000;
 
 pub(crate) const FIGURES: &[Figure] = &[
     Figure {
@@ -56,30 +61,30 @@ fn write(folder: &Path, count: u32) -> Result<(), String> {
 
 fn once(folder: &Path) -> Result<Once, String> {
     let definition = no_op::definition(drill::ORDERS)?;
-    many::runtime()?.block_on(async {
+    many::runtime_of_the_program()?.block_on(async {
         let (cloud, asked) = waits::cloud_and_asked(&definition).await?;
         let watch = Stopwatch::start();
         let store = Store::open(&folder.join("state")).map_err(explain)?;
-        let rows = store.runs(None).map_err(explain)?;
-        let count = rows.len();
-        let mut runs = Vec::with_capacity(count);
-        for row in rows {
-            let gone_on = many::go_on(&store, row.run, row.drill.as_str());
-            let (state, journal) = gone_on.map_err(|why| {
-                format!("{} of {count} runs were gone on with, the next could not be: {why}", runs.len())
-            })?;
-            let services = no_op::services(cloud.clone(), &definition.destination.region, folder);
-            runs.push(Begun { services, state, journal });
-        }
-        let rebuilt = watch.millis();
+        let owed = store.unfinished(None).map_err(explain)?;
+        let (rebuilt, count) = (watch.millis(), owed.len());
+        let services = || no_op::services(cloud.clone(), &definition.destination.region, folder);
+        let failed = RefCell::new(None);
+        let over = |ended: Result<Ended, String>| {
+            let why = ended.err().unwrap_or_else(|| "a run ended instead of waiting".to_owned());
+            failed.borrow_mut().get_or_insert(why);
+        };
         tokio::select! {
-            () = many::drive_all(runs, |_| {}) => return Err("the runs ended instead of waiting".to_owned()),
-            () = all_looked_at(&asked, count) => {}
+            () = many::resume_all(&store, owed, AT_ONCE, services, over) => {}
+            () = all_looked_at(&asked, count.min(AT_ONCE)) => {}
+        }
+        if let Some(why) = failed.take() {
+            return Err(format!("one of {count} runs could not be gone on with: {why}"));
         }
         let first = watch.millis() - asked.since_first().ok_or("nothing was asked")?;
         let (jobs, lists, _) = asked.counts();
         let note = format!(
-            "{count} states after {} ms; then {jobs} looks at one job and {lists} pages of a list until every run knew",
+            "{count} states after {} ms; then {jobs} looks at one job and {lists} pages of a list until each of those that \
+             are driven at once knew",
             shown(rebuilt)
         );
         Ok(Once::new(first).note(note))

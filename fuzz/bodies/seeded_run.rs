@@ -24,7 +24,7 @@ pub(crate) fn begun() -> (RunId, Timestamp, Event) {
     let plan = compile(&loaded.expect("the seed is right").definition, facts).expect("the seed has a plan");
     let started = RunStarted {
         folder: "drills".to_owned(),
-        templates: runbook::built_in(),
+        templates: runbook::built_in().into(),
         seed: Some(7),
         ..RunStarted::new(Mode::Sandbox, plan, DEFINITION, "somebody@somewhere")
     };

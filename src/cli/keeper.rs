@@ -6,7 +6,7 @@
 //!
 //! Invariant: nothing begins after the first Ctrl-C, and every later one reaches every run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -283,7 +283,7 @@ struct Crowd<'a> {
     /// By its number among the places: where it stands in the list of tasks, and the task.
     waiting: BTreeMap<u64, (usize, Task<'a>)>,
     /// Have their places, and are begun as soon as fewer are driven.
-    ready: Vec<u64>,
+    ready: VecDeque<u64>,
     driven: FuturesUnordered<LocalBoxFuture<'a, (u64, usize, Vec<Ending>)>>,
     speaking: BTreeMap<u64, mpsc::Sender<Signal>>,
     endings: Vec<(usize, Vec<Ending>)>,
@@ -334,7 +334,7 @@ impl Keeper {
     fn admitted<'a>(&self, tasks: Vec<Task<'a>>) -> Crowd<'a> {
         let mut crowd = Crowd {
             waiting: BTreeMap::new(),
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             driven: FuturesUnordered::new(),
             speaking: BTreeMap::new(),
             endings: Vec::new(),
@@ -345,7 +345,7 @@ impl Keeper {
             let number = match &task.turn {
                 Turn::Now(wants) => {
                     let number = places.take(wants.clone());
-                    crowd.ready.push(number);
+                    crowd.ready.push_back(number);
                     number
                 }
                 Turn::Waits { wants, expected } => places.ask(wants.clone(), *expected, now),

@@ -1,6 +1,7 @@
 //! `drill resume`, and what a new run finds owed: teardowns, and leases that are over.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use futures_util::future::FutureExt as _;
@@ -20,7 +21,7 @@ use crate::cli::ui::Ui;
 use crate::cli::world::{home, refuse_another};
 use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded, World};
 use crate::journal::state::State;
-use crate::journal::store::{Append as _, DrillLock, RunJournal, RunRow, Store, StoreError};
+use crate::journal::store::{Append as _, DrillLock, RunJournal, RunRow, Store, StoreError, Unfinished};
 use crate::plan::step::Work;
 use crate::run::decide::is_forward;
 use crate::run::drive::Ended;
@@ -149,19 +150,19 @@ async fn resume_all(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
     let stores = place.stores()?;
     let mut owed = Vec::new();
     for store in &stores {
-        let rows = owed_runs(store, None).await?;
-        owed.extend(by_drill(rows).into_iter().map(|(drill, rows)| (store, drill, rows)));
+        let runs = all_owed(store).await?;
+        owed.extend(by_drill(runs, |one| &one.row).into_iter().map(|(drill, runs)| (store, drill, runs)));
     }
-    let runs: usize = owed.iter().map(|(_, _, rows)| rows.len()).sum();
+    let runs: usize = owed.iter().map(|(_, _, runs)| runs.len()).sum();
     if runs == 0 && !ui.is_json() {
         ui.print("no run is owed anything");
     }
     // A single one has the terminal for itself.
     let view = if runs > 1 { ui.among_others() } else { ui.clone() };
-    let tasks = owed.into_iter().map(|(store, drill, rows)| {
+    let tasks = owed.into_iter().map(|(store, drill, runs)| {
         let (view, cloud) = (view.clone(), &args.cloud);
         let life = move |mut signals: Signals| {
-            async move { resumed(store, &rows, cloud, place, &view, &mut signals).await }.boxed_local()
+            async move { resumed(store, runs, cloud, place, &view, &mut signals).await }.boxed_local()
         };
         Task { drill, turn: Turn::Now(Wants::new()), life: Box::new(life) }
     });
@@ -171,11 +172,37 @@ async fn resume_all(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
     Ok(concluded(keeper.drive_all(tasks, &mut signals).await, ui))
 }
 
+/// A run to which something is owed.
+struct OwedRun {
+    row: RunRow,
+    /// As it was read with all others; nothing if it could not be: then it is read by itself, under its lock.
+    known: Option<Unfinished>,
+}
+
+/// The runs to which something is owed, oldest first, all of them read in one go.
+async fn all_owed(store: &Store) -> Result<Vec<OwedRun>, CliError> {
+    let reader = store.clone();
+    let read = tokio::task::spawn_blocking(move || reader.unfinished(None)).await;
+    let read = read.unwrap_or_else(|failed| resume_unwind(failed.into_panic()))?;
+    let mut owed = Vec::with_capacity(read.len());
+    for (row, known) in read {
+        let is_owed = is_open(&row)
+            || match &known {
+                Ok(one) => is_over(&one.state).await,
+                Err(_) => true,
+            };
+        if is_owed {
+            owed.push(OwedRun { row, known: known.ok() });
+        }
+    }
+    Ok(owed)
+}
+
 /// The runs of each drill, oldest first.
-fn by_drill(rows: Vec<RunRow>) -> BTreeMap<DrillName, Vec<RunRow>> {
-    let mut drills: BTreeMap<DrillName, Vec<RunRow>> = BTreeMap::new();
-    for row in rows {
-        drills.entry(row.drill.clone()).or_default().push(row);
+fn by_drill<T>(runs: Vec<T>, row: fn(&T) -> &RunRow) -> BTreeMap<DrillName, Vec<T>> {
+    let mut drills: BTreeMap<DrillName, Vec<T>> = BTreeMap::new();
+    for run in runs {
+        drills.entry(row(&run).drill.clone()).or_default().push(run);
     }
     drills
 }
@@ -183,18 +210,18 @@ fn by_drill(rows: Vec<RunRow>) -> BTreeMap<DrillName, Vec<RunRow>> {
 /// Goes on with the runs of one drill, one after the other.
 async fn resumed(
     store: &Store,
-    rows: &[RunRow],
+    runs: Vec<OwedRun>,
     args: &CloudArgs,
     place: &Place,
     ui: &Ui,
     signals: &mut Signals,
 ) -> Vec<Ending> {
-    let mut endings = Vec::new();
-    for row in rows {
+    let mut endings = Vec::with_capacity(runs.len());
+    for OwedRun { row, known } in runs {
         if signals.asked_to_end() {
             break;
         }
-        let ending = resume_one(store, row, args, place, ui, signals).await;
+        let ending = resume_one(store, &row, known, args, place, ui, signals).await;
         endings.push(ending.unwrap_or_else(|error| Ending::failed(&row.drill, Some(row.run), &error, ui)));
     }
     endings
@@ -203,6 +230,7 @@ async fn resumed(
 async fn resume_one(
     store: &Store,
     row: &RunRow,
+    known: Option<Unfinished>,
     args: &CloudArgs,
     place: &Place,
     ui: &Ui,
@@ -215,7 +243,13 @@ async fn resume_one(
         }
         other => other?,
     };
-    let (_, ended) = go_on(store, lock, row, args, place, ui, &Occasion::All, signals).await?;
+    let (_, ended) = match known {
+        Some(known) => {
+            let (journal, state) = store.take_up(lock, known)?;
+            drive_on(journal, state, row, args, place, ui, &Occasion::All, signals).await?
+        }
+        None => go_on(store, lock, row, args, place, ui, &Occasion::All, signals).await?,
+    };
     let ending = told(&ended, place, ui);
     let exit = ending.exit;
     Ok(ending.with_exit(exit))
@@ -251,7 +285,7 @@ pub(crate) async fn owed_by_others<'a>(
         };
         Task { drill, turn: Turn::Now(Wants::new()), life: Box::new(life) }
     };
-    Ok(by_drill(rows).into_iter().map(task).collect())
+    Ok(by_drill(rows, |row| row).into_iter().map(task).collect())
 }
 
 async fn finish_unlocked(
@@ -314,7 +348,7 @@ async fn owed_runs(store: &Store, drill: Option<&DrillName>) -> Result<Vec<RunRo
 /// Whether something is owed to a run: it is not over, it leaked, or the time of what it keeps is over. What kept something
 /// and cannot be read counts as well: whoever goes on with it says why.
 pub async fn owes(store: &Store, row: &RunRow) -> bool {
-    if matches!(row.verdict, None | Some(Verdict::Leaked)) {
+    if is_open(row) {
         return true;
     }
     if row.kept_until.is_none() {
@@ -324,6 +358,11 @@ pub async fn owes(store: &Store, row: &RunRow) -> bool {
         Ok(state) => is_over(&state).await,
         Err(_) => true,
     }
+}
+
+/// Whether a run is not over, or leaked.
+fn is_open(row: &RunRow) -> bool {
+    matches!(row.verdict, None | Some(Verdict::Leaked))
 }
 
 async fn finish(
@@ -376,8 +415,23 @@ pub async fn go_on(
     occasion: &Occasion,
     signals: &mut Signals,
 ) -> Result<(DrillLock, Ended), CliError> {
-    let (mut journal, records) = store.go_on(lock, row.run)?;
+    let (journal, records) = store.go_on(lock, row.run)?;
     let state = replay(&records, row)?;
+    drop(records);
+    drive_on(journal, state, row, args, place, ui, occasion, signals).await
+}
+
+/// The same with a run whose records were read and checked.
+async fn drive_on(
+    mut journal: RunJournal,
+    state: State,
+    row: &RunRow,
+    args: &CloudArgs,
+    place: &Place,
+    ui: &Ui,
+    occasion: &Occasion,
+    signals: &mut Signals,
+) -> Result<(DrillLock, Ended), CliError> {
     let lease = occasion.of_lease(&state).await;
     if is_reported(&state) && !leaked(&state) && matches!(lease, Lease::Stays) {
         ui.say(&format!("{}  run {} is over", row.drill, row.run));

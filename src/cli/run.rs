@@ -336,7 +336,7 @@ fn started(
         unmeasurable: connection.unmeasurable(&plan.definition),
         folder: folder.unwrap_or_default().display().to_string(),
         vars: loaded.vars.clone(),
-        templates,
+        templates: templates.into(),
         seed: connection.seed,
         world: connection.world.clone(),
         world_id: connection.world_id.clone(),

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -91,10 +91,7 @@ fn hex(bytes: &[u8]) -> String {
 /// The hash of a record whose event serialises to `body`.
 #[must_use]
 pub fn link(run: &RunId, seq: u64, at: Timestamp, body: &str, prev: &Hash) -> Hash {
-    let mut context = Context::new(&SHA256);
-    context.update(format!("{run}\n{seq}\n{at}\n{prev}\n").as_bytes());
-    context.update(body.as_bytes());
-    Hash(hex(context.finish().as_ref()))
+    Hash(sha256_hex(format!("{run}\n{seq}\n{at}\n{prev}\n{body}").as_bytes()))
 }
 
 /// A journal that is not what was written.

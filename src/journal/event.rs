@@ -22,6 +22,7 @@ use crate::probe::{Miss, Observed};
 use crate::words::arn::Arn;
 use crate::words::id::{DrillName, JobId, Name, RunId, StepId, Token};
 use crate::words::kind::{Mode, Verdict};
+use crate::words::shared::Shared;
 
 pub use crate::journal::record::Recorded;
 
@@ -159,8 +160,11 @@ pub enum Event {
 }
 
 /// The first record: everything that the run, its resume and its report need.
+///
+/// The plan and the templates are the same for many runs, and are there once for all that were read together: whoever reads
+/// a record has them as `P` and `T` until they are found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunStarted {
+pub struct RunStarted<P = Shared<Plan>, T = Shared<BTreeMap<String, String>>> {
     /// [`FORMAT`].
     pub format: u32,
     /// Version of drill.
@@ -170,7 +174,7 @@ pub struct RunStarted {
     /// What it talks to.
     pub mode: Mode,
     /// The compiled plan.
-    pub plan: Plan,
+    pub plan: P,
     /// The definition's text, as compiled.
     pub definition: String,
     /// SHA-256 of that text.
@@ -185,7 +189,7 @@ pub struct RunStarted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
     /// The runbook's template and partials, as read.
-    pub templates: BTreeMap<String, String>,
+    pub templates: T,
     /// Seed of the simulated world.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -226,14 +230,14 @@ impl RunStarted {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             drill: plan.definition.name.clone(),
             mode,
-            plan,
+            plan: plan.into(),
             definition: definition.to_owned(),
             definition_sha256: sha256_hex(definition.as_bytes()),
             folder: String::new(),
             vars: BTreeMap::new(),
             started_by: started_by.to_owned(),
             asked_at: None,
-            templates: BTreeMap::new(),
+            templates: Shared::default(),
             seed: None,
             world: None,
             world_id: None,
@@ -243,6 +247,36 @@ impl RunStarted {
             history: Vec::new(),
             commit: None,
             previous: None,
+        }
+    }
+}
+
+impl<P, T> RunStarted<P, T> {
+    /// The same with this plan and these templates.
+    #[must_use]
+    pub fn with<Q, U>(self, plan: Q, templates: U) -> RunStarted<Q, U> {
+        RunStarted {
+            format: self.format,
+            version: self.version,
+            drill: self.drill,
+            mode: self.mode,
+            plan,
+            definition: self.definition,
+            definition_sha256: self.definition_sha256,
+            folder: self.folder,
+            vars: self.vars,
+            started_by: self.started_by,
+            asked_at: self.asked_at,
+            templates,
+            seed: self.seed,
+            world: self.world,
+            world_id: self.world_id,
+            unmeasurable: self.unmeasurable,
+            made_world: self.made_world,
+            last_pass: self.last_pass,
+            history: self.history,
+            commit: self.commit,
+            previous: self.previous,
         }
     }
 }

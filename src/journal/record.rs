@@ -11,7 +11,7 @@ use crate::journal::event::Event;
 use crate::words::id::RunId;
 
 /// How the text of a first record begins, as drill writes it.
-const FIRST: &str = r#"{"event":"run_started","#;
+pub(super) const RUN_STARTED: &str = r#"{"event":"run_started","#;
 
 /// One record of the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,15 @@ impl Recorded {
     /// The record that stands there with this text. Whether it is the one that was written is for
     /// [`verify`](crate::journal::chain::verify) to say.
     pub(super) fn found(position: Position, body: String) -> Result<Self, Unread> {
+        Self::found_as(position, body, event_of)
+    }
+
+    /// The same, with another way to the event that the text is.
+    pub(super) fn found_as(
+        position: Position,
+        body: String,
+        event_of: impl FnOnce(&str) -> serde_json::Result<Event>,
+    ) -> Result<Self, Unread> {
         let Position { run, seq, at, prev, hash } = position;
         match event_of(&body) {
             Ok(event) => Ok(Self { run, seq, at, event, prev, hash, body: body.into_boxed_str() }),
@@ -85,8 +94,8 @@ impl Recorded {
 
 /// The event that a text is. A first record is by far the longest: it is read in one go, and not once for its name and once
 /// for the rest.
-fn event_of(body: &str) -> serde_json::Result<Event> {
-    if body.starts_with(FIRST) {
+pub(super) fn event_of(body: &str) -> serde_json::Result<Event> {
+    if body.starts_with(RUN_STARTED) {
         return serde_json::from_str(body).map(Event::RunStarted);
     }
     serde_json::from_str(body)

@@ -129,6 +129,8 @@ struct Desk {
     runs: BTreeSet<u64>,
     came: u64,
     watched: BTreeMap<JobId, Watched>,
+    /// None of the watched was last asked about before then.
+    asked_since: Option<Timestamp>,
     questions: Vec<Question>,
     asked: u64,
     /// How many jobs the last list showed.
@@ -171,11 +173,21 @@ impl Desk {
 
     /// Watches the job, and says whether a list is worth more than a look.
     fn watch(&mut self, run: u64, job: &JobId, now: Timestamp) -> bool {
-        self.watched.retain(|_, watched| now.duration_since(watched.asked_at) < FORGOTTEN_AFTER);
+        self.forget(now);
         let watched = self.watched.entry(job.clone());
         let watched = watched.or_insert(Watched { run, asked_at: now, said: None });
         (watched.run, watched.asked_at) = (run, now);
+        self.asked_since = Some(self.asked_since.map_or(now, |since| since.min(now)));
         self.runs.len() > 1 && self.watched.len() > self.pages()
+    }
+
+    /// Forgets what nobody asked about for long. All of it is gone through only when there may be any.
+    fn forget(&mut self, now: Timestamp) {
+        if self.asked_since.is_some_and(|since| now.duration_since(since) < FORGOTTEN_AFTER) {
+            return;
+        }
+        self.watched.retain(|_, watched| now.duration_since(watched.asked_at) < FORGOTTEN_AFTER);
+        self.asked_since = self.watched.values().map(|watched| watched.asked_at).min();
     }
 
     fn pages(&self) -> usize {

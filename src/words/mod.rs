@@ -11,5 +11,6 @@ pub mod kind;
 pub mod path;
 pub mod reference;
 pub mod secret;
+pub mod shared;
 pub mod text;
 pub mod time;

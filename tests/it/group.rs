@@ -10,7 +10,9 @@ use restore_drill::journal::event::{Event, Recorded};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Append as _, RunJournal, Store, StoreError};
 use restore_drill::plan::step::Work;
+use restore_drill::report::runbook;
 use restore_drill::words::id::{DrillName, RunId};
+use restore_drill::words::shared::Shared;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -236,6 +238,133 @@ async fn all_unfinished_runs_are_read_in_one_pass_as_each_is_by_itself() {
         }
     }
     assert!(store.state(&id(3)).is_err());
+}
+
+/// Two drills with many runs each: what their plans are is read twice, and what their templates are once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_many_first_records_have_in_common_is_there_once() {
+    let (folder, store) = opened();
+    for number in 1..=MANY {
+        let mut event = first(number);
+        if let Event::RunStarted(started) = &mut event {
+            started.templates = runbook::built_in().into();
+            started.plan.definition.owner = owner(number).to_owned();
+        }
+        let lock = store.lock(&drill(number)).expect("nobody else runs it");
+        drop(store.begin(lock, id(number), at(), &event).await.expect("the first record is durable"));
+    }
+    assert_eq!(in_database::<i64>(folder.path(), "SELECT count(*) FROM texts"), 3);
+    let read = store.unfinished(None).expect("the list is whole");
+    let states: Vec<State> = read.into_iter().map(|(_, one)| *one.expect("it verifies").state).collect();
+    assert_eq!(states.len(), usize::from(MANY));
+    let (odd, even) = (&states[0].started, &states[1].started);
+    for (state, number) in states.iter().zip(1..) {
+        assert_eq!(state.started.plan.definition.owner, owner(number), "{}", state.run);
+        assert_eq!(*state, store.state(&state.run).expect("it verifies"));
+        let same = if number % 2 == 0 { even } else { odd };
+        assert!(Shared::is_one(&state.started.plan, &same.plan), "{} has a plan of its own", state.run);
+        assert!(Shared::is_one(&state.started.templates, &odd.templates), "{} has templates of its own", state.run);
+    }
+}
+
+/// Whose name makes one plan another.
+fn owner(number: u8) -> &'static str {
+    if number % 2 == 0 { "even@example.com" } else { "odd@example.com" }
+}
+
+/// A text that was damaged is the damage of all first records that have it, and of no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_common_text_that_was_damaged_is_found_in_each_of_its_runs() {
+    let (folder, store) = opened();
+    for number in 1..=MANY {
+        let mut event = first(number);
+        if let Event::RunStarted(started) = &mut event {
+            started.plan.definition.owner = owner(number).to_owned();
+        }
+        let lock = store.lock(&drill(number)).expect("nobody else runs it");
+        drop(store.begin(lock, id(number), at(), &event).await.expect("the first record is durable"));
+    }
+    // It still is a plan, of the same length.
+    change(folder.path(), "UPDATE texts SET text = replace(text, 'odd@', 'ode@') WHERE text LIKE '%odd@%';");
+    for ((row, one), number) in store.unfinished(None).expect("the list is whole").into_iter().zip(1..) {
+        match one {
+            Ok(one) => assert_eq!((number % 2, &*one.state.started.plan.definition.owner), (0, "even@example.com")),
+            Err(error) => {
+                assert!(number % 2 == 1 && matches!(error, StoreError::Broken { .. }), "{}: {error:?}", row.run);
+            }
+        }
+    }
+}
+
+/// What is done to a run's journal between the reading of all and its lock, and a word of the error that follows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_done_to_a_run_since_it_was_read_is_seen_before_it_is_taken_up() {
+    let of_7 = format!("(SELECT chain FROM chains WHERE run = '{}')", id(7));
+    let cases = [
+        (
+            "its last record is gone",
+            format!("DELETE FROM records WHERE seq = 4 AND chain = {of_7};"),
+            "only the first 3",
+        ),
+        (
+            "its last record is another",
+            format!("UPDATE records SET hash = zeroblob(32) WHERE seq = 4 AND chain = {of_7};"),
+            "record 4 was changed",
+        ),
+        (
+            "its last record is of another run",
+            format!("UPDATE records SET chain = 999 WHERE seq = 4 AND chain = {of_7};"),
+            "only the first 3",
+        ),
+    ];
+    for (case, damage, wanted) in cases {
+        let (folder, store) = opened();
+        many(&store, 2).await;
+        let read = store.unfinished(None).expect("the list is whole");
+        change(folder.path(), &damage);
+        for (row, one) in read {
+            let lock = store.lock(&row.drill).expect("nobody runs it");
+            let taken = store.take_up(lock, one.expect("it verifies"));
+            match taken {
+                Ok((_, state)) => assert!(row.run != id(7) && state.seq == 4, "{case}: {}", row.run),
+                Err(StoreError::Broken { run, source }) => {
+                    assert!(run == id(7) && source.to_string().contains(wanted), "{case}: {run}: {source}");
+                }
+                Err(error) => panic!("{case}: {error:?}"),
+            }
+        }
+    }
+}
+
+/// A lock that tells of more records than there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_word_in_the_lock_that_came_since_counts() {
+    let (folder, store) = opened();
+    many(&store, 1).await;
+    let (row, one) = store.unfinished(None).expect("the list is whole").remove(0);
+    let word = format!("run {}, process 1, record 99", row.run);
+    std::fs::write(folder.path().join(format!("locks/{}.lock", row.drill)), word).expect("it can be written");
+    let lock = store.lock(&row.drill).expect("nobody runs it");
+    let error = store.take_up(lock, one.expect("it verifies")).expect_err("97 records are lost");
+    assert!(matches!(error, StoreError::Broken { run, .. } if run == row.run), "{error:?}");
+    let (_, again) = store.unfinished(None).expect("the list is whole").remove(0);
+    assert!(matches!(again, Err(StoreError::Broken { .. })), "{again:?}");
+}
+
+/// A record that stands before the first record of the oldest run: no drill wrote it there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_record_in_the_wrong_place_is_found_by_the_pass() {
+    let (folder, store) = opened();
+    many(&store, 2).await;
+    let stray = format!(
+        "INSERT INTO records (rowid, chain, seq, at, body, hash) SELECT -5, chain, 99, at, body, hash FROM records
+         WHERE seq = 4 AND chain = (SELECT chain FROM chains WHERE run = '{}');",
+        id(3)
+    );
+    change(folder.path(), &stray);
+    for (row, one) in store.unfinished(None).expect("the list is whole") {
+        assert_eq!(one.is_err(), row.run == id(3), "{}: {:?}", row.run, one.err());
+    }
 }
 
 /// Between the reading of all and the lock of one, its process may have lived: what it wrote counts.

@@ -43,6 +43,7 @@ mod mysql_world;
 mod net_probes;
 mod oscal;
 mod outcome;
+mod owed;
 mod pace;
 mod pick;
 mod postgres;

@@ -59,7 +59,7 @@ impl Journal {
             definition_sha256: "d".repeat(64),
             folder: "drills".to_owned(),
             vars: BTreeMap::from([("stage".to_owned(), said.to_owned())]),
-            templates,
+            templates: templates.into(),
             seed: (mode == Mode::Sandbox).then_some(7),
             ..RunStarted::new(mode, plan, "version: 1", said)
         };

@@ -76,7 +76,7 @@ impl Script {
         Event::RunStarted(Box::new(RunStarted {
             folder: self.folder.display().to_string(),
             vars: self.vars.clone(),
-            templates: self.templates.clone(),
+            templates: self.templates.clone().into(),
             seed: Some(self.seed),
             world: Some(World::Server { url: "rehearsal".to_owned() }),
             ..RunStarted::new(Mode::Sandbox, plan, &self.text, "drill rehearse")

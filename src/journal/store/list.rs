@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
+use crate::journal::store::lock::Word;
 use crate::journal::store::origin::Origin;
 use crate::journal::store::read::has;
 use crate::words::id::{DrillName, RunId};
@@ -92,22 +93,35 @@ impl Store {
         most: usize,
     ) -> Result<Vec<RunRow>, StoreError> {
         if before.is_none() {
-            self.lost(drill)?;
-            let is_whole: bool = self.reading(|connection| connection.query_row(IS_WHOLE, [], |row| row.get(0)))?;
-            if !is_whole {
-                return Err(StoreError::List { path: self.path() });
-            }
+            self.check_list(&self.last_runs(drill)?)?;
         }
+        self.listed(drill, before, most)
+    }
+
+    /// Checks the list as a whole: against the records, and against the last runs as their locks name them.
+    pub(super) fn check_list(&self, last: &[Word]) -> Result<(), StoreError> {
+        self.lost(last)?;
+        let is_whole: bool = self.reading(|connection| connection.query_row(IS_WHOLE, [], |row| row.get(0)))?;
+        if is_whole { Ok(()) } else { Err(StoreError::List { path: self.path() }) }
+    }
+
+    /// A page of a list that was checked.
+    pub(super) fn listed(
+        &self,
+        drill: Option<&DrillName>,
+        before: Option<&RunId>,
+        most: usize,
+    ) -> Result<Vec<RunRow>, StoreError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rows = self.reading(|connection| page(connection, drill, before, most))?;
         rows.ok_or_else(|| StoreError::List { path: self.path() })
     }
 
     /// The last run of a drill, as its lock names it, must be in the journal.
-    fn lost(&self, drill: Option<&DrillName>) -> Result<(), StoreError> {
-        for (run, lock) in self.last_runs(drill)? {
-            if !self.reading(|connection| has(connection, &run))? {
-                return Err(StoreError::Lost { path: self.path(), run, lock });
+    fn lost(&self, last: &[Word]) -> Result<(), StoreError> {
+        for Word { run, lock, .. } in last {
+            if !self.reading(|connection| has(connection, run))? {
+                return Err(StoreError::Lost { path: self.path(), run: *run, lock: lock.clone() });
             }
         }
         Ok(())

@@ -17,11 +17,23 @@ use crate::journal::store::error::StoreError;
 use crate::words::id::{DrillName, RunId};
 use crate::words::text::tame;
 
+/// No word is longer, in bytes.
+const LONGEST_WORD: usize = 200;
+
 /// Nobody looks at a lock for longer than so many times [`LOOK_PASSES`], unless its process is stopped.
 const MOST_LOOKS: u32 = 500;
 
 /// Real time: a look at a lock is over long before.
 const LOOK_PASSES: Duration = Duration::from_millis(10);
+
+/// The last word of a drill's last run, as it stands in the lock.
+#[derive(Debug)]
+pub(super) struct Word {
+    pub(super) run: RunId,
+    /// How many records the run had.
+    pub(super) records: u64,
+    pub(super) lock: PathBuf,
+}
 
 /// The lock of a drill: one run of a drill at a time.
 #[derive(Debug)]
@@ -37,6 +49,11 @@ impl DrillLock {
     #[must_use]
     pub fn drill(&self) -> &DrillName {
         &self.drill
+    }
+
+    /// How many records a run has, as this lock says it; nothing if it speaks of another run.
+    pub(super) fn told(&self, run: &RunId) -> Option<u64> {
+        word_in(&self.file).filter(|(named, _)| named == run).map(|(_, records)| records)
     }
 
     /// Leaves a word for whoever finds the drill locked, and for whoever finds a journal that is shorter than this says.
@@ -112,15 +129,15 @@ impl Store {
     }
 
     /// The last run of each drill, or of one, as the locks name them; each with its lock.
-    pub(super) fn last_runs(&self, drill: Option<&DrillName>) -> Result<Vec<(RunId, PathBuf)>, StoreError> {
+    pub(super) fn last_runs(&self, drill: Option<&DrillName>) -> Result<Vec<Word>, StoreError> {
         let folder = self.locks();
         let failed = |source| StoreError::Folder { path: folder.clone(), source };
         let mut named = Vec::new();
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let lock = entry.map_err(failed)?.path();
             let asked_for = drill.is_none_or(|drill| lock.file_stem().is_some_and(|stem| stem == drill.as_str()));
-            if asked_for && let Some((run, _)) = word_of(&lock) {
-                named.push((run, lock));
+            if asked_for && let Some((run, records)) = word_of(&lock) {
+                named.push(Word { run, records, lock });
             }
         }
         Ok(named)
@@ -146,8 +163,13 @@ fn let_look_pass() {
 
 /// What a lock says of the last run of its drill: the run, and how many records it had.
 fn word_of(lock: &Path) -> Option<(RunId, u64)> {
-    let mut word = String::new();
-    File::open(lock).ok()?.take(200).read_to_string(&mut word).ok()?;
+    word_in(&File::open(lock).ok()?)
+}
+
+fn word_in(lock: &File) -> Option<(RunId, u64)> {
+    let mut word = [0; LONGEST_WORD];
+    let length = lock.read_at(&mut word, 0).ok()?;
+    let word = std::str::from_utf8(word.get(..length)?).ok()?;
     let mut parts = word.strip_prefix("run ")?.split(", ");
     let run = parts.next()?.parse().ok()?;
     let records = parts.find_map(|part| part.strip_prefix("record ")?.trim().parse().ok());

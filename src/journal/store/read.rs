@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::journal::chain::{BrokenChain, Hash, verify};
 use crate::journal::event::{Event, FORMAT};
-use crate::journal::record::{Position, Recorded, Unread};
+use crate::journal::record::{Position, Recorded, Unread, event_of};
 use crate::journal::state::State;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
@@ -141,9 +141,32 @@ impl Store {
         State::replay(&self.load(run)?).map_err(|source| StoreError::Senseless { run: *run, source })
     }
 
+    /// The number and the hash of a run's last record, as far as its key or its index shows it.
+    pub(super) fn tail(&self, home: Home, run: &RunId) -> Result<Option<(u64, Hash)>, StoreError> {
+        let tail: Option<(i64, Hash)> = self.reading(|connection| match home {
+            Home::New => Ok(None),
+            Home::Chain(chain) => {
+                let tail = "SELECT seq, hash FROM records WHERE chain = ?1 ORDER BY seq DESC LIMIT 1";
+                let mut statement = connection.prepare_cached(tail)?;
+                let tail = statement.query_row([chain], |row| {
+                    let hash = Hash::of_bytes(row.get_ref(1)?.as_bytes()?);
+                    Ok((row.get(0)?, hash))
+                });
+                tail.optional()
+            }
+            Home::Events => {
+                let tail = "SELECT seq, hash FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1";
+                let mut statement = connection.prepare_cached(tail)?;
+                let tail = statement.query_row([run.to_string()], |row| Ok((row.get(0)?, Hash::stored(row.get(1)?))));
+                tail.optional()
+            }
+        })?;
+        Ok(tail.and_then(|(seq, hash)| Some((u64::try_from(seq).ok()?, hash))))
+    }
+
     /// How many records a run has that can be reached by `expected` of them. Everything is counted once, and once more
     /// where the number is another one: the run may have been written since.
-    fn counted(&self, home: Home, run: &RunId, expected: u64) -> Result<u64, StoreError> {
+    pub(super) fn counted(&self, home: Home, run: &RunId, expected: u64) -> Result<u64, StoreError> {
         let known = self.known_counts().of(home, run);
         if known == expected {
             return Ok(known);
@@ -211,13 +234,25 @@ pub(super) fn decoded(run: &RunId, stored: Stored) -> Result<Vec<Recorded>, Stor
 }
 
 /// The record that a row is, checked against the one before it.
-pub(super) fn record(run: &RunId, row: Row, expected: u64, prev: &Hash) -> Result<Recorded, StoreError> {
+fn record(run: &RunId, row: Row, expected: u64, prev: &Hash) -> Result<Recorded, StoreError> {
+    record_as(run, row, expected, prev, event_of)
+}
+
+/// The same, with another way to the event that its text is.
+pub(super) fn record_as(
+    run: &RunId,
+    row: Row,
+    expected: u64,
+    prev: &Hash,
+    event_of: impl FnOnce(&str) -> serde_json::Result<Event>,
+) -> Result<Recorded, StoreError> {
     let seq = u64::try_from(row.seq).unwrap_or(0);
     let broken = |source| StoreError::Broken { run: *run, source };
     let body = row.body.ok_or_else(|| broken(BrokenChain::Changed { seq }))?;
     let at = row.at.parse().map_err(|_| broken(BrokenChain::Changed { seq }))?;
     let before = row.prev.unwrap_or_else(|| prev.clone());
-    let record = match Recorded::found(Position { run: *run, seq, at, prev: before, hash: row.hash }, body) {
+    let record = match Recorded::found_as(Position { run: *run, seq, at, prev: before, hash: row.hash }, body, event_of)
+    {
         Ok(record) => record,
         Err(Unread { source, body }) => {
             let newer = newer(&body).filter(|_| expected == 1);

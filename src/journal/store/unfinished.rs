@@ -3,9 +3,12 @@
 //! Thousands of runs wait in the same table, their records one among the other in the order of their arrival. One reader goes
 //! through it once, from the first record of the oldest of them, and hands each record to the fold of its run; the folds
 //! are done by as many threads as the machine has. What the pass sees is what stands in the table, so it counts the
-//! records as well: none is hidden by a damaged index.
+//! records as well: none is hidden by a damaged index. A plan that many first records have is read once for all of them.
+//!
+//! Between the pass and the lock of a run its process may have lived, so whoever takes the run up looks at its last record
+//! and at the word in its lock once more. Where they are others, or anything was wrong, the run is read by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -14,13 +17,15 @@ use std::thread;
 use rusqlite::{Connection, OptionalExtension as _, Row as Found};
 
 use crate::journal::chain::{BrokenChain, Hash};
+use crate::journal::event::Event;
+use crate::journal::record::event_of;
 use crate::journal::state::State;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::journal::store::list::RunRow;
 use crate::journal::store::lock::DrillLock;
-use crate::journal::store::read::{Row, record};
-use crate::journal::store::texts::{put_back, text_of};
+use crate::journal::store::read::{Row, record_as};
+use crate::journal::store::texts::{Kept, Known};
 use crate::journal::store::write::{Home, RunJournal};
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::Verdict;
@@ -46,6 +51,15 @@ pub struct Unfinished {
     is_counted: bool,
 }
 
+/// A record on its way to the fold of its run.
+struct Sent {
+    chain: i64,
+    /// Without the text of its event, if that is in `first`.
+    row: Row,
+    /// A first record, which may have texts in common with others.
+    first: Option<Kept>,
+}
+
 /// A run, as far as its records were folded.
 struct Fold {
     run: RunId,
@@ -62,15 +76,23 @@ impl Fold {
         Self { run, last: (0, Hash::zero()), state: None, broken: None }
     }
 
-    fn add(&mut self, row: Row) {
+    fn add(&mut self, row: Row, first: Option<&Kept>) {
         if self.broken.is_none() {
-            self.broken = self.follow(row).err();
+            self.broken = self.follow(row, first).err();
         }
     }
 
-    fn follow(&mut self, row: Row) -> Result<(), StoreError> {
+    fn follow(&mut self, mut row: Row, first: Option<&Kept>) -> Result<(), StoreError> {
         let run = self.run;
-        let record = record(&run, row, self.last.0 + 1, &self.last.1)?;
+        if let Some(first) = first {
+            row.body = Some(first.whole());
+        }
+        // The hash is over the whole text, whatever way the event was come by.
+        let event = |whole: &str| match first.and_then(Kept::started) {
+            Some(started) => Ok(Event::RunStarted(Box::new(started))),
+            None => event_of(whole),
+        };
+        let record = record_as(&run, row, self.last.0 + 1, &self.last.1, event)?;
         let senseless = |source| StoreError::Senseless { run, source };
         match &mut self.state {
             Some(state) => state.apply(record.at, &record.event).map_err(senseless)?,
@@ -100,13 +122,17 @@ impl Store {
     /// # Errors
     /// When the list of runs cannot be read.
     pub fn unfinished(&self, drill: Option<&DrillName>) -> Result<Vec<Owed>, StoreError> {
-        let mut rows = self.runs(drill)?;
+        // What a lock tells of was written before, so the pass sees it, or it is lost.
+        let last = self.last_runs(drill)?;
+        self.check_list(&last)?;
+        let told: HashMap<RunId, u64> = last.into_iter().map(|word| (word.run, word.records)).collect();
+        let mut rows = self.listed(drill, None, usize::MAX)?;
         rows.retain(|row| matches!(row.verdict, None | Some(Verdict::Leaked)) || row.kept_until.is_some());
         rows.reverse();
         let mut read = if rows.len() < FEW { HashMap::new() } else { self.in_one_pass(&rows)? };
         let with_state = |row: RunRow| {
             let state = read.remove(&row.run).unwrap_or_else(|| self.by_itself(&row.run));
-            let state = state.and_then(|one| self.complete(&row.drill, one));
+            let state = state.and_then(|one| complete(one, told.get(&row.run).copied()));
             (row, state)
         };
         Ok(rows.into_iter().map(with_state).collect())
@@ -119,7 +145,7 @@ impl Store {
     pub fn take_up(&self, lock: DrillLock, one: Unfinished) -> Result<(RunJournal, State), StoreError> {
         self.shared.group.settle();
         let run = one.state.run;
-        if one.is_counted && self.last(one.home, &run)? == Some(one.last.0) {
+        if self.is_as_read(&lock, &one)? {
             return Ok((self.taken_up(lock, run, one.home, one.last), *one.state));
         }
         let (journal, records) = self.go_on(lock, run)?;
@@ -127,20 +153,21 @@ impl Store {
         Ok((journal, state))
     }
 
+    /// Whether nothing was written to a run, or lost of it, since it was read.
+    fn is_as_read(&self, lock: &DrillLock, one: &Unfinished) -> Result<bool, StoreError> {
+        let (run, seq) = (&one.state.run, one.last.0);
+        let is_told = lock.told(run).is_none_or(|told| told <= seq);
+        if !is_told || self.tail(one.home, run)?.as_ref() != Some(&one.last) {
+            return Ok(false);
+        }
+        Ok(one.is_counted || self.counted(one.home, run, seq)? == seq)
+    }
+
     fn by_itself(&self, run: &RunId) -> Result<Unfinished, StoreError> {
         let (home, records) = self.loaded(run)?;
         let last = records.last().map_or_else(|| (0, Hash::zero()), |last| (last.seq, last.hash.clone()));
         let state = State::replay(&records).map_err(|source| StoreError::Senseless { run: *run, source })?;
         Ok(Unfinished { state: Box::new(state), home, last, is_counted: false })
-    }
-
-    /// The lock of a drill may say that its last run had more records.
-    fn complete(&self, drill: &DrillName, one: Unfinished) -> Result<Unfinished, StoreError> {
-        let (run, seq) = (one.state.run, one.last.0);
-        match self.told(drill, &run).filter(|told| *told > seq) {
-            Some(all) => Err(StoreError::Broken { run, source: BrokenChain::CutOff { seq, all } }),
-            None => Ok(one),
-        }
     }
 
     /// Those of the runs that stand in `records`. If the table cannot be gone through, none: each is read by itself then,
@@ -157,26 +184,41 @@ impl Store {
                 homes.insert(*chain, part);
             }
         }
-        let Ok(folds) = fold_all(&connection, parts, &homes) else { return Ok(HashMap::new()) };
-        let ends = folds.into_iter().flatten().map(|(chain, fold)| (fold.run, fold.end(Home::Chain(chain))));
-        // A run in both tables is damage, and whoever reads it by itself finds that.
+        let Ok((folds, strays)) = fold_all(&connection, parts, &homes) else { return Ok(HashMap::new()) };
+        // A run in both tables, or with a record where none can be, is damage, and whoever reads it by itself finds that.
         let in_both = self.database(in_events(&connection))?;
-        Ok(ends.filter(|(run, _)| !in_both.contains(&run.to_string())).collect())
+        let folds = folds.into_iter().flatten();
+        let sound = folds.filter(|(chain, fold)| !strays.contains(chain) && !in_both.contains(&fold.run));
+        Ok(sound.map(|(chain, fold)| (fold.run, fold.end(Home::Chain(chain)))).collect())
     }
 }
 
-/// Goes through the table, and gives each record to the thread that folds its run.
-fn fold_all(connection: &Connection, parts: Vec<Folds>, homes: &HashMap<i64, usize>) -> rusqlite::Result<Vec<Folds>> {
+/// The lock of a drill may say that its last run had more records.
+fn complete(one: Unfinished, told: Option<u64>) -> Result<Unfinished, StoreError> {
+    let (run, seq) = (one.state.run, one.last.0);
+    match told.filter(|told| *told > seq) {
+        Some(all) => Err(StoreError::Broken { run, source: BrokenChain::CutOff { seq, all } }),
+        None => Ok(one),
+    }
+}
+
+/// Goes through the table, and gives each record to the thread that folds its run. Besides the folds: the chains of which
+/// records stand before all that was gone through.
+fn fold_all(
+    connection: &Connection,
+    parts: Vec<Folds>,
+    homes: &HashMap<i64, usize>,
+) -> rusqlite::Result<(Vec<Folds>, HashSet<i64>)> {
     thread::scope(|scope| {
         let mut senders = Vec::with_capacity(parts.len());
         let mut threads = Vec::with_capacity(parts.len());
         for mut folds in parts {
-            let (sender, receiver) = sync_channel::<Vec<(i64, Row)>>(AHEAD);
+            let (sender, receiver) = sync_channel::<Vec<Sent>>(AHEAD);
             senders.push(sender);
             threads.push(scope.spawn(move || {
-                for (chain, row) in receiver.into_iter().flatten() {
+                for Sent { chain, row, first } in receiver.into_iter().flatten() {
                     if let Some(fold) = folds.get_mut(&chain) {
-                        fold.add(row);
+                        fold.add(row, first.as_ref());
                     }
                 }
                 folds
@@ -187,26 +229,27 @@ fn fold_all(connection: &Connection, parts: Vec<Folds>, homes: &HashMap<i64, usi
         drop(senders);
         let folds = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         let folds: Vec<Folds> = folds.collect();
-        read.map(|()| folds)
+        read.map(|strays| (folds, strays))
     })
 }
 
 fn hand_out(
     connection: &Connection,
     homes: &HashMap<i64, usize>,
-    senders: &[SyncSender<Vec<(i64, Row)>>],
-) -> rusqlite::Result<()> {
-    let Some(oldest) = homes.keys().min() else { return Ok(()) };
-    let mut texts = Texts::new();
-    let mut hands: Vec<Vec<(i64, Row)>> = senders.iter().map(|_| Vec::with_capacity(HANDFUL)).collect();
+    senders: &[SyncSender<Vec<Sent>>],
+) -> rusqlite::Result<HashSet<i64>> {
+    let Some(oldest) = homes.keys().min() else { return Ok(HashSet::new()) };
+    let begins = first_of(connection, *oldest)?;
+    let mut texts = Known::default();
+    let mut hands: Vec<Vec<Sent>> = senders.iter().map(|_| Vec::with_capacity(HANDFUL)).collect();
     let every = "SELECT chain, seq, at, body, hash FROM records NOT INDEXED WHERE rowid >= ?1 ORDER BY rowid";
     let mut statement = connection.prepare(every)?;
-    let mut found = statement.query([first_of(connection, *oldest)?])?;
+    let mut found = statement.query([begins])?;
     while let Some(row) = found.next()? {
         let Ok(chain) = row.get_ref(0)?.as_i64() else { continue };
         let Some(home) = homes.get(&chain) else { continue };
         let (Some(hand), Some(sender)) = (hands.get_mut(*home), senders.get(*home)) else { continue };
-        hand.push((chain, row_of(connection, row, &mut texts).unwrap_or_else(|_| unreadable())));
+        hand.push(sent(connection, chain, row, &mut texts).unwrap_or_else(|_| unreadable(chain)));
         if hand.len() == HANDFUL {
             // A thread that ended is a panic, which is found when it is joined.
             let _ = sender.send(std::mem::replace(hand, Vec::with_capacity(HANDFUL)));
@@ -215,30 +258,36 @@ fn hand_out(
     for (sender, hand) in senders.iter().zip(hands) {
         let _ = sender.send(hand);
     }
-    Ok(())
+    strays(connection, begins, homes)
 }
 
-/// Texts that many first records have in common are looked up once.
-type Texts = HashMap<[u8; 32], Option<String>>;
-
-fn row_of(connection: &Connection, row: &Found<'_>, texts: &mut Texts) -> rusqlite::Result<Row> {
-    let (seq, body): (i64, String) = (row.get(1)?, row.get(3)?);
-    let find = |sha256: [u8; 32]| -> rusqlite::Result<Option<String>> {
-        if let Some(known) = texts.get(&sha256) {
-            return Ok(known.clone());
+/// The chains of which records stand before this place, where all of them were begun later: nobody wrote them there.
+fn strays(connection: &Connection, begins: i64, homes: &HashMap<i64, usize>) -> rusqlite::Result<HashSet<i64>> {
+    let mut statement = connection.prepare("SELECT chain FROM records NOT INDEXED WHERE rowid < ?1")?;
+    let mut found = statement.query([begins])?;
+    let mut strays = HashSet::new();
+    while let Some(row) = found.next()? {
+        // What is no number is a record of nobody.
+        if let Ok(chain) = row.get_ref(0)?.as_i64()
+            && homes.contains_key(&chain)
+        {
+            strays.insert(chain);
         }
-        let text = text_of(connection, &sha256)?;
-        texts.insert(sha256, text.clone());
-        Ok(text)
-    };
-    let body = if seq == 1 { put_back(body, find)? } else { Some(body) };
+    }
+    Ok(strays)
+}
+
+fn sent(connection: &Connection, chain: i64, row: &Found<'_>, texts: &mut Known) -> rusqlite::Result<Sent> {
+    let (seq, body): (i64, String) = (row.get(1)?, row.get(3)?);
+    let (body, first) = if seq == 1 { (None, texts.first(connection, body)?) } else { (Some(body), None) };
     let hash = Hash::of_bytes(row.get_ref(4)?.as_bytes()?);
-    Ok(Row { seq, at: row.get(2)?, body, prev: None, hash })
+    Ok(Sent { chain, row: Row { seq, at: row.get(2)?, body, prev: None, hash }, first })
 }
 
 /// What stands for a row whose columns are not what a drill writes.
-fn unreadable() -> Row {
-    Row { seq: 0, at: String::new(), body: None, prev: None, hash: Hash::zero() }
+fn unreadable(chain: i64) -> Sent {
+    let row = Row { seq: 0, at: String::new(), body: None, prev: None, hash: Hash::zero() };
+    Sent { chain, row, first: None }
 }
 
 /// Where the first record of a chain stands: chains are begun in the order of their numbers.
@@ -263,9 +312,10 @@ fn chains_of(connection: &Connection) -> rusqlite::Result<HashMap<RunId, i64>> {
 }
 
 /// The runs that stand in `events` and have a chain as well.
-fn in_events(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+fn in_events(connection: &Connection) -> rusqlite::Result<HashSet<RunId>> {
     let both = "SELECT run FROM chains WHERE EXISTS (SELECT 1 FROM events WHERE events.run = chains.run)";
     let mut statement = connection.prepare(both)?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    rows.collect()
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let runs = rows.collect::<rusqlite::Result<Vec<String>>>()?;
+    Ok(runs.iter().filter_map(|run| run.parse().ok()).collect())
 }

@@ -308,7 +308,7 @@ async fn cloud_as(sandbox: &Sandbox, plan: &Plan, account: &str) -> Cloud {
 pub(crate) fn started(plan: &Plan, folder: &Path, url: String) -> RunStarted {
     RunStarted {
         folder: folder.display().to_string(),
-        templates: runbook::built_in(),
+        templates: runbook::built_in().into(),
         seed: Some(7),
         world: Some(World::Server { url }),
         ..RunStarted::new(Mode::Sandbox, plan.clone(), "version: 1", "somebody@somewhere")
