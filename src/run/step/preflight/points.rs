@@ -33,6 +33,9 @@ async fn of(definition: &Definition, services: &Services, restore: &Restore) -> 
 }
 
 fn youngest(listed: Vec<RecoveryPoint>) -> Option<RecoveryPoint> {
-    let usable = |point: &RecoveryPoint| matches!(point.status.as_str(), "COMPLETED" | "AVAILABLE") && !point.is_parent;
+    // A temporary copy is never picked: what may be done with it says nothing about the one that is.
+    let usable = |point: &RecoveryPoint| {
+        matches!(point.status.as_str(), "COMPLETED" | "AVAILABLE") && !point.is_parent && !point.delete_after_copy
+    };
     listed.into_iter().filter(usable).max_by_key(|point| point.created)
 }
