@@ -132,7 +132,7 @@ pub(super) fn by_hand(page: &mut Page, context: &Context) {
     page.steps(&context.by_hand);
     page.raw(
         "<p>The commands are for a POSIX shell. An <code>aws … wait</code> that gives up has changed nothing: call it \
-         again.</p>\n",
+         again. A loop that looks until something is gone ends with the refusal that it does not exist.</p>\n",
     );
     for restore in &context.restores {
         page.raw("<h3><code>").text(&restore.name).raw("</code> by hand</h3>\n");
