@@ -306,9 +306,10 @@ pub trait ResourceFacts: Send + Sync {
         Vec::new()
     }
 
-    /// The `aws` commands by which a person restores and reaches it by hand, for the runbook. `id` is its name, its
-    /// assigned id, or a placeholder for that.
-    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand;
+    /// The `aws` commands by which a person makes it usable, reaches it and removes it, for the runbook: each line as it
+    /// stands, in a POSIX shell that ends at the first failure. `id` is its name, its assigned id, or a placeholder for
+    /// that. What a report may not show is missing in `with`: a placeholder in capitals stands for it.
+    fn by_hand(&self, with: &Settings, expected: &Expected, id: &str) -> ByHand;
 
     /// The commands that make what the restore needs to find before it is started, such as its bucket, and set it up as
     /// [`ResourceCalls::lay`] does. None for most types.

@@ -156,9 +156,10 @@ fn not_undone(state: &State) -> Vec<Reason> {
 /// How a person removes it without drill; nothing where nobody can reach it any more.
 fn by_hand(state: &State, name: &Name, entry: &Entry, types: Types) -> Option<String> {
     let expected = &entry.intended.expected;
-    let kind = state.started.plan.definition.restore.get(name).map(|restore| restore.kind);
-    let commands =
-        kind.map(|kind| types(kind).by_hand(expected, entry.id().unwrap_or(UNKNOWN_ID)).remove).unwrap_or_default();
+    let restore = state.started.plan.definition.restore.get(name);
+    let id = entry.id().unwrap_or(UNKNOWN_ID);
+    let commands = restore.map(|restore| types(restore.kind).by_hand(&restore.with, expected, id).remove);
+    let commands = commands.unwrap_or_default();
     let removal = reaching(&state.started, &commands)?.join(" ; ");
     let Some(job) = entry.job.as_ref().filter(|_| entry.seen.is_none()) else {
         return Some(format!(", or remove it by hand: {removal}"));

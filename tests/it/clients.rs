@@ -1,5 +1,6 @@
 //! Unmodified AWS clients against `drill sandbox`: boto3 (tests/clients/walk.py) and the `aws` command line
-//! (tests/clients/cli.sh, tests/clients/other.sh), from the folder that `scripts/setup.sh` makes.
+//! (tests/clients/cli.sh, tests/clients/other.sh; what a report says to do by hand: tests/clients/hand.py), from the folder
+//! that `scripts/setup.sh` makes.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -43,6 +44,7 @@ pub(crate) fn programs() -> Option<PathBuf> {
 /// A running `drill sandbox`, which goes with it.
 struct Served {
     child: Child,
+    drill: String,
     url: String,
     home: TempDir,
 }
@@ -68,7 +70,7 @@ async fn serve(folder: &str, drill: &str) -> Served {
     let said: Value =
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("the first line is no JSON: {error}: {line}"));
     let url = said["url"].as_str().expect("it says its address").to_owned();
-    Served { child, url, home }
+    Served { child, drill: drill.to_owned(), url, home }
 }
 
 impl Served {
@@ -88,6 +90,7 @@ impl Served {
             .envs(environment(self.home.path()))
             .env("PATH", path)
             .env("DRILL", env!("CARGO_BIN_EXE_drill"))
+            .env("DRILL_NAME", &self.drill)
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();
@@ -138,4 +141,30 @@ async fn the_example_of_another_type_restores_and_removes_a_cluster() {
     let served = serve("examples/redshift", "redshift").await;
     served.answers(Path::new("/bin/sh"), "tests/clients/other.sh", &programs).await;
     served.end().await;
+}
+
+/// Runs a drill, and types what its report says to do by hand.
+async fn typed(drill: &str) {
+    let Some(programs) = programs() else {
+        eprintln!("skipped: DRILL_WITHOUT_CLIENTS=1");
+        return;
+    };
+    let served = serve("", drill).await;
+    served.answers(&programs.join("python"), "tests/clients/hand.py", &programs).await;
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_shop_is_restored_and_removed_by_hand_as_its_report_says() {
+    typed("shop").await;
+}
+
+#[tokio::test]
+async fn a_cluster_is_restored_and_removed_by_hand_as_its_report_says() {
+    typed("aurora").await;
+}
+
+#[tokio::test]
+async fn a_file_system_is_restored_and_removed_by_hand_as_its_report_says() {
+    typed("efs").await;
 }

@@ -5,6 +5,7 @@
 mod archive;
 mod asked;
 mod aws_probes;
+mod by_hand;
 mod canary;
 mod claims;
 mod clients;

@@ -192,6 +192,9 @@ fn probes(state: &State) -> Vec<IsolationProbe> {
 
 /// A setting's key as words: `security_groups` is `Security groups`.
 fn words(key: &str) -> String {
+    if key == "vpc" {
+        return "VPC".to_owned();
+    }
     let words = key.replace('_', " ");
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

@@ -241,7 +241,7 @@ fn left(state: &State, types: Types, name: &Name, entry: &Entry) -> Option<LeftF
     Some(LeftFacts {
         arn: made_arn(entry),
         why: why + ended,
-        command: reaching(&state.started, &types(restore.kind).by_hand(expected, id).remove)
+        command: reaching(&state.started, &types(restore.kind).by_hand(&restore.with, expected, id).remove)
             .filter(|_| refusal.is_none())
             .map(|commands| commands.join("\n"))
             .unwrap_or_default(),

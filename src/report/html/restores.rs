@@ -130,6 +130,10 @@ pub(super) fn by_hand(page: &mut Page, context: &Context) {
         "<p>In a disaster, a person with the <code>aws</code> command line can do what this run did, in this order:</p>\n",
     );
     page.steps(&context.by_hand);
+    page.raw(
+        "<p>The commands are for a POSIX shell. An <code>aws … wait</code> that gives up has changed nothing: call it \
+         again. A loop that looks until something is gone ends with the refusal that it does not exist.</p>\n",
+    );
     for restore in &context.restores {
         page.raw("<h3><code>").text(&restore.name).raw("</code> by hand</h3>\n");
         page.list(&restore.fill_in);

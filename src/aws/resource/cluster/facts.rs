@@ -1,5 +1,6 @@
 //! What is known of clusters without asking anybody.
 
+use crate::aws::resource::cluster::settings::Capacity;
 use crate::aws::resource::cluster::{Family, settings};
 use crate::aws::resource::rds::facts::DB_INSTANCES;
 use crate::aws::resource::shared::name::{expected_arn, named, quoted};
@@ -8,7 +9,7 @@ use crate::cloud::resource::{ByHand, Expected, Part, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Name, Region, RunId};
-use crate::words::kind::CheckId;
+use crate::words::kind::{CheckId, ResourceKind};
 
 /// What a member is called in plans, observations and reports.
 pub(crate) const MEMBER: &str = "DB instance";
@@ -17,8 +18,8 @@ pub(crate) const MEMBER: &str = "DB instance";
 const DB_CLUSTERS: Quota =
     Quota { name: "DB clusters", service: "rds", code: "L-952B80B8", attribute: Some("DBClusters"), needed: 1 };
 
-/// The class in commands for a person: all three services offer it, and a person may take another.
-const CLASS_BY_HAND: &str = "db.r6g.large";
+/// In commands for a person, the class that a definition without one would have.
+const CLASS_BY_HAND: &str = "INSTANCE_CLASS";
 
 /// Implements [`ResourceFacts`](crate::cloud::resource::ResourceFacts) for a type out of its [`Family`].
 macro_rules! cluster_facts {
@@ -113,10 +114,11 @@ macro_rules! cluster_facts {
 
             fn by_hand(
                 &self,
+                with: &$crate::cloud::resource::Settings,
                 expected: &$crate::cloud::resource::Expected,
                 _id: &str,
             ) -> $crate::cloud::resource::ByHand {
-                $crate::aws::resource::cluster::facts::by_hand(&$family, expected)
+                $crate::aws::resource::cluster::facts::by_hand(&$family, with, expected)
             }
 
             /// The cluster, and then its members (facts 2.2, "Time").
@@ -192,42 +194,61 @@ fn member_id(cluster: &str, number: i64) -> String {
     format!("{cluster}-{number}")
 }
 
-/// `aws docdb` and `aws neptune` cannot wait for a cluster (facts 2.2, "Waiters"); `aws rds` can, for theirs too.
-pub(crate) fn by_hand(family: &Family, expected: &Expected) -> ByHand {
-    let (aws, name) = (format!("aws {}", family.command), &expected.name);
+/// What `finish` and `remove` do, as commands. `aws docdb` and `aws neptune` cannot wait for a cluster (facts 2.2,
+/// "Waiters"); `aws rds` can, for theirs too.
+pub(crate) fn by_hand(family: &Family, with: &Settings, expected: &Expected) -> ByHand {
     let region = format!("--region {}", quoted(expected.region.as_str()));
-    let cluster = format!("{region} --db-cluster-identifier {}", quoted(name));
-    let first = format!("{region} --db-instance-identifier {}", quoted(&member_id(name, 1)));
+    let cluster = format!("{region} --db-cluster-identifier {}", quoted(&expected.name));
+    let members = members(with, expected);
+    let members: Vec<String> =
+        members.iter().map(|part| format!("{region} --db-instance-identifier {}", quoted(&part.id))).collect();
+    ByHand {
+        ready: ready_by_hand(family, with, &expected.name, (&cluster, &members)),
+        remove: remove_by_hand(family, &expected.name, (&region, &cluster, &members)),
+    }
+}
+
+fn ready_by_hand(family: &Family, with: &Settings, name: &str, (cluster, members): (&str, &[String])) -> Vec<String> {
+    let (aws, name) = (format!("aws {}", family.command), quoted(name));
+    let available = format!("aws rds wait db-cluster-available {cluster}");
+    let mut commands = vec![available.clone()];
+    if let Some(Capacity { min, max }) = settings::capacity(with) {
+        let range = format!("--serverless-v2-scaling-configuration MinCapacity={min},MaxCapacity={max}");
+        commands.push(format!("{aws} modify-db-cluster {cluster} {range} --apply-immediately"));
+        commands.push(available);
+    }
     let engine = if family.sole_engine {
         family.engine.to_owned()
     } else {
         format!("\"$({aws} describe-db-clusters {cluster} --query 'DBClusters[0].Engine' --output text)\"")
     };
+    let class = text(with, "instance_class").map_or_else(|| CLASS_BY_HAND.to_owned(), quoted);
+    // Instances of DocumentDB have no public address, and its command no word for it.
+    let private = if family.kind == ResourceKind::DocumentDb { "" } else { " --no-publicly-accessible" };
+    let added = format!("--db-instance-class {class} --engine {engine} --no-auto-minor-version-upgrade{private}");
+    let add = |member: &String| format!("{aws} create-db-instance {member} --db-cluster-identifier {name} {added}");
+    commands.extend(members.iter().map(add));
+    commands.extend(members.iter().map(|member| format!("{aws} wait db-instance-available {member}")));
+    let answers = "--query 'DBClusters[0].[Endpoint,Port]' --output text";
+    commands.push(format!("{aws} describe-db-clusters {cluster} {answers}"));
+    commands
+}
+
+fn remove_by_hand(family: &Family, name: &str, (region, cluster, members): (&str, &str, &[String])) -> Vec<String> {
+    let aws = format!("aws {}", family.command);
+    let skip = if family.kind == ResourceKind::DocumentDb { "" } else { " --skip-final-snapshot" };
     let backups = if family.keeps_backups { " --delete-automated-backups" } else { "" };
-    ByHand {
-        ready: vec![
-            format!("aws rds wait db-cluster-available {cluster}"),
-            format!(
-                "{aws} create-db-instance {first} --db-cluster-identifier {} --db-instance-class {CLASS_BY_HAND} \
-                 --engine {engine}",
-                quoted(name)
-            ),
-            format!("{aws} wait db-instance-available {first}"),
-            format!("{aws} describe-db-clusters {cluster} --query 'DBClusters[0].[Endpoint,Port]' --output text"),
-        ],
-        remove: vec![
-            // However many members there are; one that the drill did not name is left for a person to look at.
-            format!(
-                "{aws} describe-db-clusters {cluster} --query \
-                 \"DBClusters[0].DBClusterMembers[?starts_with(DBInstanceIdentifier, '{name}-')]\
-                 .DBInstanceIdentifier\" --output text | xargs -r -n 1 {aws} delete-db-instance {region} \
-                 --db-instance-identifier"
-            ),
-            format!("{aws} wait db-instance-deleted {first}"),
-            format!("{aws} delete-db-cluster {cluster} --skip-final-snapshot{backups}"),
-            format!("aws rds wait db-cluster-deleted {cluster}"),
-        ],
-    }
+    // However many members there are; one that the drill did not name is left for a person to look at.
+    let mut commands = vec![format!(
+        "{aws} describe-db-clusters {cluster} --query \
+         \"DBClusters[0].DBClusterMembers[?starts_with(DBInstanceIdentifier, '{name}-')]\
+         .DBInstanceIdentifier\" --output text | xargs -r -n 1 {aws} delete-db-instance {region}{skip} \
+         --db-instance-identifier"
+    )];
+    commands.extend(members.iter().map(|member| format!("{aws} wait db-instance-deleted {member}")));
+    commands.push(format!("{aws} delete-db-cluster {cluster} --skip-final-snapshot{backups}"));
+    commands.push(format!("aws rds wait db-cluster-deleted {cluster}"));
+    commands
 }
 
 #[cfg(test)]
@@ -245,6 +266,12 @@ mod tests {
         let run = RunId::new(1_767_225_600_000, [7; 10]);
         let (region, account) = ("eu-west-1".parse().unwrap(), "123456789012".parse().unwrap());
         facts.expected(&run, &restore.parse().unwrap(), 1, &region, &account, "aws")
+    }
+
+    fn serverless() -> Settings {
+        let range = json!({ "min_acu": 0.5, "max_acu": 4.0 });
+        let with = json!({ "instance_class": "db.serverless", "instances": 2, "serverless": range });
+        with.as_object().unwrap().clone()
     }
 
     #[test]
@@ -277,13 +304,31 @@ mod tests {
     fn a_person_can_remove_it_by_hand() {
         let aurora = expected(&Aurora, "orders");
         assert_eq!(aurora.arn.as_ref().unwrap().resource(), "cluster:drill-07070707-orders");
+        let with = &serverless();
         assert_eq!(
-            Aurora.by_hand(&aurora, "").remove[2],
+            Aurora.by_hand(with, &aurora, "").remove[3],
             "aws rds delete-db-cluster --region eu-west-1 --db-cluster-identifier drill-07070707-orders \
              --skip-final-snapshot --delete-automated-backups"
         );
-        let documents = DocumentDb.by_hand(&aurora, "").remove;
+        let documents = DocumentDb.by_hand(&Settings::new(), &aurora, "").remove;
         assert!(documents[2].starts_with("aws docdb delete-db-cluster") && documents[2].ends_with("-snapshot"));
+    }
+
+    #[test]
+    fn a_person_adds_the_members_that_the_definition_names() {
+        let with = &serverless();
+        let ready = Aurora.by_hand(with, &expected(&Aurora, "orders"), "").ready;
+        let added: Vec<&String> = ready.iter().filter(|line| line.contains("create-db-instance")).collect();
+        assert_eq!(added.len(), 2, "{ready:?}");
+        for (line, member) in added.iter().zip(["drill-07070707-orders-1", "drill-07070707-orders-2"]) {
+            assert!(line.contains(&format!("--db-instance-identifier {member} ")), "{line}");
+            assert!(line.contains("--db-instance-class db.serverless "), "{line}");
+            assert!(line.contains("--no-publicly-accessible"), "a public copy of production: {line}");
+        }
+        assert!(ready[1].contains("MinCapacity=0.5,MaxCapacity=4 "), "{}", ready[1]);
+        // DocumentDB's command has no such word; without a definition, a placeholder in capitals stands for the class.
+        let documents = DocumentDb.by_hand(&Settings::new(), &expected(&DocumentDb, "orders"), "").ready.join("\n");
+        assert!(!documents.contains("publicly") && documents.contains("--db-instance-class INSTANCE_CLASS "));
     }
 
     #[test]

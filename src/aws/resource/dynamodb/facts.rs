@@ -130,7 +130,7 @@ impl ResourceFacts for DynamoDb {
     }
 
     /// The waiters of the `aws` command give up after 8 minutes (facts 2.3); they can be started again.
-    fn by_hand(&self, expected: &Expected, _id: &str) -> ByHand {
+    fn by_hand(&self, _with: &Settings, expected: &Expected, _id: &str) -> ByHand {
         let at = format!("--region {} --table-name {}", quoted(expected.region.as_str()), quoted(&expected.name));
         ByHand {
             ready: vec![

@@ -129,16 +129,25 @@ impl ResourceFacts for Ebs {
         }]
     }
 
-    /// A volume that is attached must be detached first; one that is not refuses that, and nothing is lost by it.
-    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand {
+    /// A volume that is attached must be detached first, and one that is not refuses that.
+    fn by_hand(&self, with: &Settings, expected: &Expected, id: &str) -> ByHand {
         let (region, id) = (quoted(expected.region.as_str()), quoted(id));
+        let mut ready = vec![format!("aws ec2 wait volume-available --region {region} --volume-ids {id}")];
+        if let Some(attach) = settings::attach(with) {
+            let (instance, device) = (quoted(attach.instance), quoted(attach.device));
+            ready.push(format!(
+                "aws ec2 attach-volume --region {region} --volume-id {id} --instance-id {instance} --device {device}"
+            ));
+        }
+        ready.push(format!("aws ec2 describe-volumes --region {region} --volume-ids {id}"));
         ByHand {
-            ready: vec![
-                format!("aws ec2 wait volume-available --region {region} --volume-ids {id}"),
-                format!("aws ec2 describe-volumes --region {region} --volume-ids {id}"),
-            ],
+            ready,
             remove: vec![
-                format!("aws ec2 detach-volume --region {region} --volume-id {id}"),
+                format!(
+                    "aws ec2 describe-volumes --region {region} --volume-ids {id} \
+                     --query 'Volumes[].Attachments[].InstanceId' --output text \
+                     | xargs -r -n 1 aws ec2 detach-volume --region {region} --volume-id {id} --instance-id"
+                ),
                 format!("aws ec2 wait volume-available --region {region} --volume-ids {id}"),
                 format!("aws ec2 delete-volume --region {region} --volume-id {id}"),
                 format!("aws ec2 wait volume-deleted --region {region} --volume-ids {id}"),

@@ -134,7 +134,7 @@ impl ResourceFacts for Ec2 {
     }
 
     /// Volumes that are not deleted with the instance are listed first: once it is terminated, nothing leads to them.
-    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand {
+    fn by_hand(&self, _with: &Settings, expected: &Expected, id: &str) -> ByHand {
         let (region, instance) = (quoted(expected.region.as_str()), quoted(id));
         let filter = quoted(&format!("Name=attachment.instance-id,Values={id}"));
         ByHand {
@@ -146,13 +146,16 @@ impl ResourceFacts for Ec2 {
                 ),
             ],
             remove: vec![
+                // Once it is terminated, nothing says any more which volumes were its own.
                 format!(
-                    "aws ec2 describe-volumes --region {region} --filters {filter} \
-                     --query 'Volumes[].[VolumeId,Attachments[0].DeleteOnTermination]' --output text"
+                    "OUTLIVE=\"$(aws ec2 describe-volumes --region {region} --filters {filter} \
+                     --query 'Volumes[?Attachments[0].DeleteOnTermination==`false`].VolumeId' --output text)\""
                 ),
+                "echo \"volumes that outlive it: $OUTLIVE\"".to_owned(),
                 format!("aws ec2 terminate-instances --region {region} --instance-ids {instance}"),
                 format!("aws ec2 wait instance-terminated --region {region} --instance-ids {instance}"),
-                format!("aws ec2 delete-volume --region {region} --volume-id EACH_VOLUME_THAT_SAID_FALSE"),
+                format!("echo \"$OUTLIVE\" | xargs -r -n 1 aws ec2 delete-volume --region {region} --volume-id"),
+                format!("echo \"$OUTLIVE\" | xargs -r aws ec2 wait volume-deleted --region {region} --volume-ids"),
             ],
         }
     }

@@ -3,7 +3,7 @@
 use crate::aws::resource::efs::readiness::MOUNT_TARGET;
 use crate::aws::resource::efs::{metadata, settings};
 use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
-use crate::aws::resource::shared::setting::{text, texts};
+use crate::aws::resource::shared::setting::{security_groups, text, texts};
 use crate::cloud::resource::{ByHand, Expected, Part, ResourceFacts, Settings};
 use crate::cloud::surroundings::{Quota, RoleNeed};
 use crate::cloud::vault::Metadata;
@@ -140,24 +140,27 @@ impl ResourceFacts for Efs {
     }
 
     /// EFS has no waiters: a person repeats the looks. Words in capitals are for that person to fill in.
-    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand {
+    fn by_hand(&self, with: &Settings, expected: &Expected, id: &str) -> ByHand {
         let region = format!("--region {}", quoted(expected.region.as_str()));
         let at = format!("{region} --file-system-id {}", quoted(id));
-        let targets = "--query 'MountTargets[].[MountTargetId,SubnetId,IpAddress,LifeCycleState]' --output text";
+        let state = format!("aws efs describe-file-systems {at} --query 'FileSystems[0].LifeCycleState' --output text");
+        let targets =
+            |query: &str| format!("aws efs describe-mount-targets {at} --query 'MountTargets[].{query}' --output text");
+        let mut ready = vec![format!("while {state} | grep creating; do sleep 10; done")];
+        ready.extend(mount_targets_by_hand(with, &at));
+        ready.push(format!("while {} | grep creating; do sleep 10; done", targets("LifeCycleState")));
+        ready.push(targets("[MountTargetId,SubnetId,IpAddress,LifeCycleState]"));
         ByHand {
-            ready: vec![
-                format!(
-                    "aws efs describe-file-systems {region} --creation-token {} \
-                     --query 'FileSystems[0].[FileSystemId,LifeCycleState]' --output text",
-                    quoted(&expected.name)
-                ),
-                format!("aws efs create-mount-target {at} --subnet-id SUBNET_ID --security-groups SECURITY_GROUP_ID"),
-                format!("aws efs describe-mount-targets {at} {targets}"),
-            ],
+            ready,
             remove: vec![
-                format!("aws efs describe-mount-targets {at} {targets}"),
-                format!("aws efs delete-mount-target {region} --mount-target-id MOUNT_TARGET_ID"),
+                format!(
+                    "{} | xargs -r -n 1 aws efs delete-mount-target {region} --mount-target-id",
+                    targets("MountTargetId")
+                ),
+                format!("while {} | grep deleting; do sleep 10; done", targets("LifeCycleState")),
                 format!("aws efs delete-file-system {at}"),
+                // It ends with the refusal that names a file system which does not exist.
+                format!("while {state}; do sleep 10; done"),
             ],
         }
     }
@@ -165,6 +168,18 @@ impl ResourceFacts for Efs {
     fn usual_minutes(&self) -> i64 {
         30
     }
+}
+
+/// A mount target in each subnet of the definition.
+fn mount_targets_by_hand(with: &Settings, at: &str) -> Vec<String> {
+    let or = |ids: Vec<String>, placeholder: &str| -> Vec<String> {
+        if ids.is_empty() { vec![placeholder.to_owned()] } else { ids.iter().map(|id| quoted(id)).collect() }
+    };
+    let groups = or(security_groups(with), "SECURITY_GROUP_ID").join(" ");
+    let subnets = or(texts(with, "subnets"), "SUBNET_ID").into_iter();
+    subnets
+        .map(|subnet| format!("aws efs create-mount-target {at} --subnet-id {subnet} --security-groups {groups}"))
+        .collect()
 }
 
 #[cfg(test)]

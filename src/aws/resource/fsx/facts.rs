@@ -1,7 +1,6 @@
 //! What is known of FSx without asking anybody.
 
 use crate::aws::resource::fsx::flavour::{Flavour, SystemFlavour, file_system_id, volume_id};
-use crate::aws::resource::fsx::ontap::volume_name;
 use crate::aws::resource::fsx::{metadata, settings};
 use crate::aws::resource::shared::name::{assigned, expected_unnamed, named, quoted};
 use crate::aws::resource::shared::setting::text;
@@ -133,39 +132,14 @@ impl ResourceFacts for Fsx {
         looks
     }
 
-    /// Which of the two it is follows from the id; without one, the commands for both stand there. FSx has no waiters.
-    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand {
-        let region = format!("--region {}", quoted(expected.region.as_str()));
-        let quoted_id = quoted(id);
-        let (mut ready, mut remove) = (Vec::new(), Vec::new());
-        if !id.starts_with("fsvol-") {
-            ready.push(format!(
-                "aws fsx describe-file-systems {region} --file-system-ids {quoted_id} \
-                 --query 'FileSystems[0].[Lifecycle,DNSName]' --output text"
-            ));
-            let no_backup = "SkipFinalBackup=true";
-            remove.push(format!(
-                "aws fsx delete-file-system {region} --file-system-id {quoted_id} --windows-configuration {no_backup}"
-            ));
-            remove.push(format!(
-                "aws fsx delete-file-system {region} --file-system-id {quoted_id} --lustre-configuration {no_backup}"
-            ));
-            remove.push(format!(
-                "aws fsx delete-file-system {region} --file-system-id {quoted_id} --open-zfs-configuration \
-                 {no_backup},Options=DELETE_CHILD_VOLUMES_AND_SNAPSHOTS"
-            ));
+    /// FSx has no waiters: what looks until it is gone ends with the refusal that names what does not exist. Nothing was
+    /// restored of which the definition does not say what it is.
+    fn by_hand(&self, with: &Settings, expected: &Expected, id: &str) -> ByHand {
+        match Flavour::of(with) {
+            Ok((Flavour::System(flavour), _)) => system_by_hand(flavour, expected, id),
+            Ok((Flavour::Ontap, _)) => volume_by_hand(expected, id),
+            Err(_) => ByHand { ready: Vec::new(), remove: Vec::new() },
         }
-        if !id.starts_with("fs-") {
-            ready.push(format!(
-                "aws fsx describe-volumes {region} \
-                 --query \"Volumes[?Name=='{}'].[VolumeId,Lifecycle,OntapConfiguration.JunctionPath]\" --output text",
-                volume_name(&expected.name)
-            ));
-            remove.push(format!(
-                "aws fsx delete-volume {region} --volume-id {quoted_id} --ontap-configuration SkipFinalBackup=true"
-            ));
-        }
-        ByHand { ready, remove }
     }
 
     fn usual_minutes(&self) -> i64 {
@@ -173,8 +147,59 @@ impl ResourceFacts for Fsx {
     }
 }
 
+fn system_by_hand(flavour: SystemFlavour, expected: &Expected, id: &str) -> ByHand {
+    let (region, id) = (quoted(expected.region.as_str()), quoted(id));
+    let look = |query: &str| {
+        format!(
+            "aws fsx describe-file-systems --region {region} --file-system-ids {id} --query 'FileSystems[0].{query}' \
+             --output text"
+        )
+    };
+    let no_backup = match flavour {
+        SystemFlavour::Windows => "--windows-configuration SkipFinalBackup=true",
+        SystemFlavour::Lustre => "--lustre-configuration SkipFinalBackup=true",
+        SystemFlavour::OpenZfs => {
+            "--open-zfs-configuration SkipFinalBackup=true,Options=DELETE_CHILD_VOLUMES_AND_SNAPSHOTS"
+        }
+    };
+    ByHand {
+        ready: vec![
+            format!("while {} | grep CREATING; do sleep 30; done", look("Lifecycle")),
+            look("[Lifecycle,DNSName]"),
+        ],
+        remove: vec![
+            format!("aws fsx delete-file-system --region {region} --file-system-id {id} {no_backup}"),
+            format!("while {}; do sleep 30; done", look("Lifecycle")),
+        ],
+    }
+}
+
+/// The file system that the volume is in was there before, and stays.
+fn volume_by_hand(expected: &Expected, id: &str) -> ByHand {
+    let (region, id) = (quoted(expected.region.as_str()), quoted(id));
+    let look = |query: &str| {
+        format!(
+            "aws fsx describe-volumes --region {region} --volume-ids {id} --query 'Volumes[0].{query}' --output text"
+        )
+    };
+    ByHand {
+        ready: vec![
+            format!("while {} | grep -E 'CREATING|PENDING'; do sleep 30; done", look("Lifecycle")),
+            look("[Lifecycle,OntapConfiguration.JunctionPath]"),
+        ],
+        remove: vec![
+            format!(
+                "aws fsx delete-volume --region {region} --volume-id {id} --ontap-configuration SkipFinalBackup=true"
+            ),
+            format!("while {}; do sleep 30; done", look("Lifecycle")),
+        ],
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{Fsx, PERMISSIONS};
     use crate::cloud::resource::ResourceFacts;
     use crate::words::id::RunId;
@@ -200,13 +225,18 @@ mod tests {
         let run = RunId::new(1_767_225_600_000, [7; 10]);
         let (region, account) = ("eu-west-1".parse().unwrap(), "123456789012".parse().unwrap());
         let expected = Fsx.expected(&run, &"shares".parse().unwrap(), 1, &region, &account, "aws");
-        let volume = Fsx.by_hand(&expected, "fsvol-0c2d");
+        let of = |with: serde_json::Value, id| Fsx.by_hand(with.as_object().unwrap(), &expected, id);
+        let volume = of(json!({ "ontap": {} }), "fsvol-0c2d");
         assert_eq!(
-            volume.remove,
-            ["aws fsx delete-volume --region eu-west-1 --volume-id fsvol-0c2d \
-              --ontap-configuration SkipFinalBackup=true"]
+            volume.remove[0],
+            "aws fsx delete-volume --region eu-west-1 --volume-id fsvol-0c2d --ontap-configuration SkipFinalBackup=true"
         );
-        assert!(volume.ready.iter().all(|line| line.contains("drill_07070707_shares")));
-        assert!(Fsx.by_hand(&expected, "fs-0a1b").remove.iter().all(|line| !line.contains("volume-id")));
+        assert!(volume.ready.iter().chain(&volume.remove).all(|line| !line.contains("file-system")));
+        for (flavour, wanted) in [("windows", "--windows-"), ("lustre", "--lustre-"), ("openzfs", "--open-zfs-")] {
+            let system = of(json!({ flavour: {} }), "fs-0a1b");
+            let deletes: Vec<&String> = system.remove.iter().filter(|line| line.contains("delete-")).collect();
+            assert_eq!(deletes.len(), 1, "the one of its own kind: {deletes:?}");
+            assert!(deletes[0].contains(wanted) && deletes[0].contains("SkipFinalBackup=true"), "{}", deletes[0]);
+        }
     }
 }

@@ -115,7 +115,7 @@ impl ResourceFacts for Other {
     }
 
     /// Only the definition knows how it is asked and removed; AWS Backup knows what it made.
-    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand {
+    fn by_hand(&self, _with: &Settings, expected: &Expected, id: &str) -> ByHand {
         let region = quoted(expected.region.as_str());
         ByHand {
             ready: vec![

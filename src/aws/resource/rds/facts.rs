@@ -131,7 +131,7 @@ impl ResourceFacts for Rds {
     }
 
     /// The waiters of the `aws` command give up after 30 minutes (facts 2.1); they can be started again.
-    fn by_hand(&self, expected: &Expected, _id: &str) -> ByHand {
+    fn by_hand(&self, _with: &Settings, expected: &Expected, _id: &str) -> ByHand {
         let at = format!(
             "--region {} --db-instance-identifier {}",
             quoted(expected.region.as_str()),
@@ -159,7 +159,7 @@ impl ResourceFacts for Rds {
 #[cfg(test)]
 mod tests {
     use super::Rds;
-    use crate::cloud::resource::ResourceFacts;
+    use crate::cloud::resource::{ResourceFacts, Settings};
     use crate::words::id::RunId;
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
         let expected = Rds.expected(&run, &"orders".parse().unwrap(), 1, &region, &account, "aws");
         assert_eq!(expected.arn.as_ref().unwrap().resource(), "db:drill-07070707-orders");
         assert_eq!(
-            Rds.by_hand(&expected, "").remove.first().unwrap(),
+            Rds.by_hand(&Settings::new(), &expected, "").remove.first().unwrap(),
             "aws rds delete-db-instance --region eu-west-1 --db-instance-identifier drill-07070707-orders \
              --skip-final-snapshot --delete-automated-backups"
         );

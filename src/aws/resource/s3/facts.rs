@@ -147,21 +147,28 @@ impl ResourceFacts for S3 {
         lay_by_hand(with, expected)
     }
 
-    fn by_hand(&self, expected: &Expected, _id: &str) -> ByHand {
+    fn by_hand(&self, _with: &Settings, expected: &Expected, _id: &str) -> ByHand {
         let at = format!("--region {} --bucket {}", quoted(expected.region.as_str()), quoted(&expected.name));
-        let delete = |what: &str| {
-            format!(
-                "aws s3api delete-objects {at} --delete \"$(aws s3api list-object-versions {at} --max-items 1000 \
-                 --output json --query '{{Objects: {what}[].{{Key: Key, VersionId: VersionId}}}}')\"  \
-                 # again while it finds any"
-            )
-        };
+        // One page of versions and delete markers at a time, which is as many as one request deletes. A page is too long
+        // for a command's argument. It ends when a page is empty, or when something refuses to go.
+        let empty = format!(
+            "while PAGE=\"$(aws s3api list-object-versions {at} --no-paginate --output json \
+             --query '{{Objects: [Versions,DeleteMarkers][].{{Key: Key, VersionId: VersionId}}}}')\" \
+             && [ \"${{PAGE#*VersionId}}\" != \"$PAGE\" ]; do \
+             REFUSED=\"$(printf '%s' \"$PAGE\" | aws s3api delete-objects {at} --delete file:///dev/stdin \
+             --query 'Errors[0].Message' --output text)\"; \
+             [ \"$REFUSED\" = None ] || {{ echo \"$REFUSED\"; break; }}; done"
+        );
         ByHand {
             ready: vec![
                 format!("aws s3api wait bucket-exists {at}"),
                 format!("aws s3api list-objects-v2 {at} --max-items 10"),
             ],
-            remove: vec![delete("Versions"), delete("DeleteMarkers"), format!("aws s3api delete-bucket {at}")],
+            remove: vec![
+                empty,
+                format!("aws s3api delete-bucket {at}"),
+                format!("aws s3api wait bucket-not-exists {at}"),
+            ],
         }
     }
 

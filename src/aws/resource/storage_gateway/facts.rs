@@ -171,10 +171,10 @@ impl ResourceFacts for StorageGateway {
         }
     }
 
-    /// Only the id says which way it was restored. A gateway's volume is asked for by its ARN, which the list knows.
-    fn by_hand(&self, expected: &Expected, id: &str) -> ByHand {
-        if !is_gateways(id) {
-            return Ebs.by_hand(expected, id);
+    /// A gateway's volume is asked for by its ARN, which the list knows.
+    fn by_hand(&self, with: &Settings, expected: &Expected, id: &str) -> ByHand {
+        if route(with) == Route::Ebs {
+            return Ebs.by_hand(with, expected, id);
         }
         let region = quoted(expected.region.as_str());
         let query = quoted(&format!("VolumeInfos[?VolumeId=='{id}'].VolumeARN"));
@@ -192,16 +192,11 @@ impl ResourceFacts for StorageGateway {
     }
 }
 
-/// Storage Gateway writes the digits of its volumes' ids in capitals, EC2 does not.
-fn is_gateways(id: &str) -> bool {
-    id.strip_prefix("vol-").is_some_and(|digits| digits.chars().any(|c| c.is_ascii_uppercase()))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{StorageGateway, is_gateways};
+    use super::StorageGateway;
     use crate::cloud::resource::{ResourceFacts, Settings};
 
     #[test]
@@ -216,13 +211,6 @@ mod tests {
         ] {
             assert!(check(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn an_id_says_whose_volume_it_is() {
-        assert!(is_gateways("vol-1122AABB"));
-        assert!(!is_gateways("vol-0a1b2c3d4e5f60718"));
-        assert!(!is_gateways(crate::cloud::resource::UNKNOWN_ID));
     }
 
     #[test]

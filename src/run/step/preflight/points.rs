@@ -33,6 +33,40 @@ async fn of(definition: &Definition, services: &Services, restore: &Restore) -> 
 }
 
 fn youngest(listed: Vec<RecoveryPoint>) -> Option<RecoveryPoint> {
-    let usable = |point: &RecoveryPoint| matches!(point.status.as_str(), "COMPLETED" | "AVAILABLE") && !point.is_parent;
+    // A temporary copy is never picked: what may be done with it says nothing about the one that is.
+    let usable = |point: &RecoveryPoint| {
+        matches!(point.status.as_str(), "COMPLETED" | "AVAILABLE") && !point.is_parent && !point.delete_after_copy
+    };
     listed.into_iter().filter(usable).max_by_key(|point| point.created)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::youngest;
+    use crate::cloud::vault::RecoveryPoint;
+
+    fn point(id: &str, created: &str, delete_after_copy: bool) -> RecoveryPoint {
+        RecoveryPoint {
+            arn: format!("arn:aws:backup:eu-west-1:123456789012:recovery-point:{id}").parse().unwrap(),
+            resource: None,
+            resource_type: None,
+            status: "COMPLETED".to_owned(),
+            created: Some(created.parse().unwrap()),
+            size_bytes: None,
+            source_vault: None,
+            delete_at: None,
+            delete_after_copy,
+            is_parent: false,
+            encryption_key: None,
+            malware: false,
+            plan: None,
+        }
+    }
+
+    #[test]
+    fn a_temporary_copy_is_not_the_one_that_is_looked_at() {
+        let kept = point("kept", "2026-11-21T02:00:00Z", false);
+        let listed = vec![kept.clone(), point("temporary", "2026-11-21T03:00:00Z", true)];
+        assert_eq!(youngest(listed).map(|point| point.arn), Some(kept.arn));
+    }
 }

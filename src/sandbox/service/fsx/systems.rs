@@ -39,7 +39,11 @@ pub(super) fn delete(world: &mut World, place: &Place, ask: &Ask) -> Result<Valu
 }
 
 fn check(system: &FileSystem, ask: &Ask) -> Result<(), Failure> {
+    const SETTINGS: [&str; 3] = ["WindowsConfiguration", "LustreConfiguration", "OpenZFSConfiguration"];
     let own = system.flavour.configuration_key();
+    if let Some(foreign) = SETTINGS.into_iter().find(|key| *key != own && ask.body.get(key).is_some()) {
+        return Err(bad(format!("{foreign} cannot be given for the file system '{}' of another type", system.id)));
+    }
     match (system.life.state, system.flavour) {
         ("CREATING", _) => Err(bad(format!("File system '{}' is being created and cannot be deleted yet", system.id))),
         (_, Flavour::Ontap) => {
