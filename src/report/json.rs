@@ -3,25 +3,25 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::cloud::resource::Types;
-use crate::journal::event::{Class, Failure, GoneProof, Recorded, StepEnd};
+use crate::journal::event::{Class, Failure, GoneProof, StepEnd};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::measure::{Measure, Measures, RestoreMeasures};
 use crate::journal::state::{ActionState, Reopened, State, StepState};
 use crate::journal::verdict::Reason;
 use crate::plan::step::{Step, Work};
+use crate::report::facts::Context;
 use crate::report::facts::cost::{cents, spent_usd};
 use crate::report::facts::restore::made_arn;
 use crate::report::facts::steps::{attempts, status, took};
 use crate::report::facts::teardown::existence_word;
-use crate::report::facts::{at_verdict, context};
 use crate::report::redact;
 use crate::words::id::{Name, StepId};
 use crate::words::kind::Verdict;
 
-/// Version of the JSON that [`summary`] and [`report`] make.
+/// Version of the JSON that [`summary`] and [`Report`] make.
 ///
 /// | version | since | change |
 /// |---|---|---|
@@ -78,13 +78,19 @@ pub fn summary(state: &State, evidence: Option<&str>) -> Value {
 
 /// `report.json`: the summary at the verdict, and under `report` the context of the report's template. Like the report
 /// it is a function of the journal alone, so `evidence` is null.
-#[must_use]
-pub fn report(state: &State, events: &[Recorded], types: Types) -> Value {
-    let mut value = redact::accounts(state, summary(&at_verdict(state, events), None));
-    if let Value::Object(fields) = &mut value {
-        fields.insert("report".to_owned(), json!(context(state, events, types)));
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    #[serde(flatten)]
+    summary: Value,
+    report: &'a Context,
+}
+
+impl<'a> Report<'a> {
+    /// The one of a state as [`at_verdict`](crate::report::facts::at_verdict) makes it, and of its context.
+    #[must_use]
+    pub fn new(at_verdict: &State, context: &'a Context) -> Self {
+        Self { summary: redact::accounts(at_verdict, summary(at_verdict, None)), report: context }
     }
-    value
 }
 
 /// The numbers of a run as `measures` of [`summary`] shows them, in seconds.

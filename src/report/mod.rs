@@ -6,6 +6,7 @@ pub mod bound;
 pub mod controls;
 pub mod facts;
 pub mod html;
+mod include;
 pub mod json;
 pub mod junit;
 pub mod markdown;

@@ -16,7 +16,7 @@
 //! docs/report.md says which fields there are, and `sample` where that list comes from.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use handlebars::{
@@ -27,6 +27,7 @@ use handlebars::{
 use crate::plan::show::mermaid::label;
 use crate::report::bound::{self, Bounded, Each};
 use crate::report::facts::Context;
+use crate::report::include::{self, Include, compiled};
 use crate::report::markdown;
 use crate::report::sample::{DEEPEST, sample};
 use crate::report::template::{Refused, check as look, include_problem};
@@ -157,7 +158,7 @@ fn with_compiled<T>(
         }
         let all = laid_over(templates);
         known(&all, runbook.as_str())?;
-        let registry = registered(&all, Branches::Chosen)?;
+        let registry = registered(&all, Some(runbook.as_str()), Branches::Chosen)?;
         act(&last.insert(Compiled { templates: templates.clone(), registry }).registry)
     })
 }
@@ -169,11 +170,15 @@ fn with_compiled<T>(
 pub fn check(templates: &BTreeMap<String, String>, runbook: &Name) -> Result<(), RunbookError> {
     let all = laid_over(templates);
     known(&all, runbook.as_str())?;
-    try_all(&registered(&all, Branches::All)?, runbook.as_str())
+    try_all(&registered(&all, None, Branches::All)?, runbook.as_str())
 }
 
-/// All templates, parsed.
-fn registered(all: &BTreeMap<String, String>, branches: Branches) -> Result<Handlebars<'static>, RunbookError> {
+/// The templates, parsed: those that a runbook includes, or all.
+fn registered(
+    all: &BTreeMap<String, String>,
+    runbook: Option<&str>,
+    branches: Branches,
+) -> Result<Handlebars<'static>, RunbookError> {
     let mut registry = registry(branches);
     let mut includes = BTreeMap::new();
     for (name, text) in all {
@@ -183,10 +188,25 @@ fn registered(all: &BTreeMap<String, String>, branches: Branches) -> Result<Hand
         let text = all.get(&name).map_or("", String::as_str);
         return Err(refusal(&name, text, refused));
     }
+    let wanted = runbook.map(|runbook| reached(runbook, &includes));
     for (name, text) in all {
-        registry.register_template_string(name, text).map_err(|error| syntax(name, &error))?;
+        if wanted.as_ref().is_some_and(|wanted| !wanted.contains(name.as_str())) {
+            continue;
+        }
+        registry.register_template(name, compiled(name, text).map_err(|error| syntax(name, &error))?);
     }
     Ok(registry)
+}
+
+/// A template and all that it includes.
+fn reached<'a>(first: &'a str, includes: &'a BTreeMap<&str, Vec<(usize, String)>>) -> BTreeSet<&'a str> {
+    let (mut reached, mut open) = (BTreeSet::new(), vec![first]);
+    while let Some(name) = open.pop() {
+        if reached.insert(name) {
+            open.extend(includes.get(name).into_iter().flatten().map(|(_, partial)| partial.as_str()));
+        }
+    }
+    reached
 }
 
 /// Everything that is wrong with a user's templates, laid over the built-in ones: each that is refused or no Handlebars,
@@ -201,7 +221,7 @@ pub fn problems(templates: &BTreeMap<String, String>) -> Vec<RunbookError> {
         all.insert(place.template.clone(), String::new());
     });
     // What would include itself does not, from here on: the next one is found, and the fields of the others are tried.
-    while let Err(problem) = registered(&all, Branches::All) {
+    while let Err(problem) = registered(&all, None, Branches::All) {
         let emptied = problem.place().and_then(|place| all.insert(place.template.clone(), String::new()));
         let is_new = emptied.is_some_and(|text| !text.is_empty());
         found.push(problem);
@@ -227,7 +247,7 @@ fn unparsed(name: &str, text: &str) -> Option<RunbookError> {
 /// The problems of one runbook, each of which is taken out to find the next.
 fn fields(all: &mut BTreeMap<String, String>, runbook: &str, found: &mut Vec<RunbookError>) {
     for _ in 0..MOST_PROBLEMS {
-        let Ok(registry) = registered(all, Branches::All) else { return };
+        let Ok(registry) = registered(all, None, Branches::All) else { return };
         let Err(problem) = try_all(&registry, runbook) else { return };
         let goes_on = problem.place().is_some_and(|place| take_out(all, place));
         if !found.contains(&problem) {
@@ -367,6 +387,7 @@ fn registry(branches: Branches) -> Handlebars<'static> {
     registry.set_strict_mode(true);
     registry.register_escape_fn(markdown::inline);
     registry.register_helper("each", Box::new(Each));
+    registry.register_helper(include::NAME, Box::new(Include));
     registry.register_helper("if", Box::new(If { when: true, branches }));
     registry.register_helper("unless", Box::new(If { when: false, branches }));
     registry.register_helper("md", Box::new(Escape { name: "md", escape: markdown::inline }));

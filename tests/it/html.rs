@@ -15,7 +15,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use restore_drill::report::html::html;
 use restore_drill::report::junit::junit;
-use restore_drill::report::{facts, json, schema};
+use restore_drill::report::{facts, schema};
 use restore_drill::words::kind::{Mode, Verdict};
 use restore_drill::words::text::is_hostile;
 use serde_json::{Value, json as value};
@@ -335,7 +335,7 @@ fn assert_fits(report: &Value) {
 #[test]
 fn reports_fit_their_schema() {
     let mut unfinished = Journal::begin(Mode::CustomEndpoint, "Orders database");
-    let begun = json::report(&unfinished.state(), &unfinished.records, TYPES);
+    let begun = unfinished.json();
     unfinished.picked();
     let journals = [
         passed(Mode::Aws, "Orders database"),
@@ -346,7 +346,7 @@ fn reports_fit_their_schema() {
     ];
     assert_fits(&begun);
     for journal in journals {
-        assert_fits(&json::report(&journal.state(), &journal.records, TYPES));
+        assert_fits(&journal.json());
     }
 }
 
@@ -370,7 +370,7 @@ async fn reports_of_real_runs_fit_their_schema() {
 #[test]
 fn the_schema_notices_what_is_wrong() {
     let journal = passed(Mode::Aws, "Orders database");
-    let right = json::report(&journal.state(), &journal.records, TYPES);
+    let right = journal.json();
     let changes: [(&str, Value); 5] = [
         ("/verdict", value!("perfect")),
         ("/measures/rto/seconds", value!("660")),

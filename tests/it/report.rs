@@ -20,6 +20,7 @@ use restore_drill::plan::compile::compile;
 use restore_drill::plan::show::{View, dot, json as plan_json, mermaid, text};
 use restore_drill::probe::{Miss, Observed};
 use restore_drill::report::{facts, json, runbook};
+use restore_drill::run::step::report::rendered;
 use restore_drill::words::arn::Arn;
 use restore_drill::words::id::{Name, RunId};
 use restore_drill::words::kind::{CheckId, Mode, Verdict};
@@ -89,6 +90,13 @@ impl Journal {
     fn markdown(&self) -> String {
         let context = facts::context(&self.state(), &self.records, TYPES);
         runbook::render(&BTreeMap::new(), &name("default"), &context).unwrap()
+    }
+
+    /// `report.json`, as it is written.
+    pub(crate) fn json(&self) -> Value {
+        let files = rendered(&self.records, TYPES).expect("a report");
+        let (_, text) = files.iter().find(|(name, _)| *name == "report.json").expect("it is always one of them");
+        serde_json::from_str(text).expect("it is JSON")
     }
 
     pub(crate) fn picked(&mut self) {
@@ -450,13 +458,13 @@ fn a_run_without_a_verdict_has_a_report_too() {
 #[test]
 fn the_same_journal_gives_the_same_bytes_and_later_records_change_none() {
     let mut journal = passed(Mode::Aws, "Orders database");
-    let (markdown, report) = (journal.markdown(), json::report(&journal.state(), &journal.records, TYPES).to_string());
+    let (markdown, report) = (journal.markdown(), journal.json().to_string());
     assert_eq!(journal.markdown(), markdown);
     let file = ReportFile { name: "report.md".to_owned(), sha256: "0".repeat(64) };
     journal.push(3, Event::ReportWritten { files: vec![file] });
     journal.end("report", StepEnd::Passed);
     assert_eq!(journal.markdown(), markdown);
-    assert_eq!(json::report(&journal.state(), &journal.records, TYPES).to_string(), report);
+    assert_eq!(journal.json().to_string(), report);
 }
 
 #[test]

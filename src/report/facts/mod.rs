@@ -220,7 +220,12 @@ pub struct WarningFacts {
 /// The context of a run's report.
 #[must_use]
 pub fn context(state: &State, events: &[Recorded], types: Types) -> Context {
-    let (state, events) = (&at_verdict(state, events), until_verdict(events));
+    context_at(&at_verdict(state, events), until_verdict(events), types)
+}
+
+/// The same of the records up to the verdict, and of the state that [`at_verdict`] says they make.
+#[must_use]
+pub(crate) fn context_at(state: &State, events: &[Recorded], types: Types) -> Context {
     let timeline = timeline::timeline(state);
     let (teardown, waited) = (teardown::teardown(state, types), action::waited(state));
     let deviations = deviation::deviations(state, events).into_iter();
@@ -270,7 +275,11 @@ pub fn until_verdict(events: &[Recorded]) -> &[Recorded] {
 /// The state that those records make: what came after the verdict is not in it.
 #[must_use]
 pub fn at_verdict(state: &State, events: &[Recorded]) -> State {
-    let mut at_verdict = State::replay(until_verdict(events)).unwrap_or_else(|_| state.clone());
+    judged(State::replay(until_verdict(events)).unwrap_or_else(|_| state.clone()))
+}
+
+/// A state at its verdict as the report shows it.
+pub(crate) fn judged(mut at_verdict: State) -> State {
     // Whoever reads the report sees that its step is over.
     if let Some((at, _)) = at_verdict.concluded
         && let Some(step) = at_verdict.steps.get_mut(&Work::Report.id())

@@ -13,7 +13,7 @@ use crate::journal::state::{State, StepState};
 use crate::journal::store::StoreError;
 use crate::journal::verdict::conclude;
 use crate::plan::step::{Step, Work};
-use crate::report::facts::context;
+use crate::report::facts::{context_at, judged, until_verdict};
 use crate::report::html::html;
 use crate::report::junit::junit;
 use crate::report::runbook::render;
@@ -218,11 +218,11 @@ fn forget_signature(folder: &Path, sealed: &[(&str, String)]) {
 /// # Errors
 /// A sentence for the user: a template's error names template, line and column.
 pub fn rendered(history: &[Recorded], types: Types) -> Result<Vec<(&'static str, String)>, String> {
-    let state = up_to_verdict(history)?;
-    let context = context(&state, history, types);
+    let state = judged(up_to_verdict(history)?);
+    let context = context_at(&state, until_verdict(history), types);
     let settings = &state.started.plan.definition.report;
     let markdown = render(&state.started.templates, &settings.runbook, &context).map_err(explain)?;
-    let report = serde_json::to_string_pretty(&json::report(&state, history, types)).map_err(explain)?;
+    let report = serde_json::to_string_pretty(&json::Report::new(&state, &context)).map_err(explain)?;
     let mut files = vec![("report.md", markdown), ("report.json", report + "\n")];
     if settings.formats.contains(&ReportFormat::Html) {
         files.push(("report.html", html(&context)));
@@ -246,15 +246,13 @@ pub fn to_print(history: &[Recorded], types: Types) -> Result<Option<String>, St
     if !is_asked_for {
         return Ok(None);
     }
-    let state = up_to_verdict(history)?;
-    Ok(Some(html(&context(&state, history, types))))
+    let state = judged(up_to_verdict(history)?);
+    Ok(Some(html(&context_at(&state, until_verdict(history), types))))
 }
 
 /// The state at the last verdict: what happened later is not in the report.
 fn up_to_verdict(history: &[Recorded]) -> Result<State, String> {
-    let verdict = history.iter().rposition(|record| matches!(record.event, Event::Concluded { .. }));
-    let history = verdict.map_or(history, |at| &history[..=at]);
-    State::replay(history).map_err(explain)
+    State::replay(until_verdict(history)).map_err(explain)
 }
 
 /// An error with everything beneath it.
