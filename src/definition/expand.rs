@@ -13,9 +13,9 @@ use crate::words::reference::{Reference, exchange, may_refer};
 /// Expands a definition. `found` are the resources of each selection; without an entry a selection has none.
 #[must_use]
 pub fn expand(mut definition: Definition, found: &BTreeMap<Name, Vec<Arn>>) -> Definition {
-    let is_single = definition.probes.values().all(|probe| probe.on_each.is_empty());
-    let single = is_single && definition.selections.is_empty();
-    let expansion = if single { Expansion::default() } else { multiplied(&mut definition, found) };
+    let is_single = |probe: &Probe| probe.on_each.is_empty();
+    let all_single = definition.selections.is_empty() && definition.probes.values().all(is_single);
+    let expansion = if all_single { Expansion::default() } else { multiplied(&mut definition, found) };
     for probe in definition.probes.values_mut() {
         expansion.probe(probe);
     }

@@ -8,6 +8,7 @@ use crate::words::reference::{Reference, Template, may_refer, references_in};
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
 use crate::yaml::node::{Node, Span, Value};
 
+/// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Restore,

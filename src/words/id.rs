@@ -215,7 +215,7 @@ mod tests {
             assert!(text.parse::<StepId>().is_err(), "{text:?}");
             assert!(StepId::try_from(text.to_owned()).is_err(), "{text:?}");
         }
-        assert_eq!(StepId::try_from("restore.b-2".to_owned()), "restore.b-2".parse());
+        assert_eq!(StepId::try_from("restore.b-2".to_owned()), "restore.b-2".parse::<StepId>());
     }
 
     #[test]

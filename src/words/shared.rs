@@ -18,15 +18,6 @@ impl<T> Shared<T> {
         Self(Arc::new(value))
     }
 
-    /// The value: the one that is there if nobody else holds it, otherwise a copy.
-    #[must_use]
-    pub fn into_owned(self) -> T
-    where
-        T: Clone,
-    {
-        Arc::unwrap_or_clone(self.0)
-    }
-
     /// Whether both are one value that is there once, and not two that are equal.
     #[must_use]
     pub fn is_one(one: &Self, other: &Self) -> bool {
