@@ -180,7 +180,7 @@ async fn points(connection: &Connection, definition: &Definition, ui: &Ui) -> Re
         }
         points.insert(name.clone(), picked);
     };
-    for (name, restore) in &definition.restore {
+    for (name, restore) in &*definition.restore {
         match leader(definition, name) {
             None => {
                 let chosen = choose(&connection.cloud, definition, restore, facts(restore.kind), window).await;

@@ -27,12 +27,9 @@ impl<'a> Index<'a> {
         Self(mappings.map(|(key, node)| (key.name.as_str(), entries(node).collect())).collect())
     }
 
-    fn has(&self, mapping: &str) -> bool {
-        self.0.contains_key(mapping)
-    }
-
-    fn get(&self, mapping: &str, name: &str) -> Option<(&'a Key, &'a Node)> {
-        self.0.get(mapping)?.get(name).copied()
+    /// The entries of a mapping.
+    fn of_mapping(&self, mapping: &str) -> Option<&HashMap<&'a str, (&'a Key, &'a Node)>> {
+        self.0.get(mapping)
     }
 }
 
@@ -54,19 +51,23 @@ impl<'a> Subject<'a> {
     /// The node at the end of a route.
     #[must_use]
     pub fn node(&self, route: &[&str]) -> Option<&'a Node> {
-        match route {
-            [mapping, name, rest @ ..] if self.index.has(mapping) => self.index.get(mapping, name)?.1.follow(rest),
-            _ => self.root.follow(route),
+        if let [mapping, name, rest @ ..] = route
+            && let Some(entries) = self.index.of_mapping(mapping)
+        {
+            return entries.get(*name).copied()?.1.follow(rest);
         }
+        self.root.follow(route)
     }
 
     /// The key at the end of a route.
     fn key(&self, route: &[&str]) -> Option<&'a Key> {
-        match route {
-            [mapping, name] if self.index.has(mapping) => self.index.get(mapping, name).map(|(key, _)| key),
-            [parents @ .., last] => self.node(parents)?.get(last).map(|(key, _)| key),
-            [] => None,
+        if let [mapping, name] = route
+            && let Some(entries) = self.index.of_mapping(mapping)
+        {
+            return entries.get(*name).map(|(key, _)| *key);
         }
+        let (last, parents) = route.split_last()?;
+        self.node(parents)?.get(last).map(|(key, _)| key)
     }
 
     /// Where a value is written; where its nearest ancestor is, if it is not.
@@ -109,6 +110,19 @@ pub fn check(
     sources: &Sources,
     problems: &mut Diagnostics,
 ) -> Option<Definition> {
+    let json = checked(root, stem, types, sources, problems)?;
+    match assemble::definition(json) {
+        Ok(definition) => Some(definition),
+        Err(error) => {
+            let message = format!("drill accepted this definition and cannot use it: {error}");
+            problems.push(Diagnostic::error(Code::Defect, message).help("this is a defect of drill; please report it"));
+            None
+        }
+    }
+}
+
+/// What the shapes let through, if nothing is wrong with it. The nodes are gone then: the model needs their room.
+fn checked(root: Node, stem: &str, types: Types, sources: &Sources, problems: &mut Diagnostics) -> Option<Json> {
     let root = without_expectations_of_controls(root, problems);
     let fields = Shape::Map(shape::definition(types));
     let json = check_shape(sources, &root, &fields, "the definition", problems).unwrap_or_default();
@@ -119,17 +133,7 @@ pub fn check(
     evidence::check(&subject, problems);
     names::check(&subject, problems);
     proof::check(&subject, problems);
-    if problems.has_errors() {
-        return None;
-    }
-    match assemble::definition(&json) {
-        Ok(definition) => Some(definition),
-        Err(error) => {
-            let message = format!("drill accepted this definition and cannot use it: {error}");
-            problems.push(Diagnostic::error(Code::Defect, message).help("this is a defect of drill; please report it"));
-            None
-        }
-    }
+    if problems.has_errors() { None } else { Some(json) }
 }
 
 const RIGHT_CONTROL: &str = "change the query, the target or the credential and predict how it fails, such as \

@@ -8,12 +8,36 @@ use crate::cloud::resource::Settings;
 use crate::definition::model::{Action, Definition, Probe, Via};
 use crate::words::arn::Arn;
 use crate::words::id::Name;
-use crate::words::reference::{OPEN, Reference, exchange};
+use crate::words::reference::{Reference, exchange, may_refer};
 
 /// Expands a definition. `found` are the resources of each selection; without an entry a selection has none.
 #[must_use]
 pub fn expand(mut definition: Definition, found: &BTreeMap<Name, Vec<Arn>>) -> Definition {
-    let mut taken: BTreeSet<Name> = names(&definition);
+    let is_single = |probe: &Probe| probe.on_each.is_empty();
+    let all_single = definition.selections.is_empty() && definition.probes.values().all(is_single);
+    let expansion = if all_single { Expansion::default() } else { multiplied(&mut definition, found) };
+    for probe in definition.probes.values_mut() {
+        expansion.probe(probe);
+    }
+    for action in definition.actions.values_mut() {
+        expansion.action(action);
+    }
+    for gate in definition.gates.values_mut() {
+        expansion.needs(&mut gate.needs, None);
+    }
+    for restore in definition.restore.values_mut() {
+        expansion.needs(&mut restore.needs, None);
+    }
+    if let Some(group) = &mut definition.consistency {
+        expansion.needs(&mut group.of, None);
+    }
+    definition
+}
+
+/// Makes one restore for each resource of a selection, and one probe for each of several restores. What they name is not
+/// changed yet.
+fn multiplied(definition: &mut Definition, found: &BTreeMap<Name, Vec<Arn>>) -> Expansion {
+    let mut taken: BTreeSet<Name> = names(definition);
     let mut children: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
     for (name, selection) in std::mem::take(&mut definition.selections) {
         let of_it = children.entry(name.clone()).or_default();
@@ -23,9 +47,8 @@ pub fn expand(mut definition: Definition, found: &BTreeMap<Name, Vec<Arn>>) -> D
             of_it.push(child);
         }
     }
-    let probes = std::mem::take(&mut definition.probes);
     let mut copies: BTreeMap<Name, Vec<(Name, Name)>> = BTreeMap::new();
-    for (name, probe) in &probes {
+    for (name, probe) in &*definition.probes {
         let single = probe.on_each.is_empty() && !children.contains_key(&probe.on);
         if !single {
             let targets = targets(probe, &children);
@@ -33,33 +56,14 @@ pub fn expand(mut definition: Definition, found: &BTreeMap<Name, Vec<Arn>>) -> D
             copies.insert(name.clone(), targets.into_iter().map(copy).collect());
         }
     }
-    let expansion = Expansion { children, copies };
-    for (name, probe) in probes {
-        match expansion.copies.get(&name) {
-            None => {
-                let target = probe.on.clone();
-                definition.probes.insert(name, expansion.probe(probe, &target));
-            }
-            Some(copies) => {
-                for (copy, target) in copies {
-                    definition.probes.insert(copy.clone(), expansion.probe(probe.clone(), target));
-                }
-            }
+    for (name, copies) in &copies {
+        let Some(probe) = definition.probes.remove(name) else { continue };
+        for (copy, target) in copies {
+            let probe = Probe { on: target.clone(), on_each: Vec::new(), ..probe.clone() };
+            definition.probes.insert(copy.clone(), probe);
         }
     }
-    for action in definition.actions.values_mut() {
-        expansion.action(action);
-    }
-    for gate in definition.gates.values_mut() {
-        gate.needs = expansion.needs(&gate.needs, None);
-    }
-    for restore in definition.restore.values_mut() {
-        restore.needs = expansion.needs(&restore.needs, None);
-    }
-    if let Some(group) = &mut definition.consistency {
-        group.of = expansion.needs(&group.of, None);
-    }
-    definition
+    Expansion { children, copies }
 }
 
 fn names(definition: &Definition) -> BTreeSet<Name> {
@@ -90,6 +94,7 @@ fn free(taken: &mut BTreeSet<Name>, name: &Name, detail: &str) -> Name {
     }
 }
 
+#[derive(Default)]
 struct Expansion {
     /// Selection → its restores.
     children: BTreeMap<Name, Vec<Name>>,
@@ -98,35 +103,35 @@ struct Expansion {
 }
 
 impl Expansion {
-    fn probe(&self, mut probe: Probe, target: &Name) -> Probe {
-        probe.on = target.clone();
-        probe.on_each.clear();
-        probe.needs = self.needs(&probe.needs, Some(target));
-        probe.settings = self.settings(std::mem::take(&mut probe.settings), Some(target));
+    fn probe(&self, probe: &mut Probe) {
+        let target = Some(&probe.on);
+        self.needs(&mut probe.needs, target);
+        self.settings(&mut probe.settings, target);
         if let Some(control) = &mut probe.negative_control {
-            control.settings = self.settings(std::mem::take(&mut control.settings), Some(target));
+            self.settings(&mut control.settings, target);
         }
         if let Some(when) = &mut probe.when {
-            when.value = self.text(&when.value, target);
+            self.text(&mut when.value, target);
         }
-        probe.via = probe.via.map(|via| match via {
-            Via::SsmTunnel(instance) => Via::SsmTunnel(self.text(&instance, target)),
-            Via::Lambda(function) => Via::Lambda(self.text(&function, target)),
-        });
-        probe
+        if let Some(Via::SsmTunnel(text) | Via::Lambda(text)) = &mut probe.via {
+            self.text(text, target);
+        }
     }
 
     fn action(&self, action: &mut Action) {
-        let on = action.on.clone();
-        action.needs = self.needs(&action.needs, on.as_ref());
-        action.settings = self.settings(std::mem::take(&mut action.settings), on.as_ref());
+        let on = action.on.as_ref();
+        self.needs(&mut action.needs, on);
+        self.settings(&mut action.settings, on);
         if let Some(undo) = &mut action.undo {
-            undo.settings = self.settings(std::mem::take(&mut undo.settings), on.as_ref());
+            self.settings(&mut undo.settings, on);
         }
     }
 
     /// What needs one of several, and is itself on one of them, needs its own; otherwise all of them.
-    fn needs(&self, needs: &[Name], own: Option<&Name>) -> Vec<Name> {
+    fn needs(&self, needs: &mut Vec<Name>, own: Option<&Name>) {
+        if self.copies.is_empty() && self.children.is_empty() {
+            return;
+        }
         let one = |name: &Name| -> Vec<Name> {
             if let Some(copies) = self.copies.get(name) {
                 let mine = copies.iter().find(|(_, target)| Some(target) == own);
@@ -137,19 +142,24 @@ impl Expansion {
             }
             self.children.get(name).cloned().unwrap_or_else(|| vec![name.clone()])
         };
-        needs.iter().flat_map(one).collect()
+        *needs = needs.iter().flat_map(one).collect();
     }
 
-    fn text(&self, text: &str, own: &Name) -> String {
-        let whole = Settings::from_iter([("text".to_owned(), Value::from(text))]);
-        let changed = self.settings(whole, Some(own));
-        changed.get("text").and_then(Value::as_str).unwrap_or(text).to_owned()
-    }
-
-    fn settings(&self, settings: Settings, own: Option<&Name>) -> Settings {
-        if !settings.values().any(mentions) {
-            return settings;
+    fn text(&self, text: &mut String, own: Option<&Name>) {
+        if may_refer(text)
+            && let Value::String(changed) = self.value(&Value::from(text.as_str()), own)
+        {
+            *text = changed;
         }
+    }
+
+    fn settings(&self, settings: &mut Settings, own: Option<&Name>) {
+        for value in settings.values_mut().filter(|value| mentions(value)) {
+            *value = self.value(value, own);
+        }
+    }
+
+    fn value(&self, value: &Value, own: Option<&Name>) -> Value {
         let other = |reference: &Reference| match (reference, own) {
             (Reference::On(output), Some(name)) => Some(Reference::Restore { name: name.clone(), output: *output }),
             (Reference::Probe { name, value }, _) => {
@@ -159,18 +169,14 @@ impl Expansion {
             }
             _ => None,
         };
-        let settings = Value::Object(settings);
-        match exchange(&settings, &other) {
-            Value::Object(exchanged) => exchanged,
-            _ => Settings::new(),
-        }
+        exchange(value, &other)
     }
 }
 
 /// Whether a text of a value may hold a reference.
 fn mentions(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.contains(OPEN),
+        Value::String(text) => may_refer(text),
         Value::Array(items) => items.iter().any(mentions),
         Value::Object(entries) => entries.values().any(mentions),
         _ => false,

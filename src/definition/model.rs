@@ -13,8 +13,9 @@ use crate::words::archive::{BucketPath, Retention};
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, DrillName, Name, Region, VaultName};
 use crate::words::kind::{LockMode, ProbeKind, ReportFormat, ResourceKind};
+use crate::words::shared::Shared;
 
-/// A checked definition.
+/// A checked definition. A copy of it shares its restores and probes, of which there may be thousands, until one changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
     /// The file's stem.
@@ -45,12 +46,12 @@ pub struct Definition {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rates: BTreeMap<ResourceKind, Rates>,
     /// What to restore, by name.
-    pub restore: BTreeMap<Name, Restore>,
+    pub restore: Shared<BTreeMap<Name, Restore>>,
     /// Selections that become restores once the vault was asked; empty in a plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub selections: BTreeMap<Name, Selection>,
     /// How to prove it, by name.
-    pub probes: BTreeMap<Name, Probe>,
+    pub probes: Shared<BTreeMap<Name, Probe>>,
     /// What is done to the restored world, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub actions: BTreeMap<Name, Action>,
@@ -311,7 +312,7 @@ pub struct Action {
     pub timeout: SignedDuration,
     /// What its answer must satisfy.
     #[serde(default)]
-    pub expect: BTreeMap<String, Expectation>,
+    pub expect: Expectations,
     /// How it is undone, whenever it may have been done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
@@ -404,7 +405,7 @@ pub struct Probe {
     pub timeout: SignedDuration,
     /// What must hold, by the name of the observed value.
     #[serde(default)]
-    pub expect: BTreeMap<String, Expectation>,
+    pub expect: Expectations,
     /// Observed values that are measures: only `data_age` is known.
     #[serde(default)]
     pub measures: Measures,
@@ -498,6 +499,10 @@ impl Default for Retry {
         Self { within: SignedDuration::ZERO, every: SignedDuration::from_secs(15), backoff: 1.0 }
     }
 }
+
+/// What must hold, by the name of the observed value. Most probes have one or none, and an expectation is large: without the
+/// box each would take the place of eleven.
+pub type Expectations = BTreeMap<String, Box<Expectation>>;
 
 /// What an observed value must satisfy. All that are given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

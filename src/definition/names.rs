@@ -1,38 +1,86 @@
 //! Who names whom inside a definition: `on`, `needs`, references; unknown names, cycles, restores without a probe.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::definition::check::Subject;
 use crate::words::kind::ProbeKind;
-use crate::words::reference::{OPEN, Reference, Template, references_in};
+use crate::words::reference::{Reference, Template, may_refer, references_in};
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
 use crate::yaml::node::{Node, Span, Value};
 
-/// A restore, a probe, an action or a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Thing<'a> {
-    Restore(&'a str),
-    Probe(&'a str),
-    Action(&'a str),
-    Gate(&'a str),
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Restore,
+    Probe,
+    Action,
+    Gate,
 }
 
-impl<'a> Thing<'a> {
-    fn name(self) -> &'a str {
+impl What {
+    fn word(self) -> &'static str {
         match self {
-            Self::Restore(name) | Self::Probe(name) | Self::Action(name) | Self::Gate(name) => name,
+            Self::Restore => "a restore",
+            Self::Probe => "a probe",
+            Self::Action => "an action",
+            Self::Gate => "a gate",
         }
     }
 }
 
-impl Thing<'_> {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Restore(_) => "a restore",
-            Self::Probe(_) => "a probe",
-            Self::Action(_) => "an action",
-            Self::Gate(_) => "a gate",
-        }
+/// A restore, a probe, an action or a gate. It is known by its number: there may be thousands, and names are long.
+#[derive(Debug, Clone, Copy)]
+struct Thing<'a> {
+    what: What,
+    name: &'a str,
+    number: usize,
+}
+
+/// All that a mapping of the definition names, sorted.
+struct Known<'a> {
+    what: What,
+    sorted: Vec<(&'a str, &'a Node)>,
+    /// Where each is in `sorted`.
+    places: HashMap<&'a str, usize>,
+    /// The number of the first.
+    first: usize,
+}
+
+impl<'a> Known<'a> {
+    fn of(root: &'a Node, (what, key): (What, &str), first: usize) -> Self {
+        let entries = root.get(key).map(|(_, node)| node.entries()).unwrap_or_default();
+        let mut sorted: Vec<(&str, &Node)> = entries.iter().map(|(key, node)| (key.name.as_str(), node)).collect();
+        sorted.sort_unstable_by_key(|(name, _)| *name);
+        let places = sorted.iter().enumerate().map(|(at, (name, _))| (*name, at)).collect();
+        Self { what, sorted, places, first }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
+    fn get(&self, name: &str) -> Option<&'a Node> {
+        let at = self.places.get(name)?;
+        self.sorted.get(*at).map(|(_, node)| *node)
+    }
+
+    fn thing(&self, name: &str) -> Option<Thing<'a>> {
+        let at = self.places.get(name)?;
+        self.sorted.get(*at).map(|&(name, _)| Thing { what: self.what, name, number: self.first + at })
+    }
+
+    fn things(&self) -> Vec<(Thing<'a>, &'a Node)> {
+        let numbered = self.sorted.iter().zip(self.first..);
+        numbered.map(|(&(name, node), number)| (Thing { what: self.what, name, number }, node)).collect()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.sorted.iter().map(|(name, _)| *name)
+    }
+
+    /// The number after the last.
+    fn end(&self) -> usize {
+        self.first + self.sorted.len()
     }
 }
 
@@ -40,38 +88,29 @@ impl Thing<'_> {
 /// wrong names no more than some milliseconds.
 const MOST_COMPARED: usize = 50_000;
 
-/// What waits for what, and where that is written.
-type Edges<'a> = BTreeMap<Thing<'a>, Vec<(Thing<'a>, Span)>>;
+/// What each thing waits for, by its number, and where that is written.
+type Edges<'a> = Vec<Vec<(Thing<'a>, Span)>>;
 
 /// Checks every name, then the order that they make.
 pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
-    let mut names = Names {
-        subject,
-        restores: keys(subject.root, "restore"),
-        probes: keys(subject.root, "probes"),
-        actions: keys(subject.root, "actions"),
-        gates: keys(subject.root, "gates"),
-        edges: BTreeMap::new(),
-        compared: 0,
-        problems,
-    };
+    let restores = Known::of(subject.root, (What::Restore, "restore"), 0);
+    let probes = Known::of(subject.root, (What::Probe, "probes"), restores.end());
+    let actions = Known::of(subject.root, (What::Action, "actions"), probes.end());
+    let gates = Known::of(subject.root, (What::Gate, "gates"), actions.end());
+    let edges = vec![Vec::new(); gates.end()];
+    let mut names = Names { subject, restores, probes, actions, gates, edges, compared: 0, problems };
     names.collect();
     let edges = std::mem::take(&mut names.edges);
     names.cycles(&edges);
     names.unproven();
 }
 
-fn keys<'a>(root: &'a Node, key: &str) -> BTreeMap<&'a str, &'a Node> {
-    let entries = root.get(key).map(|(_, node)| node.entries()).unwrap_or_default();
-    entries.iter().map(|(key, node)| (key.name.as_str(), node)).collect()
-}
-
 struct Names<'a, 'p> {
     subject: &'a Subject<'a>,
-    restores: BTreeMap<&'a str, &'a Node>,
-    probes: BTreeMap<&'a str, &'a Node>,
-    actions: BTreeMap<&'a str, &'a Node>,
-    gates: BTreeMap<&'a str, &'a Node>,
+    restores: Known<'a>,
+    probes: Known<'a>,
+    actions: Known<'a>,
+    gates: Known<'a>,
     edges: Edges<'a>,
     compared: usize,
     problems: &'p mut Diagnostics,
@@ -79,38 +118,36 @@ struct Names<'a, 'p> {
 
 impl<'a> Names<'a, '_> {
     fn collect(&mut self) {
-        for (name, node) in self.restores.clone() {
-            self.needs(Thing::Restore(name), node);
-            self.settings_of_restore(name);
+        for (thing, node) in self.restores.things() {
+            self.needs(thing, node);
+            self.settings_of_restore(thing.name);
         }
-        for (name, node) in self.probes.clone() {
-            let thing = Thing::Probe(name);
+        for (thing, node) in self.probes.things() {
             self.on(thing, node);
             self.needs(thing, node);
             self.settings(thing, node, "negative_control");
             self.ways(thing, node);
         }
-        for (name, node) in self.actions.clone() {
-            let thing = Thing::Action(name);
+        for (thing, node) in self.actions.things() {
             self.on(thing, node);
             self.needs(thing, node);
             self.settings(thing, node, "undo");
         }
-        for (name, node) in self.gates.clone() {
-            self.needs(Thing::Gate(name), node);
+        for (thing, node) in self.gates.things() {
+            self.needs(thing, node);
         }
         self.group();
     }
 
     /// The settings of a probe or an action, and those of its control or its undo.
     fn settings(&mut self, thing: Thing<'a>, node: &'a Node, second: &str) {
-        for kind in ProbeKind::WORDS.iter().copied() {
-            if let Some((_, settings)) = node.get(kind) {
-                self.references(thing, settings);
-            }
-            if let Some(settings) = node.follow(&[second, kind]) {
-                self.references(thing, settings);
-            }
+        let first = of_kinds(node).map(|(kind, settings)| (kind, false, settings));
+        let second = node.get(second).into_iter().flat_map(|(_, node)| of_kinds(node));
+        let second = second.map(|(kind, settings)| (kind, true, settings));
+        let mut found: Vec<(ProbeKind, bool, &'a Node)> = first.chain(second).collect();
+        found.sort_unstable_by_key(|(kind, is_second, _)| (*kind, *is_second));
+        for (_, _, settings) in found {
+            self.references(thing, settings);
         }
     }
 
@@ -146,15 +183,17 @@ impl<'a> Names<'a, '_> {
         let Some(node) = self.subject.node(&["consistency", "of"]) else { return };
         let Value::List(items) = &node.value else { return };
         for item in items {
-            if let Some(name) = item.text().filter(|name| !self.restores.contains_key(name)) {
-                let known: Vec<&str> = self.restores.keys().copied().collect();
+            if let Some(name) = item.text().filter(|name| !self.restores.contains(name)) {
+                let known: Vec<&str> = self.restores.names().collect();
                 self.unknown("restore", name, &known, item.span);
             }
         }
     }
 
     fn edge(&mut self, from: Thing<'a>, to: Thing<'a>, place: Span) {
-        self.edges.entry(from).or_default().push((to, place));
+        if let Some(edges) = self.edges.get_mut(from.number) {
+            edges.push((to, place));
+        }
     }
 
     fn on(&mut self, thing: Thing<'a>, node: &'a Node) {
@@ -165,14 +204,14 @@ impl<'a> Names<'a, '_> {
         };
         for item in names {
             let Some(name) = item.text() else { continue };
-            let selects = self.restores.get(name).is_some_and(|node| node.get("select").is_some());
-            if selects && matches!(thing, Thing::Action(_)) {
+            let selects = || self.restores.get(name).is_some_and(|node| node.get("select").is_some());
+            if thing.what == What::Action && selects() {
                 let message = format!("`{name}` is a selection: it becomes several restores, and an action is on one");
                 self.problems.push(Diagnostic::error(Code::UnknownName, message).at(item.span));
-            } else if self.restores.contains_key(name) {
-                self.edge(thing, Thing::Restore(name), item.span);
+            } else if let Some(restore) = self.restores.thing(name) {
+                self.edge(thing, restore, item.span);
             } else {
-                let known: Vec<&str> = self.restores.keys().copied().collect();
+                let known: Vec<&str> = self.restores.names().collect();
                 self.unknown("restore", name, &known, item.span);
             }
         }
@@ -191,24 +230,16 @@ impl<'a> Names<'a, '_> {
         let Some(Value::List(items)) = node.get("needs").map(|(_, needs)| &needs.value) else { return };
         for item in items {
             let Some(name) = item.text() else { continue };
-            let found: Vec<Thing<'a>> = [
-                self.restores.contains_key(name).then_some(Thing::Restore(name)),
-                self.probes.contains_key(name).then_some(Thing::Probe(name)),
-                self.actions.contains_key(name).then_some(Thing::Action(name)),
-                self.gates.contains_key(name).then_some(Thing::Gate(name)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect();
+            let all = [&self.restores, &self.probes, &self.actions, &self.gates];
+            let found: Vec<Thing<'a>> = all.into_iter().filter_map(|known| known.thing(name)).collect();
             match found.as_slice() {
                 [one] => self.edge(thing, *one, item.span),
                 [] => {
-                    let all = [&self.restores, &self.probes, &self.actions, &self.gates];
-                    let known: Vec<&str> = all.into_iter().flat_map(|names| names.keys()).copied().collect();
+                    let known: Vec<&str> = all.into_iter().flat_map(Known::names).collect();
                     self.unknown("restore, probe, action or gate", name, &known, item.span);
                 }
                 several => {
-                    let words: Vec<&str> = several.iter().map(|thing| thing.word()).collect();
+                    let words: Vec<&str> = several.iter().map(|thing| thing.what.word()).collect();
                     let message = format!("`{name}` is both {}; `needs` cannot tell them apart", words.join(" and "));
                     let diagnostic = Diagnostic::error(Code::AmbiguousName, message).at(item.span);
                     self.problems.push(diagnostic.help("rename one of them"));
@@ -252,7 +283,7 @@ impl<'a> Names<'a, '_> {
                     self.references(from, value);
                 }
             }
-            Value::Text(text) if text.contains(OPEN) => {
+            Value::Text(text) if may_refer(text) => {
                 // What cannot be read was said when the shape was checked.
                 let Ok(template) = Template::parse(text) else { return };
                 for reference in template.references() {
@@ -270,30 +301,30 @@ impl<'a> Names<'a, '_> {
             None => node.span,
         };
         if let Some(name) = reference.restore() {
-            match self.restores.get_key_value(name.as_str()).map(|(known, _)| *known) {
-                Some(known) if self.restores.get(known).is_some_and(|node| node.get("select").is_some()) => {
-                    let message = format!("`{known}` is a selection: it becomes several restores");
+            match self.restores.thing(name.as_str()) {
+                Some(known) if self.restores.get(known.name).is_some_and(|node| node.get("select").is_some()) => {
+                    let message = format!("`{name}` is a selection: it becomes several restores");
                     let diagnostic = Diagnostic::error(Code::UnexpectedReference, message).at(place);
                     self.problems.push(diagnostic.help("write `on.…` for the restore that the probe itself is on"));
                 }
-                Some(known) => self.edge(from, Thing::Restore(known), place),
+                Some(known) => self.edge(from, known, place),
                 None => {
-                    let known: Vec<&str> = self.restores.keys().copied().collect();
+                    let known: Vec<&str> = self.restores.names().collect();
                     self.unknown("restore", name.as_str(), &known, place);
                 }
             }
         }
         if let Some(name) = reference.probe() {
-            match self.probes.get_key_value(name.as_str()).map(|(known, _)| *known) {
-                Some(known) if self.is_several(known) && !self.is_several(from.name()) => {
+            match self.probes.thing(name.as_str()) {
+                Some(known) if self.is_several(known.name) && !self.is_several(from.name) => {
                     let message =
-                        format!("`{known}` is one probe for each of several restores: which of them is not said");
+                        format!("`{name}` is one probe for each of several restores: which of them is not said");
                     let diagnostic = Diagnostic::error(Code::UnexpectedReference, message).at(place);
                     self.problems.push(diagnostic.help("write a probe of its own for the one that is meant"));
                 }
-                Some(known) => self.edge(from, Thing::Probe(known), place),
+                Some(known) => self.edge(from, known, place),
                 None => {
-                    let known: Vec<&str> = self.probes.keys().copied().collect();
+                    let known: Vec<&str> = self.probes.names().collect();
                     self.unknown("probe", name.as_str(), &known, place);
                 }
             }
@@ -302,22 +333,25 @@ impl<'a> Names<'a, '_> {
 
     /// Depth first, without recursion: a definition may chain thousands of probes.
     fn cycles(&mut self, edges: &Edges<'a>) {
-        let mut done: BTreeSet<Thing<'a>> = BTreeSet::new();
-        for start in edges.keys() {
-            let mut path: Vec<(Thing<'a>, usize)> = vec![(*start, 0)];
-            let mut on_path: BTreeSet<Thing<'a>> = BTreeSet::from([*start]);
+        let mut done = vec![false; edges.len()];
+        // Nothing is left on the path when it comes back to its start.
+        let mut on_path = vec![false; edges.len()];
+        let all = [&self.restores, &self.probes, &self.actions, &self.gates];
+        let starts: Vec<Thing<'a>> = all.into_iter().flat_map(Known::things).map(|(thing, _)| thing).collect();
+        for start in starts.into_iter().filter(|start| !edges[start.number].is_empty()) {
+            let mut path: Vec<(Thing<'a>, usize)> = vec![(start, 0)];
+            on_path[start.number] = true;
             while let Some((thing, next)) = path.pop() {
-                let out = edges.get(&thing).map(Vec::as_slice).unwrap_or_default();
-                let Some((to, place)) = out.get(next).filter(|_| !done.contains(&thing)) else {
-                    on_path.remove(&thing);
-                    done.insert(thing);
+                let Some((to, place)) = edges[thing.number].get(next).filter(|_| !done[thing.number]) else {
+                    on_path[thing.number] = false;
+                    done[thing.number] = true;
                     continue;
                 };
                 path.push((thing, next + 1));
-                if on_path.contains(to) {
+                if on_path[to.number] {
                     self.cycle(&path, *to, *place);
-                } else if !done.contains(to) {
-                    on_path.insert(*to);
+                } else if !done[to.number] {
+                    on_path[to.number] = true;
                     path.push((*to, 0));
                 }
             }
@@ -325,9 +359,13 @@ impl<'a> Names<'a, '_> {
     }
 
     fn cycle(&mut self, path: &[(Thing<'a>, usize)], back_to: Thing<'a>, place: Span) {
-        let mut names: Vec<&str> =
-            path.iter().map(|(thing, _)| *thing).skip_while(|thing| *thing != back_to).map(Thing::name).collect();
-        names.push(back_to.name());
+        let mut names: Vec<&str> = path
+            .iter()
+            .map(|(thing, _)| thing)
+            .skip_while(|thing| thing.number != back_to.number)
+            .map(|thing| thing.name)
+            .collect();
+        names.push(back_to.name);
         let message = match names.as_slice() {
             [one, again] if one == again => format!("`{one}` waits for itself"),
             _ => format!("these wait for each other: {}", names.join(" -> ")),
@@ -337,7 +375,7 @@ impl<'a> Names<'a, '_> {
 
     fn unproven(&mut self) {
         let proven = self.proven();
-        for restore in self.restores.keys().copied().filter(|restore| !proven.contains(restore)) {
+        for restore in self.restores.names().filter(|restore| !proven.contains(restore)) {
             let message = format!("no required probe proves the restore `{restore}`");
             let place = self.subject.key_span(&["restore", restore]);
             let diagnostic = Diagnostic::error(Code::Unproven, message).at(place);
@@ -349,8 +387,8 @@ impl<'a> Names<'a, '_> {
     }
 
     /// What required probes are on.
-    fn proven(&self) -> BTreeSet<&'a str> {
-        let required = self.probes.values().copied().filter(|probe| {
+    fn proven(&self) -> HashSet<&'a str> {
+        let required = self.probes.sorted.iter().map(|(_, probe)| *probe).filter(|probe| {
             let severity = probe.get("severity").and_then(|(_, severity)| severity.text());
             severity != Some("advisory")
         });
@@ -360,4 +398,9 @@ impl<'a> Names<'a, '_> {
         });
         on.filter_map(Node::text).collect()
     }
+}
+
+/// What is written at the keys that are kinds.
+fn of_kinds(node: &Node) -> impl Iterator<Item = (ProbeKind, &Node)> {
+    node.entries().iter().filter_map(|(key, node)| Some((ProbeKind::from_word(&key.name)?, node)))
 }

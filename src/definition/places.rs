@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::cloud::resource::REQUEST_ID;
+use crate::cloud::resource::{REQUEST_ID, Settings};
 use crate::cloud::vault::Metadata;
 use crate::definition::check::Subject;
 use crate::words::arn::Arn;
@@ -169,8 +169,9 @@ pub(crate) fn kind(subject: &Subject<'_>, restore: &str) -> Option<ResourceKind>
 }
 
 fn metadata(subject: &Subject<'_>, restore: &str, problems: &mut Diagnostics) {
-    let with = subject.at(&["restore", restore, "with"]).and_then(Json::as_object).cloned().unwrap_or_default();
-    let naming_key = kind(subject, restore).and_then(|kind| (subject.types)(kind).naming_key(&with));
+    let none = Settings::new();
+    let with = subject.at(&["restore", restore, "with"]).and_then(Json::as_object).unwrap_or(&none);
+    let naming_key = kind(subject, restore).and_then(|kind| (subject.types)(kind).naming_key(with));
     let is_other = kind(subject, restore) == Some(ResourceKind::Other);
     for (key, value) in subject.entries(&["restore", restore, "metadata"]) {
         let lower = key.to_lowercase();
@@ -239,14 +240,15 @@ fn rehearsed_metadata(subject: &Subject<'_>, restore: &str, problems: &mut Diagn
     let Ok(name) = restore.parse::<Name>() else { return };
     let Some(region) = parsed(&["destination", "region"]).and_then(|text| text.parse().ok()) else { return };
     let Some(account) = parsed(&["destination", "account"]).and_then(|text| text.parse().ok()) else { return };
-    let with = subject.at(&["restore", restore, "with"]).and_then(Json::as_object).cloned().unwrap_or_default();
+    let none = Settings::new();
+    let with = subject.at(&["restore", restore, "with"]).and_then(Json::as_object).unwrap_or(&none);
     let raw: Metadata = subject
         .entries(&["restore", restore, "metadata"])
         .filter_map(|(key, value)| value.as_str().map(|value| (key.clone(), value.to_owned())))
         .collect();
     let facts = (subject.types)(kind);
     let expected = facts.expected(&RunId::new(0, [0; 10]), &name, 1, &region, &account, "aws");
-    if let Err(message) = facts.metadata(&Metadata::new(), &with, &raw, &expected) {
+    if let Err(message) = facts.metadata(&Metadata::new(), with, &raw, &expected) {
         let blamed = if raw.is_empty() { "with" } else { "metadata" };
         let place = subject.key_span(&["restore", restore, blamed]);
         problems.push(Diagnostic::error(Code::ForbiddenMetadata, message).at(place));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use crate::definition::check::Subject;
 use crate::probe;
 use crate::words::kind::{ProbeKind, ResourceKind};
-use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::yaml::shape::Need;
 
 /// The keys that each kind requires, made once: the shapes of a kind are long, and probes are many.
@@ -24,7 +24,7 @@ static REQUIRED: LazyLock<Vec<(ProbeKind, Vec<&'static str>)>> = LazyLock::new(|
 pub fn check(subject: &Subject<'_>, problems: &mut Diagnostics) {
     for (name, probe) in subject.entries(&["probes"]) {
         retry(subject, name, probe, problems);
-        expectations(subject, name, problems);
+        expectations(subject, name, probe, problems);
         let Some((kind, settings)) = kind_of(probe) else { continue };
         settings_of(subject, name, kind, settings, problems);
         control(subject, name, kind, probe, problems);
@@ -84,7 +84,13 @@ fn sensible(
 
 /// The kind of a probe and what the shapes let through of its settings.
 pub(crate) fn kind_of(probe: &Json) -> Option<(ProbeKind, &Map<String, Json>)> {
-    ProbeKind::ALL.iter().find_map(|kind| Some((*kind, probe.get(kind.word())?.as_object()?)))
+    kind_in(probe.as_object()?)
+}
+
+/// The same of its entries. Where there are several, which is a problem, the first in the order of the kinds.
+pub(crate) fn kind_in(probe: &Map<String, Json>) -> Option<(ProbeKind, &Map<String, Json>)> {
+    let kinds = probe.iter().filter_map(|(key, value)| Some((ProbeKind::from_word(key)?, value.as_object()?)));
+    kinds.min_by_key(|(kind, _)| *kind)
 }
 
 fn length(json: Option<&Json>) -> Option<SignedDuration> {
@@ -107,8 +113,8 @@ fn retry(subject: &Subject<'_>, name: &str, probe: &Json, problems: &mut Diagnos
     }
 }
 
-fn expectations(subject: &Subject<'_>, name: &str, problems: &mut Diagnostics) {
-    for (value, expectation) in subject.entries(&["probes", name, "expect"]) {
+fn expectations(subject: &Subject<'_>, name: &str, probe: &Json, problems: &mut Diagnostics) {
+    for (value, expectation) in expected(probe) {
         let Some(expectation) = expectation.as_object() else { continue };
         let route = ["probes", name, "expect", value.as_str()];
         // What the shapes refused is left out of `expectation`; then it is not empty, it is wrong.
@@ -122,6 +128,11 @@ fn expectations(subject: &Subject<'_>, name: &str, problems: &mut Diagnostics) {
             problems.push(Diagnostic::error(Code::Expectation, message).at(subject.value_span(&route)));
         }
     }
+}
+
+/// What the shapes let through of a probe's expectations.
+fn expected(probe: &Json) -> impl Iterator<Item = (&String, &Json)> {
+    probe.get("expect").and_then(Json::as_object).into_iter().flatten()
 }
 
 fn contradictions(expectation: &Map<String, Json>) -> Vec<String> {
@@ -252,10 +263,11 @@ fn answer(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, prob
 fn controlled(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
     let required = probe.get("severity").and_then(Json::as_str) != Some("advisory");
     if required && probe::kind(kind).reads_data() && probe.get("negative_control").is_none() {
-        let message = format!("nothing shows that the probe `{name}` can fail: it has no negative control");
-        let place = subject.key_span(&["probes", name]);
-        let help = "add `negative_control:` with another query, target or credential and how it must fail";
-        problems.push(Diagnostic::strict(Code::NoControl, message).at(place).help(help));
+        problems.push_made(Severity::Strict, || {
+            let message = format!("nothing shows that the probe `{name}` can fail: it has no negative control");
+            let help = "add `negative_control:` with another query, target or credential and how it must fail";
+            Diagnostic::strict(Code::NoControl, message).at(subject.key_span(&["probes", name])).help(help)
+        });
     }
 }
 
@@ -263,7 +275,7 @@ fn controlled(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, 
 fn compared(subject: &Subject<'_>, name: &str, kind: ProbeKind, probe: &Json, problems: &mut Diagnostics) {
     let recorded: Vec<&str> =
         probe.get("record").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-    for (value, expectation) in subject.entries(&["probes", name, "expect"]) {
+    for (value, expectation) in expected(probe) {
         let is_compared = expectation.get("not_less_than_last_pass").is_some();
         if is_compared && !recorded.contains(&value.as_str()) {
             let message = format!("`{value}` is compared with the last pass, and no run records it");

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::words::reference::OPEN;
+use crate::words::reference::{OPEN, may_refer};
 use crate::yaml::check::part;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
-use crate::yaml::node::{Key, Node, Sources, Value};
+use crate::yaml::node::{Node, Sources, Value};
 use crate::yaml::scalar::plain;
 
 /// The variables of a definition, as they count after `--var`.
@@ -50,32 +50,36 @@ impl Variables {
     }
 
     /// `root` with every `${{ vars.x }}` outside of `vars:` replaced.
-    pub fn substitute(&self, root: Node, sources: &Sources, problems: &mut Diagnostics) -> Node {
-        let Value::Map(entries) = root.value else { return self.node(root, sources, problems) };
-        let entries = entries
-            .into_iter()
-            .map(|(key, node)| if key.name == "vars" { (key, node) } else { self.entry(key, node, sources, problems) })
-            .collect();
-        Node { value: Value::Map(entries), span: root.span }
+    pub fn substitute(&self, mut root: Node, sources: &Sources, problems: &mut Diagnostics) -> Node {
+        if let Value::Map(entries) = &mut root.value {
+            for (_, node) in entries.iter_mut().filter(|(key, _)| key.name != "vars") {
+                self.node(node, sources, problems);
+            }
+        } else {
+            self.node(&mut root, sources, problems);
+        }
+        root
     }
 
-    fn entry(&self, key: Key, node: Node, sources: &Sources, problems: &mut Diagnostics) -> (Key, Node) {
-        (key, self.node(node, sources, problems))
-    }
-
-    fn node(&self, node: Node, sources: &Sources, problems: &mut Diagnostics) -> Node {
-        let span = node.span;
-        let value = match node.value {
-            Value::Text(ref text) if text.contains(OPEN) => self.text(&node, text, sources, problems),
+    fn node(&self, node: &mut Node, sources: &Sources, problems: &mut Diagnostics) {
+        match &mut node.value {
             Value::List(items) => {
-                Value::List(items.into_iter().map(|item| self.node(item, sources, problems)).collect())
+                for item in items {
+                    self.node(item, sources, problems);
+                }
             }
             Value::Map(entries) => {
-                Value::Map(entries.into_iter().map(|(key, node)| self.entry(key, node, sources, problems)).collect())
+                for (_, node) in entries {
+                    self.node(node, sources, problems);
+                }
             }
-            value => value,
-        };
-        Node { value, span }
+            _ => {
+                if let Some(text) = node.text().filter(|text| may_refer(text)) {
+                    let value = self.text(node, text, sources, problems);
+                    node.value = value;
+                }
+            }
+        }
     }
 
     fn text(&self, node: &Node, text: &str, sources: &Sources, problems: &mut Diagnostics) -> Value {

@@ -170,7 +170,7 @@ impl Found {
 fn last_green(state: &State, restore: &Name) -> Result<Timestamp, String> {
     let definition = &state.started.plan.definition;
     let mut last = None;
-    for (name, probe) in &definition.probes {
+    for (name, probe) in &*definition.probes {
         if &probe.on != restore || probe.severity != Severity::Required {
             continue;
         }

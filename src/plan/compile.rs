@@ -57,7 +57,7 @@ pub fn compile(definition: &Definition, types: Types) -> Result<Plan, NoPlan> {
     }
     let compiler = Compiler::new(definition, types)?;
     let mut steps = vec![step(Work::Preflight, Vec::new(), PREFLIGHT_TIMEOUT)];
-    for (name, restore) in &definition.restore {
+    for (name, restore) in &*definition.restore {
         steps.extend(compiler.restore_chain(name, restore));
     }
     steps.extend(definition.probes.iter().map(|(name, probe)| compiler.probe_step(name, probe)));
@@ -66,55 +66,63 @@ pub fn compile(definition: &Definition, types: Types) -> Result<Plan, NoPlan> {
     let backward = compiler.backward_steps(&steps);
     steps.extend(backward);
     steps.push(compiler.report_step());
-    complete(&steps)?;
     Ok(Plan { definition: definition.clone(), steps: in_order(steps)? })
-}
-
-/// Every need is a step of the plan: otherwise somebody would wait for ever.
-fn complete(steps: &[Step]) -> Result<(), NoPlan> {
-    let known: HashSet<&StepId> = steps.iter().map(|step| &step.id).collect();
-    let lost = steps.iter().find_map(|step| {
-        let need = step.needs.iter().find(|need| !known.contains(&need.step))?;
-        Some(NoPlan::Nothing { step: step.id.clone(), need: need.step.clone() })
-    });
-    lost.map_or(Ok(()), Err)
 }
 
 /// Who leads back to whom, at any remove.
 struct Dependents<'a> {
-    works: HashMap<&'a StepId, &'a Work>,
-    later: HashMap<&'a StepId, Vec<&'a StepId>>,
+    places: HashMap<&'a StepId, usize>,
+    /// The steps that wait for the one of each place.
+    later: Vec<Vec<(usize, &'a Step)>>,
 }
 
 impl<'a> Dependents<'a> {
     fn new(steps: &'a [Step]) -> Self {
-        let mut later: HashMap<&StepId, Vec<&StepId>> = HashMap::new();
-        for step in steps {
-            for need in &step.needs {
-                later.entry(&need.step).or_default().push(&step.id);
+        let places: HashMap<&StepId, usize> = steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
+        let mut later: Vec<Vec<(usize, &Step)>> = vec![Vec::new(); steps.len()];
+        for (at, step) in steps.iter().enumerate() {
+            for before in step.needs.iter().filter_map(|need| places.get(&need.step)) {
+                later[*before].push((at, step));
             }
         }
-        Self { works: steps.iter().map(|step| (&step.id, &step.work)).collect(), later }
+        Self { places, later }
+    }
+
+    fn after(&self, place: Option<usize>) -> &[(usize, &'a Step)] {
+        place.and_then(|place| self.later.get(place)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Everything that comes after `work` because of it, in the order of ids.
     fn of(&self, work: &Work) -> Vec<&'a Work> {
-        let mut found: BTreeSet<&'a StepId> = BTreeSet::new();
-        let first = work.id();
-        let mut open: Vec<&'a StepId> = self.later.get(&first).into_iter().flatten().copied().collect();
-        while let Some(id) = open.pop() {
-            if found.insert(id) {
-                open.extend(self.later.get(id).into_iter().flatten().copied());
+        let mut found: BTreeMap<&'a StepId, &'a Work> = BTreeMap::new();
+        let mut open = self.after(self.places.get(&work.id()).copied()).to_vec();
+        while let Some((at, step)) = open.pop() {
+            if found.insert(&step.id, &step.work).is_none() {
+                open.extend_from_slice(self.after(Some(at)));
             }
         }
-        found.into_iter().filter_map(|id| self.works.get(id).copied()).collect()
+        found.into_values().collect()
     }
 }
 
 fn step(work: Work, needs: Vec<Need>, timeout: SignedDuration) -> Step {
-    let mut seen = BTreeSet::new();
-    let needs = needs.into_iter().filter(|need| seen.insert(need.step.clone())).collect();
-    Step { id: work.id(), work, needs, timeout }
+    Step { id: work.id(), work, needs: once(needs), timeout }
+}
+
+/// The first need of each step. Few are compared with each other; of the many of a report, a table is made.
+fn once(mut needs: Vec<Need>) -> Vec<Need> {
+    if needs.len() > 16 {
+        let mut seen = BTreeSet::new();
+        needs.retain(|need| seen.insert(need.step.clone()));
+        return needs;
+    }
+    let mut kept: Vec<Need> = Vec::with_capacity(needs.len());
+    for need in needs {
+        if !kept.iter().any(|before| before.step == need.step) {
+            kept.push(need);
+        }
+    }
+    kept
 }
 
 fn need(work: &Work, until: Until, why: Why) -> Need {
@@ -135,7 +143,7 @@ impl<'a> Compiler<'a> {
         let run = RunId::new(0, [0; 10]);
         let mut known: BTreeMap<(ResourceKind, String), &Name> = BTreeMap::new();
         let mut finishing = HashSet::new();
-        for (name, restore) in &definition.restore {
+        for (name, restore) in &*definition.restore {
             let facts = types(restore.kind);
             let expected: Expected =
                 facts.expected(&run, name, 1, &destination.region, &destination.account, partition);
@@ -307,25 +315,26 @@ fn uses_of_action(action: &Action) -> Vec<Reference> {
 }
 
 fn references<const N: usize>(settings: [Option<&Settings>; N]) -> Vec<Reference> {
-    settings.into_iter().flatten().flat_map(|settings| references_in(&Value::Object(settings.clone()))).collect()
+    settings.into_iter().flatten().flat_map(Settings::values).flat_map(references_in).collect()
 }
 
-fn in_order(steps: Vec<Step>) -> Result<Vec<Step>, Cycle> {
+fn in_order(steps: Vec<Step>) -> Result<Vec<Step>, NoPlan> {
     let order = positions(&steps)?;
     let mut places: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|at| places.get_mut(at)?.take()).collect())
 }
 
-/// Where each step of the order stands now.
-fn positions(steps: &[Step]) -> Result<Vec<usize>, Cycle> {
+/// Where each step of the order stands now. Every need is a step of the plan: otherwise somebody would wait for ever.
+fn positions(steps: &[Step]) -> Result<Vec<usize>, NoPlan> {
     let mut graph: Graph<&StepId> = Graph::new();
     for step in steps {
         graph.add(&&step.id);
     }
-    for step in steps {
+    for (at, step) in steps.iter().enumerate() {
         for need in &step.needs {
-            graph.after(&&step.id, &&need.step);
+            let lost = || NoPlan::Nothing { step: step.id.clone(), need: need.step.clone() };
+            graph.after_at(at, graph.position(&&need.step).ok_or_else(lost)?);
         }
     }
-    graph.positions()
+    Ok(graph.positions()?)
 }

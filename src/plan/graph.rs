@@ -42,8 +42,18 @@ impl<K: Clone + Eq + Hash + ToString> Graph<K> {
     /// `later` comes after `earlier`. Both are added if they are not there. To say it twice changes nothing; it is not looked
     /// for, because thousands may come after one.
     pub fn after(&mut self, later: &K, earlier: &K) {
-        let (from, to) = (self.add(earlier), self.add(later));
-        self.graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+        let (earlier, later) = (self.add(earlier), self.add(later));
+        self.after_at(later, earlier);
+    }
+
+    /// Where a key stands, if it was added.
+    pub fn position(&self, key: &K) -> Option<usize> {
+        self.index.get(key).map(|node| node.index())
+    }
+
+    /// The same as [`Graph::after`] of keys that stand at these positions.
+    pub fn after_at(&mut self, later: usize, earlier: usize) {
+        self.graph.add_edge(NodeIndex::new(earlier), NodeIndex::new(later), ());
     }
 
     /// Every key, each after what it waits for; among those that are free, the one that was added first.

@@ -135,8 +135,11 @@ impl Work {
     /// Never: a kind and a name are both slugs.
     #[must_use]
     pub fn id(&self) -> StepId {
-        let text = self.name().map_or_else(|| self.kind().to_owned(), |name| format!("{}.{name}", self.kind()));
-        text.parse().expect("a kind and a name are slugs of at most 40 characters")
+        let text = match self.name() {
+            Some(name) => [self.kind(), ".", name.as_str()].concat(),
+            None => self.kind().to_owned(),
+        };
+        StepId::try_from(text).expect("a kind and a name are slugs of at most 40 characters")
     }
 }
 

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::definition::model::{Expectation, ProbeReason, Share};
+use crate::definition::model::{Expectation, Expectations, ProbeReason, Share};
 use crate::probe::{Miss, Observed};
 use crate::words::text::tame;
 use crate::words::time::show_duration;
@@ -47,11 +47,7 @@ pub struct Measure<'a> {
 ///
 /// # Errors
 /// A miss of the reason `expectation`, its message naming every expectation that failed.
-pub fn judge(
-    observed: &Observed,
-    expect: &BTreeMap<String, Expectation>,
-    measure: &Measure<'_>,
-) -> Result<Vec<String>, Miss> {
+pub fn judge(observed: &Observed, expect: &Expectations, measure: &Measure<'_>) -> Result<Vec<String>, Miss> {
     let mut held = Vec::new();
     let mut failed = Vec::new();
     for (name, expectation) in expect {
@@ -398,7 +394,7 @@ fn group(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Measure, judge, moment};
-    use crate::definition::model::{Expectation, ProbeReason};
+    use crate::definition::model::{Expectation, Expectations, ProbeReason};
     use crate::probe::Observed;
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
@@ -412,7 +408,7 @@ mod tests {
     }
 
     fn one(value: Value, expectation: Value) -> Result<String, String> {
-        let expect: BTreeMap<String, Expectation> = serde_json::from_value(json!({ "x": expectation })).unwrap();
+        let expect: Expectations = serde_json::from_value(json!({ "x": expectation })).unwrap();
         match judge(&observed(json!({ "x": value })), &expect, &measure(&BTreeMap::new())) {
             Ok(lines) => Ok(lines.join("; ")),
             Err(miss) => {
@@ -463,7 +459,7 @@ mod tests {
         ] {
             // `equals: null` in JSON reads as "not given", so it is built by hand.
             let expectation = Expectation { equals: Some(wanted.clone()), ..Expectation::default() };
-            let expect = BTreeMap::from([("x".to_owned(), expectation)]);
+            let expect = BTreeMap::from([("x".to_owned(), Box::new(expectation))]);
             assert_eq!(
                 judge(&observed(json!({ "x": value.clone() })), &expect, &measure(&BTreeMap::new())).is_ok(),
                 same,
@@ -557,7 +553,7 @@ mod tests {
 
     #[test]
     fn all_failures_are_told_at_once_and_missing_names_say_what_is_there() {
-        let expect: BTreeMap<String, Expectation> = serde_json::from_value(
+        let expect: Expectations = serde_json::from_value(
             json!({ "order": { "at_least": 1 }, "paid": { "equals": true }, "total": { "at_most": 1 } }),
         )
         .unwrap();
@@ -588,7 +584,8 @@ mod tests {
         let message = one(json!(hostile), json!({ "equals": "ok" })).unwrap_err();
         assert!(!message.contains('\n') && !message.contains('\u{1b}') && !message.contains('\u{202e}'), "{message}");
         assert!(message.chars().count() < 250, "{message}");
-        let expect = BTreeMap::from([("x".to_owned(), Expectation { not_null: Some(true), ..Expectation::default() })]);
+        let expectation = Expectation { not_null: Some(true), ..Expectation::default() };
+        let expect = BTreeMap::from([("x".to_owned(), Box::new(expectation))]);
         let named = Observed { values: BTreeMap::from([(hostile, json!(1))]), facts: BTreeMap::new() };
         assert!(judge(&named, &expect, &measure(&BTreeMap::new())).unwrap_err().message.chars().count() < 250);
     }

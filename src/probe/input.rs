@@ -51,7 +51,7 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
 
 /// The typed form of a kind's checked settings.
 pub(crate) fn typed<T: DeserializeOwned>(settings: &Settings) -> Result<T, String> {
-    serde_json::from_value(Value::Object(settings.clone())).map_err(|error| format!("the settings do not fit: {error}"))
+    T::deserialize(settings).map_err(|error| format!("the settings do not fit: {error}"))
 }
 
 /// How people read the length of a wait.

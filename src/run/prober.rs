@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::cloud::resource::Settings;
-use crate::definition::model::{Expectation, ProbeReason};
+use crate::definition::model::{Expectations, ProbeReason};
 use crate::journal::event::Tried;
 use crate::probe::target::Target;
 use crate::probe::{Miss, by_function, kind};
@@ -31,7 +31,7 @@ pub struct Question {
     /// Its settings.
     pub settings: Settings,
     /// What must hold.
-    pub expect: BTreeMap<String, Expectation>,
+    pub expect: Expectations,
     /// At what, or why that cannot be said.
     pub target: Result<Target, Miss>,
     /// The function that asks in the place of this machine, or why it cannot be named.

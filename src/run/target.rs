@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::cloud::error::CloudError;
 use crate::cloud::resource::{Observation, ResourceCalls, Settings, Subject};
-use crate::definition::model::{Expectation, Probe, ProbeReason, Via};
+use crate::definition::model::{Expectations, Probe, ProbeReason, Via};
 use crate::journal::event::Tried;
 use crate::journal::ledger::Entry;
 use crate::journal::state::State;
@@ -39,7 +39,7 @@ impl Look for Fresh {
 /// An attempt, held against what is expected.
 pub(crate) fn judged(
     outcome: Attempt,
-    expect: &BTreeMap<String, Expectation>,
+    expect: &Expectations,
     now: Timestamp,
     last_pass: &BTreeMap<String, Value>,
 ) -> Tried {

@@ -30,24 +30,28 @@ macro_rules! text_id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
-        }
 
-        impl FromStr for $name {
-            type Err = InvalidId;
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
+            fn check(text: &str) -> Result<(), InvalidId> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) {
-                    Ok(Self(text.to_owned()))
+                    Ok(())
                 } else {
                     Err(InvalidId { text: text.chars().take(80).collect(), what: $what, rule: $rule })
                 }
             }
         }
 
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::check(text).map(|()| Self(text.to_owned()))
+            }
+        }
+
         impl TryFrom<String> for $name {
             type Error = InvalidId;
             fn try_from(text: String) -> Result<Self, InvalidId> {
-                text.parse()
+                Self::check(&text).map(|()| Self(text))
             }
         }
 
@@ -72,12 +76,12 @@ macro_rules! text_id {
 }
 
 fn slug(text: &str, longest: usize) -> bool {
-    !text.is_empty()
-        && text.len() <= longest
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && !text.contains("--")
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    let bytes = text.as_bytes();
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    bytes.len() <= longest
+        && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && bytes.last().is_some_and(|last| plain(*last))
+        && bytes.windows(2).all(|pair| matches!(*pair, [one, next] if plain(one) || (one == b'-' && plain(next))))
 }
 
 fn digits(text: &str, count: usize) -> bool {
@@ -143,7 +147,10 @@ text_id!(
     StepId,
     "a step's id",
     "it must be a kind, or a kind and a name with a dot between",
-    |text| text.split('.').count() <= 2 && text.split('.').all(|part| slug(part, 40))
+    |text| match text.split_once('.') {
+        Some((kind, name)) => slug(kind, 40) && slug(name, 40),
+        None => slug(text, 40),
+    }
 );
 text_id!(
     /// The idempotency token of one attempt to start one restore: `drill-` and 48 hexadecimal digits of
@@ -200,7 +207,16 @@ impl fmt::Debug for RunId {
 
 #[cfg(test)]
 mod tests {
-    use super::{AccountId, DrillName, Region, RunId};
+    use super::{AccountId, DrillName, Region, RunId, StepId};
+
+    #[test]
+    fn a_step_is_a_kind_or_a_kind_and_a_name() {
+        for text in ["", ".", "a.", ".a", "a.b.c", "a.b-", "a.b--c", "a.1", "A.b"] {
+            assert!(text.parse::<StepId>().is_err(), "{text:?}");
+            assert!(StepId::try_from(text.to_owned()).is_err(), "{text:?}");
+        }
+        assert_eq!(StepId::try_from("restore.b-2".to_owned()), "restore.b-2".parse::<StepId>());
+    }
 
     #[test]
     fn names_that_could_leave_their_folder_are_refused() {

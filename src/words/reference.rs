@@ -12,6 +12,12 @@ use crate::words::id::Name;
 /// The opening mark.
 pub const OPEN: &str = "${{";
 
+/// Whether a text has the opening mark. Most texts have not even a dollar sign, which is found out sooner.
+#[must_use]
+pub fn may_refer(text: &str) -> bool {
+    text.contains('$') && text.contains(OPEN)
+}
+
 /// Something that a run knows and a definition may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reference {
@@ -289,7 +295,7 @@ fn written(part: &Part, other: &dyn Fn(&Reference) -> Option<Reference>) -> Stri
 #[must_use]
 pub fn references_in(value: &Value) -> Vec<Reference> {
     match value {
-        Value::String(text) => {
+        Value::String(text) if may_refer(text) => {
             Template::parse(text).map(|template| template.references().cloned().collect()).unwrap_or_default()
         }
         Value::Array(items) => items.iter().flat_map(references_in).collect(),

@@ -34,15 +34,15 @@ pub enum InvalidDuration {
 /// # Errors
 /// When the text has no unit, is no duration, is negative or longer than ten years.
 pub fn parse_duration(text: &str) -> Result<SignedDuration, InvalidDuration> {
-    let shown: String = text.chars().take(40).collect();
+    let shown = || text.chars().take(40).collect::<String>();
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.') {
-        return Err(InvalidDuration::NoUnit(shown));
+        return Err(InvalidDuration::NoUnit(shown()));
     }
-    let span: jiff::Span = text.parse().map_err(|_| InvalidDuration::Unreadable(shown.clone()))?;
+    let span: jiff::Span = text.parse().map_err(|_| InvalidDuration::Unreadable(shown()))?;
     let relative = jiff::SpanRelativeTo::days_are_24_hours();
-    let duration = span.to_duration(relative).map_err(|_| InvalidDuration::Unreadable(shown.clone()))?;
+    let duration = span.to_duration(relative).map_err(|_| InvalidDuration::Unreadable(shown()))?;
     if duration.is_negative() || duration > SignedDuration::from_hours(24 * 3_660) {
-        return Err(InvalidDuration::OutOfRange(shown));
+        return Err(InvalidDuration::OutOfRange(shown()));
     }
     Ok(duration)
 }

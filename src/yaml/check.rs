@@ -10,7 +10,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::words::path::stays_inside;
-use crate::words::reference::{OPEN, Template, is_variable_name};
+use crate::words::reference::{OPEN, Template, is_variable_name, may_refer};
 use crate::words::time::parse_duration;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean, suggestion, ticked};
 use crate::yaml::node::{Key, Node, Sources, Span, Value};
@@ -125,7 +125,7 @@ impl Checker<'_> {
             (Shape::Template, Value::Integer(number)) => Some(number.to_string().into()),
             (Shape::Template, Value::Float(number)) => Some(number.to_string().into()),
             (Shape::Template, Value::Bool(value)) => Some(value.to_string().into()),
-            (_, Value::Text(text)) if text.contains(OPEN) => self.unexpected_reference(node, at),
+            (_, Value::Text(text)) if may_refer(text) => self.unexpected_reference(node, at),
             (Shape::Text, Value::Text(text)) if text.is_empty() => {
                 self.bad(node, format!("`{}` must not be empty", at.name), None)
             }
@@ -155,7 +155,9 @@ impl Checker<'_> {
         if text.is_empty() {
             return self.bad(node, format!("`{}` must not be empty", at.name), None);
         }
-        if let Err(bad) = Template::parse(text) {
+        if may_refer(text)
+            && let Err(bad) = Template::parse(text)
+        {
             let place = part(self.sources, node, bad.at, bad.len);
             self.problems.push(Diagnostic::error(Code::BadReference, &bad.message).at(place).help(&bad.help));
             return None;
@@ -210,7 +212,7 @@ impl Checker<'_> {
             let message = format!("`{}` needs at least {min} of them", at.name);
             self.problems.push(Diagnostic::error(Code::BadValue, message).at(place));
         }
-        let mut checked = Map::new();
+        let mut checked = Map::with_capacity(entries.len());
         for (name, value) in entries {
             let as_node = Node { value: Value::Text(name.name.clone()), span: name.span };
             let good_key = self.value(&as_node, key, At { name: at.name, key: name.span }).is_some();
@@ -344,7 +346,7 @@ impl Checker<'_> {
             self.problems.push(diagnostic.help(SECRET_FORMS).hiding(node.span));
             return None;
         };
-        let mut checked = Map::new();
+        let mut checked = Map::with_capacity(entries.len());
         let mut sources = 0;
         for (key, value) in entries {
             match (key.name.as_str(), value.text()) {
@@ -402,7 +404,7 @@ const SECRET_FORMS: &str = "write `{ env: NAME }`, `{ file: PATH }`, `{ ssm: NAM
                             `{ rds_iam: true }` or `{ master_password_reset: true }`";
 
 fn secret_source(word: &str, text: &str) -> bool {
-    let named = !text.is_empty() && text.len() <= 2_048 && !text.contains(OPEN) && !text.chars().any(char::is_control);
+    let named = !text.is_empty() && text.len() <= 2_048 && !may_refer(text) && !text.chars().any(char::is_control);
     named && (word != "env" || (is_variable_name(text) && !text.contains('-')))
 }
 

@@ -280,6 +280,16 @@ impl Diagnostics {
         }
     }
 
+    /// Adds one of this severity, which hides nothing. Past [`MOST`] it is not even made.
+    pub fn push_made(&mut self, severity: Severity, make: impl FnOnce() -> Diagnostic) {
+        if self.kept.len() < MOST {
+            self.push(make());
+        } else {
+            self.errors += usize::from(severity == Severity::Error);
+            self.more += 1;
+        }
+    }
+
     /// Adds several.
     pub fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         for diagnostic in diagnostics {
@@ -378,7 +388,18 @@ pub fn to_json(files: &[(String, &Sources, &[Diagnostic])]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Code, did_you_mean, suggestion};
+    use super::{Code, Diagnostic, Diagnostics, MOST, Severity, did_you_mean, suggestion};
+
+    #[test]
+    fn what_comes_after_the_last_that_is_kept_is_counted_and_not_made() {
+        let mut problems = Diagnostics::default();
+        problems.extend((0..MOST).map(|_| Diagnostic::warning(Code::Retry, "x")));
+        problems.push_made(Severity::Error, || unreachable!("nobody would see it"));
+        assert!(problems.has_errors());
+        let shown = problems.into_vec();
+        assert_eq!(shown.len(), MOST + 1);
+        assert!(shown[MOST].message.starts_with("1 more"), "{}", shown[MOST].message);
+    }
 
     #[test]
     fn near_words_are_suggested_and_far_ones_are_not() {

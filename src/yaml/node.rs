@@ -221,15 +221,25 @@ pub fn too_large(name: &str) -> Diagnostic {
 
 /// What a scanner would read past, or hold too much of.
 fn refuse(source: SourceId, text: &str) -> Option<Diagnostic> {
-    let control = text.char_indices().find(|(_, c)| (*c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || *c == '\u{7f}');
-    if let Some((start, c)) = control {
-        let place = Span { source, start, end: start + c.len_utf8() };
-        let message = format!("control character U+{:04X} is not allowed in YAML", u32::from(c));
+    // All of them are single bytes. Nearly no text has one, and that is found out faster than where it is.
+    let is_control = |byte: u8| (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0x7f;
+    let has_control = text.bytes().fold(false, |found, byte| found | is_control(byte));
+    if has_control && let Some((start, byte)) = text.bytes().enumerate().find(|(_, byte)| is_control(*byte)) {
+        let place = Span { source, start, end: start + 1 };
+        let message = format!("control character U+{byte:04X} is not allowed in YAML");
         return Some(Diagnostic::error(Code::Encoding, message).at(place));
     }
     let separators = text.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b':')).count();
     (separators > MAX_SEPARATORS)
         .then(|| Diagnostic::error(Code::TooMany, format!("more than {MAX_NODES} values in one file")))
+}
+
+/// Keys of a mapping that has no more of them are compared with each other, before a table is made.
+const FEW: usize = 16;
+
+fn has_doubles(entries: &[(Key, Node)]) -> bool {
+    let is_before = |at: usize, name: &str| entries.iter().take(at).any(|(key, _)| key.name == name);
+    entries.iter().enumerate().any(|(at, (key, _))| is_before(at, &key.name))
 }
 
 /// The scanner counts in characters, spans in bytes.
@@ -262,9 +272,11 @@ struct Frame {
     content: Content,
 }
 
+/// What is inside of a collection lies in the reader's `items` or `entries`, from `first` on. It is taken from there when
+/// the collection ends and its size is known: most are small, and there are many.
 enum Content {
-    List(Vec<Node>),
-    Map { entries: Vec<(Key, Node)>, pending: Option<Slot>, merges: Vec<Node> },
+    List { first: usize },
+    Map { first: usize, pending: Option<Slot>, merges: Vec<Node> },
 }
 
 /// The key that waits for its value.
@@ -312,6 +324,8 @@ struct Reader<'t> {
     source: SourceId,
     offsets: Offsets,
     stack: Vec<Frame>,
+    items: Vec<Node>,
+    entries: Vec<(Key, Node)>,
     root: Option<Node>,
     documents: usize,
     anchors: BTreeMap<usize, Anchored>,
@@ -329,6 +343,8 @@ impl<'t> Reader<'t> {
             source,
             offsets: Offsets::of(text),
             stack: Vec::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
             root: None,
             documents: 0,
             anchors: BTreeMap::new(),
@@ -372,11 +388,12 @@ impl<'t> Reader<'t> {
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), span),
             Event::SequenceStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), "seq", span);
-                self.open(anchor, span, Content::List(Vec::new()))
+                self.open(anchor, span, Content::List { first: self.items.len() })
             }
             Event::MappingStart(anchor, tag) => {
                 self.collection_tag(tag.as_deref(), "map", span);
-                self.open(anchor, span, Content::Map { entries: Vec::new(), pending: None, merges: Vec::new() })
+                let first = self.entries.len();
+                self.open(anchor, span, Content::Map { first, pending: None, merges: Vec::new() })
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
         }
@@ -547,8 +564,8 @@ impl<'t> Reader<'t> {
         let Some(frame) = self.stack.pop() else { return Ok(()) };
         // A block's end is told at the next token: a block ends with its last child.
         let last = match &frame.content {
-            Content::List(items) => items.last().map(|item| item.span),
-            Content::Map { entries, .. } => entries.last().map(|(_, node)| node.span),
+            Content::List { first } => self.items.iter().skip(*first).next_back().map(|item| item.span),
+            Content::Map { first, .. } => self.entries.iter().skip(*first).next_back().map(|(_, node)| node.span),
         };
         let end = match last {
             // A flow collection ends with its bracket; the scanner counts the comment behind it too.
@@ -557,8 +574,11 @@ impl<'t> Reader<'t> {
             _ => frame.start,
         };
         let value = match frame.content {
-            Content::List(items) => Value::List(items),
-            Content::Map { entries, merges, .. } => Value::Map(self.unique(entries, merges)),
+            Content::List { first } => Value::List(self.items.drain(first..).collect()),
+            Content::Map { first, merges, .. } => {
+                let entries = self.entries.drain(first..).collect();
+                Value::Map(self.unique(entries, merges))
+            }
         };
         let span = Span { source: self.source, start: frame.start, end };
         self.complete(Node { value, span }, frame.anchor, false)
@@ -577,7 +597,11 @@ impl<'t> Reader<'t> {
 
     /// The first of each key; the others are problems.
     fn once(&mut self, mut entries: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
-        let mut again = self.doubled(&entries).into_iter().peekable();
+        let again = self.doubled(&entries);
+        if again.is_empty() {
+            return entries;
+        }
+        let mut again = again.into_iter().peekable();
         let mut at = 0;
         entries.retain(|_| {
             let is_doubled = again.next_if_eq(&at).is_some();
@@ -589,6 +613,9 @@ impl<'t> Reader<'t> {
 
     /// The positions of keys that were there before.
     fn doubled(&mut self, entries: &[(Key, Node)]) -> Vec<usize> {
+        if entries.len() <= FEW && !has_doubles(entries) {
+            return Vec::new();
+        }
         let mut firsts: HashMap<&str, Span> = HashMap::with_capacity(entries.len());
         let mut again = Vec::new();
         for (at, (key, _)) in entries.iter().enumerate() {
@@ -645,9 +672,9 @@ impl<'t> Reader<'t> {
             return;
         };
         match &mut frame.content {
-            Content::List(items) => items.push(node),
-            Content::Map { entries, pending, merges } => match pending.take() {
-                Some(Slot::Key(key)) => entries.push((key, node)),
+            Content::List { .. } => self.items.push(node),
+            Content::Map { pending, merges, .. } => match pending.take() {
+                Some(Slot::Key(key)) => self.entries.push((key, node)),
                 Some(Slot::Merge) => merges.push(node),
                 Some(Slot::Refused) => {}
                 None if merge => *pending = Some(Slot::Merge),
@@ -724,7 +751,9 @@ mod tests {
 
     #[test]
     fn aliases_and_merge_keys_work() {
-        let (node, _) = root("base: &base { a: 1, b: 2 }\none:\n  <<: *base\n  b: 3\ntwo: *base\n");
+        let (node, _) =
+            root("base: &base { a: 1, b: 2 }\none:\n  <<: *base\n  b: 3\ntwo: *base\nc: [1, [2], { d: [x, 4] }]\n");
+        assert_eq!(node.follow(&["c", "2", "d", "1"]).unwrap().value, Value::Integer(4));
         assert_eq!(node.follow(&["one", "a"]).unwrap().value, Value::Integer(1));
         assert_eq!(node.follow(&["one", "b"]).unwrap().value, Value::Integer(3));
         assert_eq!(node.follow(&["two", "b"]).unwrap().value, Value::Integer(2));
@@ -744,6 +773,8 @@ mod tests {
         assert_eq!(codes(b"a: &a [*a]"), [Code::Alias]);
         assert_eq!(codes(b"a: 1\n---\nb: 2\n"), [Code::SeveralDocuments]);
         assert_eq!(codes(b"a: 1\na: 2\nb: 1\nb: 2\n"), [Code::DuplicateKey, Code::DuplicateKey]);
+        let many: String = (0..20).map(|key| format!("k{key}: 1\n")).collect();
+        assert_eq!(codes(format!("{many}k3: 2\n").as_bytes()), [Code::DuplicateKey]);
         assert_eq!(codes(b"1: x\n[a]: y\n"), [Code::KeyNotText, Code::KeyNotText]);
         assert_eq!(codes(b"a: !include x\n"), [Code::Tag]);
         assert_eq!(codes(b"a: \xff\n"), [Code::Encoding]);

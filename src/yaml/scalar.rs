@@ -7,6 +7,10 @@ use crate::yaml::node::Value;
 /// # Errors
 /// A number that cannot be held, as a sentence.
 pub fn plain(text: &str) -> Result<Value, &'static str> {
+    // Most scalars are words, and few letters begin anything else.
+    if text.starts_with(|c: char| c.is_ascii_alphabetic() && !matches!(c.to_ascii_lowercase(), 'n' | 't' | 'f')) {
+        return Ok(Value::Text(text.to_owned()));
+    }
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
         "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),

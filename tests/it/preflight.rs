@@ -315,7 +315,7 @@ fn the_role_is_asked_about_all_that_a_restore_may_need() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("drills/{name}.yaml"));
         let definition = load(&path, &BTreeMap::new(), facts).expect("it ships").definition;
         let destination = &definition.destination;
-        for (restore_name, restore) in &definition.restore {
+        for (restore_name, restore) in &*definition.restore {
             let of = facts(restore.kind);
             let expected = of.expected(&run, restore_name, 1, &destination.region, &destination.account, "aws");
             let needs = of.role_needs(&restore.with, &expected, "aws");

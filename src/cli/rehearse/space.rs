@@ -83,7 +83,7 @@ impl Places {
     /// Everything that can go wrong once.
     pub(crate) fn singles(&self, definition: &Definition) -> Vec<Trouble> {
         let mut all = self.wire();
-        for (restore, spec) in &definition.restore {
+        for (restore, spec) in &*definition.restore {
             // Whose restore it is cannot be seen in a request: the first one's point expires.
             let first = definition.restore.keys().next() == Some(restore);
             let in_part = What::JobPartial.befalls(spec.kind);

@@ -81,7 +81,7 @@ pub struct IsolationProbe {
 pub fn isolation(state: &State) -> IsolationFacts {
     let definition = &state.started.plan.definition;
     let mut known = places(state);
-    for (name, restore) in &definition.restore {
+    for (name, restore) in &*definition.restore {
         known.extend(of_restore(state, name, restore));
     }
     let probed = was_probed(state);

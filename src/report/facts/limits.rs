@@ -167,7 +167,7 @@ fn probes(state: &State, out: &mut Vec<String>) {
     for restore in definition.restore.keys().filter(|name| !looked_at.contains(name)) {
         out.push(format!("The content of {restore}: no required probe looks at it."));
     }
-    for (name, probe) in &definition.probes {
+    for (name, probe) in &*definition.probes {
         if probe.severity == Severity::Advisory {
             out.push(format!("The probe {name} is advisory: the verdict does not depend on it."));
         }

@@ -191,7 +191,7 @@ fn sightings(events: &[Recorded]) -> BTreeMap<&Name, Vec<&Recorded>> {
 /// The probes of each restore.
 fn probes_of(state: &State) -> BTreeMap<&Name, Vec<(&Name, &Probe)>> {
     let mut found: BTreeMap<&Name, Vec<(&Name, &Probe)>> = BTreeMap::new();
-    for (name, probe) in &state.started.plan.definition.probes {
+    for (name, probe) in &*state.started.plan.definition.probes {
         found.entry(&probe.on).or_default().push((name, probe));
     }
     found

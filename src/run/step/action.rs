@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cloud::resource::Settings;
-use crate::definition::model::{Action, Expectation, ProbeReason, Undo};
+use crate::definition::model::{Action, Expectations, ProbeReason, Undo};
 use crate::journal::event::{CancelBy, Class, Event, Tried};
 use crate::journal::state::{ActionState, State};
 use crate::plan::step::Step;
@@ -128,7 +128,7 @@ fn attempt_of(
     services: Arc<Services>,
     name: &Name,
     action: &Action,
-    (purpose, kind, settings, expect): (Purpose, ProbeKind, Settings, BTreeMap<String, Expectation>),
+    (purpose, kind, settings, expect): (Purpose, ProbeKind, Settings, Expectations),
 ) -> impl Future<Output = Tried> + Send + use<> {
     let question = Question {
         name: name.clone(),

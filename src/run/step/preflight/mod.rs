@@ -120,7 +120,7 @@ impl Looking<'_> {
     /// Every restore with what it will make.
     fn restores(&self) -> Vec<(&Name, &Restore, Expected)> {
         let mut all = Vec::new();
-        for (name, restore) in &self.definition.restore {
+        for (name, restore) in &*self.definition.restore {
             if let Some(expected) = expected(self.definition, self.services, self.run, name, 1) {
                 all.push((name, restore, expected));
             }

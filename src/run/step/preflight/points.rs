@@ -17,7 +17,7 @@ pub(super) struct Newest {
 
 pub(super) async fn newest(definition: &Definition, services: &Services) -> BTreeMap<Name, Newest> {
     let mut found = BTreeMap::new();
-    for (name, restore) in &definition.restore {
+    for (name, restore) in &*definition.restore {
         found.insert(name.clone(), of(definition, services, restore).await);
     }
     found

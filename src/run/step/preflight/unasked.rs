@@ -21,7 +21,7 @@ pub(super) fn rest(
     let unasked = |id: CheckId| Check::not_checked(id, about(id), because);
     let mut rest: Vec<Check> =
         [CheckId::AccountIdentity, CheckId::VaultPlace].into_iter().filter(|id| is_new(*id)).map(unasked).collect();
-    for (name, restore) in &definition.restore {
+    for (name, restore) in &*definition.restore {
         for id in (services.types)(restore.kind).looks(&restore.with) {
             rest.push(Check::not_checked(id, &format!("{} of `{name}`", about(id)), because));
         }
