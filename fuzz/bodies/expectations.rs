@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use restore_drill::definition::model::Expectation;
+use restore_drill::definition::model::{Expectation, Expectations};
 use restore_drill::probe::Observed;
 use restore_drill::probe::expect::{Measure, judge, moment, satisfies};
 use restore_drill::words::text::{LONGEST, is_hostile};
@@ -18,8 +18,8 @@ pub(crate) fn run(data: &[u8]) {
     };
     let values: BTreeMap<String, Value> = part("values").into_iter().collect();
     let last: BTreeMap<String, Value> = part("last").into_iter().collect();
-    let understood = |(name, text): (String, Value)| Some((name, serde_json::from_value::<Expectation>(text).ok()?));
-    let expect: BTreeMap<String, Expectation> = part("expect").into_iter().filter_map(understood).collect();
+    let understood = |(name, text): (String, Value)| Some((name, Box::new(serde_json::from_value::<Expectation>(text).ok()?)));
+    let expect: Expectations = part("expect").into_iter().filter_map(understood).collect();
     let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("an instant");
     for value in values.values() {
         // There may be none; there may be no panic.
