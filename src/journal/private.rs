@@ -123,8 +123,8 @@ pub fn replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io:
 
 fn try_replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io::Error)> {
     let mut begun = Vec::with_capacity(files.len());
-    for (path, content) in files {
-        begun.push(begin(path, content).map_err(|error| (*path, error))?);
+    for &(path, content) in files {
+        begun.push(begin(path, content).map_err(|error| (path, error))?);
     }
     let each = begun.len().div_ceil(SYNCED_AT_ONCE).max(1);
     thread::scope(|scope| {
