@@ -267,7 +267,9 @@ pub(crate) async fn driven(
     let mut journal = store.begin(lock, run, now, &first).await?;
     if has_known_report(&first) {
         // The report needs them at the end; meanwhile AWS is asked.
-        drop(tokio::task::spawn_blocking(runbook::compile_built_in));
+        drop(tokio::spawn(async {
+            runbook::compile_built_in();
+        }));
     }
     let state = State::begin(run, now, &first).map_err(|illegal| CliError::Render(illegal.to_string()))?;
     ui.say(&banner(&state, connection));

@@ -19,6 +19,9 @@ const LARGEST: u64 = 64 * 1024;
 /// So many files are synced at a time: the disk does it for all of them together.
 const SYNCED_AT_ONCE: usize = 3;
 
+/// A thread that does nothing but sync needs no more, in bytes.
+const SMALL_STACK: usize = 128 * 1024;
+
 /// Makes a folder, and those above it, unless it is there.
 ///
 /// # Errors
@@ -130,7 +133,8 @@ fn try_replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io:
     thread::scope(|scope| {
         let mut parts = begun.chunks(each);
         let own = parts.next().unwrap_or_default();
-        let apart = |part| (part, thread::Builder::new().spawn_scoped(scope, move || synced(part)));
+        let thread = || thread::Builder::new().stack_size(SMALL_STACK);
+        let apart = |part| (part, thread().spawn_scoped(scope, move || synced(part)));
         let others: Vec<_> = parts.map(apart).collect();
         others.into_iter().fold(synced(own), |so_far, (part, other)| {
             so_far.and(match other {

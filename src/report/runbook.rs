@@ -149,7 +149,7 @@ pub fn render(templates: &BTreeMap<String, String>, runbook: &Name, context: &Co
 
 /// The built-in templates, compiled once for all threads.
 static COMPILED: LazyLock<Result<Handlebars<'static>, RunbookError>> =
-    LazyLock::new(|| registered(&built_in(), Branches::Chosen));
+    LazyLock::new(|| registered(&built_in(), None, Branches::Chosen));
 
 thread_local! {
     /// What was compiled last of others: many runs of one process have the same templates.
