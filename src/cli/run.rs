@@ -255,8 +255,9 @@ pub(crate) async fn driven(
     // Ids are in the order of this machine's time: the clocks of simulated worlds start anew with each of them.
     let machine_now = MachineClock.now();
     let run = RunId::new(u64::try_from(machine_now.as_millisecond()).unwrap_or(0), first_ten(&random));
-    let last_pass = last_pass(&store, drill, connection.mode)?;
-    let history = earlier_runs(store.runs(Some(drill))?, &store, connection.mode);
+    let rows = store.runs(Some(drill))?;
+    let last_pass = last_pass(&rows, &store, connection.mode);
+    let history = earlier_runs(rows, &store, connection.mode);
     let mut started = started(&checked.loaded, plan, connection, templates, &checked.path, last_pass, history);
     started.asked_at = asked_at;
     started.commit = committed.await.ok().flatten();
@@ -377,10 +378,9 @@ fn folder_of(path: &Path) -> PathBuf {
 /// What the drill's last passed run over the same kind of cloud recorded. An import that nobody known signed is none: what
 /// it says would be in the evidence of this run. A journal that cannot be read any more is no
 /// reason not to run; nothing is compared then.
-fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<LastPass>, CliError> {
-    let passed = |row: &RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed) && row.origin.is_trusted();
-    let row = store.runs(Some(drill))?.into_iter().find(passed);
-    Ok(row.and_then(|row| summary(store, &row)?.recorded))
+fn last_pass(rows: &[RunRow], store: &Store, mode: Mode) -> Option<LastPass> {
+    let passed = |row: &&RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed) && row.origin.is_trusted();
+    summary(store, rows.iter().find(passed)?)?.recorded
 }
 
 /// What a drill's last runs over the same kind of cloud came to, oldest first. As with the last pass, one that cannot be

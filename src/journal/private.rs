@@ -133,8 +133,8 @@ fn try_replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io:
     thread::scope(|scope| {
         let mut parts = begun.chunks(each);
         let own = parts.next().unwrap_or_default();
-        let thread = || thread::Builder::new().stack_size(SMALL_STACK);
-        let apart = |part| (part, thread().spawn_scoped(scope, move || synced(part)));
+        let small = || thread::Builder::new().stack_size(SMALL_STACK);
+        let apart = |part| (part, small().spawn_scoped(scope, move || synced(part)));
         let others: Vec<_> = parts.map(apart).collect();
         others.into_iter().fold(synced(own), |so_far, (part, other)| {
             so_far.and(match other {
@@ -242,10 +242,11 @@ mod tests {
     fn of_several_files_all_get_their_places_or_none() {
         let root = tempfile::tempdir().unwrap();
         let (one, other, nowhere) = (root.path().join("one"), root.path().join("other"), root.path().join("no/file"));
-        replace_all(&[(&one, b"1"), (&other, b"2")]).unwrap();
+        replace_all(&[(one.as_path(), b"1".as_slice()), (other.as_path(), b"2".as_slice())]).unwrap();
         assert_eq!((read(&one).unwrap(), read(&other).unwrap()), ("1".to_owned(), "2".to_owned()));
         assert_eq!((mode(&one), mode(&other)), (0o600, 0o600));
-        let (path, _) = replace_all(&[(&one, b"3"), (&nowhere, b"4")]).unwrap_err();
+        let (path, _) =
+            replace_all(&[(one.as_path(), b"3".as_slice()), (nowhere.as_path(), b"4".as_slice())]).unwrap_err();
         assert_eq!(path, nowhere);
         assert_eq!(read(&one).unwrap(), "1");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
