@@ -36,6 +36,11 @@ pub(crate) fn world(takes: &str) -> String {
     format!("version: 1\nstarts: \"2026-11-21T12:00:00Z\"\nresources:\n  orders: {{ restore: {{ takes: {takes} }} }}\n")
 }
 
+/// A world in which restore and removal are over in no time: what is left is drill's own.
+pub(crate) fn instant_world() -> String {
+    world("1s").replace("restore:", "removal: { takes: 1s }, restore:")
+}
+
 /// The program, as it was built with this bench.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_drill");
 

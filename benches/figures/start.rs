@@ -48,14 +48,14 @@ fn once(folder: &Path) -> Result<Once, String> {
     drop(running);
     let begun = begun.ok_or("the drill did not begin its first step")?;
     let note = format!(
-        "a new folder each time; limit: `drill --version` ({} ms) and the official SDK's clients ({} ms)",
+        "a new folder each time; limit: `drill --version` ({} ms) and a session with the official SDK ({} ms)",
         shown(process),
         shown(client)
     );
     Ok(Once::new(begun).limit(process + client).note(note))
 }
 
-/// The clients of both sides, in ms.
+/// A session of both sides, in ms: its clients are made when they are first used.
 fn client() -> Result<f64, String> {
     let definition = no_op::definition(drill::ORDERS)?;
     many::runtime()?.block_on(async {

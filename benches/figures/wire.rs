@@ -15,8 +15,8 @@ use crate::limits;
 use crate::measure::{Stopwatch, cpu};
 use crate::table::shown;
 
-/// World seconds for each real second: a restore of a second and every pause of the drill take some milliseconds, and the 15
-/// minutes of a preflight still 90.
+/// World seconds for each real second: a restore and a removal of a second and every pause of the drill take some
+/// milliseconds, and the 15 minutes of a preflight still 90.
 const SPEED: &str = "10000";
 
 /// Syncs of the journal of a drill of one restore, about: the floor that the definition of the figure adds to the calls.
@@ -83,7 +83,7 @@ impl Server {
 fn once(folder: &Path) -> Result<Once, String> {
     let own = tempfile::tempdir_in(folder).map_err(explain)?;
     drill::write(own.path(), "drills/orders.yaml", drill::ORDERS)?;
-    drill::write(own.path(), "drills/orders.world.yaml", &drill::world("1s"))?;
+    drill::write(own.path(), "drills/orders.world.yaml", &drill::instant_world())?;
     let server = Server::start(own.path(), &["--speed", SPEED])?;
     let mut command = drill::command(own.path());
     command.args(["run", "orders", "--quiet"]).arg(format!("--sandbox={}", server.url()));

@@ -41,7 +41,7 @@ probes:
   accepts-connections: { on: orders, tcp: {}, retry: { for: 2d, every: 15s } }
 teardown: { timeout: 10d }
 """
-WORLD = 'version: 1\nstarts: "2026-11-21T12:00:00Z"\nresources: { orders: { restore: { takes: 1s } } }\n'
+WORLD = 'version: 1\nstarts: "2026-11-21T12:00:00Z"\nresources: { orders: { restore: { takes: 1s }, removal: { takes: 1s } } }\n'
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIASANDBOX123456789012",

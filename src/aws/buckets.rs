@@ -12,6 +12,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::time::instant;
 use crate::cloud::data::{Buckets, Object, Objects};
 use crate::cloud::error::{CloudError, ErrorKind};
@@ -21,13 +22,13 @@ const PAGE_KEYS: i32 = 1_000;
 
 /// [`Buckets`] over S3.
 pub struct AwsBuckets {
-    client: aws_sdk_s3::Client,
+    client: Handle<aws_sdk_s3::Client>,
 }
 
 impl AwsBuckets {
     /// Over the destination's client.
     #[must_use]
-    pub fn new(client: aws_sdk_s3::Client) -> Self {
+    pub fn new(client: Handle<aws_sdk_s3::Client>) -> Self {
         Self { client }
     }
 }

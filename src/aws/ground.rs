@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::{Filter, Vpc};
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata};
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::session::Clients;
 use crate::cloud::error::CloudError;
@@ -16,9 +17,9 @@ use crate::words::text::tame;
 
 /// [`Ground`] over STS, KMS and EC2.
 pub struct AwsGround {
-    sts: aws_sdk_sts::Client,
-    kms: aws_sdk_kms::Client,
-    ec2: aws_sdk_ec2::Client,
+    sts: Handle<aws_sdk_sts::Client>,
+    kms: Handle<aws_sdk_kms::Client>,
+    ec2: Handle<aws_sdk_ec2::Client>,
 }
 
 impl AwsGround {

@@ -8,6 +8,7 @@ use aws_smithy_types::base64;
 use jiff::Timestamp;
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::time::instant;
 use crate::cloud::data::{InstanceHealth, Instances};
 use crate::cloud::error::{CloudError, ErrorKind};
@@ -20,13 +21,13 @@ const CONSOLE: &str = "ec2:GetConsoleOutput";
 
 /// [`Instances`] over EC2.
 pub struct AwsInstances {
-    client: aws_sdk_ec2::Client,
+    client: Handle<aws_sdk_ec2::Client>,
 }
 
 impl AwsInstances {
     /// Over the destination's client.
     #[must_use]
-    pub fn new(client: aws_sdk_ec2::Client) -> Self {
+    pub fn new(client: Handle<aws_sdk_ec2::Client>) -> Self {
         Self { client }
     }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::{Datapoint, Dimension, Statistic};
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::time::{date_time, instant};
 use crate::cloud::data::{MetricAsked, MetricPoint, Metrics};
 use crate::cloud::error::{CloudError, ErrorKind};
@@ -12,13 +13,13 @@ const OPERATION: &str = "cloudwatch:GetMetricStatistics";
 
 /// [`Metrics`] over CloudWatch.
 pub struct AwsMetrics {
-    client: aws_sdk_cloudwatch::Client,
+    client: Handle<aws_sdk_cloudwatch::Client>,
 }
 
 impl AwsMetrics {
     /// Over the destination's client.
     #[must_use]
-    pub fn new(client: aws_sdk_cloudwatch::Client) -> Self {
+    pub fn new(client: Handle<aws_sdk_cloudwatch::Client>) -> Self {
         Self { client }
     }
 }

@@ -26,6 +26,8 @@ pub mod exchange;
 #[cfg(feature = "aws")]
 pub mod ground;
 #[cfg(feature = "aws")]
+pub mod handle;
+#[cfg(feature = "aws")]
 pub mod instances;
 #[cfg(feature = "aws")]
 pub mod limit;

@@ -11,6 +11,7 @@ use aws_sdk_ssm::types::{Command, CommandInvocationStatus};
 use serde_json::Value;
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::session::Clients;
 use crate::cloud::error::CloudError;
 use crate::cloud::remote::{Invoked, Remote, ScriptEnd, ScriptState};
@@ -27,8 +28,8 @@ const LONGEST_EXECUTION: u64 = 172_800;
 
 /// [`Remote`] over SSM and Lambda.
 pub struct AwsRemote {
-    ssm: aws_sdk_ssm::Client,
-    lambda: aws_sdk_lambda::Client,
+    ssm: Handle<aws_sdk_ssm::Client>,
+    lambda: Handle<aws_sdk_lambda::Client>,
 }
 
 impl AwsRemote {

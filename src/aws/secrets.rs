@@ -13,6 +13,7 @@ use aws_types::request_id::RequestId;
 use serde_json::Value;
 
 use crate::aws::error::cloud_error;
+use crate::aws::handle::Handle;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::ground::Secrets;
@@ -22,8 +23,8 @@ const OPERATION: &str = "secretsmanager:GetSecretValue";
 
 /// [`Secrets`] over AWS Secrets Manager.
 pub struct AwsSecrets {
-    client: aws_sdk_secretsmanager::Client,
-    ssm: aws_sdk_ssm::Client,
+    client: Handle<aws_sdk_secretsmanager::Client>,
+    ssm: Handle<aws_sdk_ssm::Client>,
     config: SdkConfig,
 }
 

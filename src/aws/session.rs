@@ -2,7 +2,7 @@
 //!
 //! Invariant: every client that this module hands out carries the witness's guard of the session's mode. Only `cli`
 //! calls [`connect`]. The SDK retries nothing here: the engine does, so that every try is seen and journalled. Every request
-//! waits for its turn in [`Limits`].
+//! waits for its turn in [`Limits`]. A client is made when it is first used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
+use http::Uri;
 
 use crate::aws::archive::AwsArchive;
 use crate::aws::buckets::AwsBuckets;
@@ -32,6 +33,7 @@ use crate::aws::elsewhere::Elsewhere;
 use crate::aws::error::cloud_error;
 use crate::aws::exchange::{Exchange, Inside};
 use crate::aws::ground::AwsGround;
+use crate::aws::handle::Handle;
 use crate::aws::instances::AwsInstances;
 use crate::aws::limit::{Limited, Limits, Meter};
 use crate::aws::metrics::AwsMetrics;
@@ -147,43 +149,43 @@ pub struct Clients {
     /// The region that all of them are in.
     pub region: Region,
     /// AWS Backup.
-    pub backup: aws_sdk_backup::Client,
+    pub backup: Handle<aws_sdk_backup::Client>,
     /// CloudWatch.
-    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub cloudwatch: Handle<aws_sdk_cloudwatch::Client>,
     /// DocumentDB: RDS's endpoint, an API of its own.
-    pub docdb: aws_sdk_docdb::Client,
+    pub docdb: Handle<aws_sdk_docdb::Client>,
     /// DynamoDB.
-    pub dynamodb: aws_sdk_dynamodb::Client,
+    pub dynamodb: Handle<aws_sdk_dynamodb::Client>,
     /// EC2: networks, volumes, instances.
-    pub ec2: aws_sdk_ec2::Client,
+    pub ec2: Handle<aws_sdk_ec2::Client>,
     /// EFS.
-    pub efs: aws_sdk_efs::Client,
+    pub efs: Handle<aws_sdk_efs::Client>,
     /// FSx.
-    pub fsx: aws_sdk_fsx::Client,
+    pub fsx: Handle<aws_sdk_fsx::Client>,
     /// IAM: one for all regions of a partition.
-    pub iam: aws_sdk_iam::Client,
+    pub iam: Handle<aws_sdk_iam::Client>,
     /// KMS.
-    pub kms: aws_sdk_kms::Client,
+    pub kms: Handle<aws_sdk_kms::Client>,
     /// Lambda.
-    pub lambda: aws_sdk_lambda::Client,
+    pub lambda: Handle<aws_sdk_lambda::Client>,
     /// Neptune: RDS's endpoint, an API of its own.
-    pub neptune: aws_sdk_neptune::Client,
+    pub neptune: Handle<aws_sdk_neptune::Client>,
     /// Recycle Bin.
-    pub rbin: aws_sdk_rbin::Client,
+    pub rbin: Handle<aws_sdk_rbin::Client>,
     /// RDS.
-    pub rds: aws_sdk_rds::Client,
+    pub rds: Handle<aws_sdk_rds::Client>,
     /// S3, path-style where the endpoint is not AWS's own.
-    pub s3: aws_sdk_s3::Client,
+    pub s3: Handle<aws_sdk_s3::Client>,
     /// Secrets Manager.
-    pub secretsmanager: aws_sdk_secretsmanager::Client,
+    pub secretsmanager: Handle<aws_sdk_secretsmanager::Client>,
     /// Service Quotas.
-    pub servicequotas: aws_sdk_servicequotas::Client,
+    pub servicequotas: Handle<aws_sdk_servicequotas::Client>,
     /// SSM.
-    pub ssm: aws_sdk_ssm::Client,
+    pub ssm: Handle<aws_sdk_ssm::Client>,
     /// Storage Gateway.
-    pub storagegateway: aws_sdk_storagegateway::Client,
+    pub storagegateway: Handle<aws_sdk_storagegateway::Client>,
     /// STS.
-    pub sts: aws_sdk_sts::Client,
+    pub sts: Handle<aws_sdk_sts::Client>,
     /// Whose the credentials of all of them are.
     pub(crate) callers: Arc<Callers>,
 }
@@ -203,16 +205,25 @@ pub async fn connect(
     run_tag: &str,
     clock: Arc<dyn Clock>,
 ) -> Result<Connected, SessionError> {
-    let (there, here) = overrides.unzip();
-    let destination_config = configure(destination, there.as_ref(), run_tag).await;
-    let source_config = configure(source, here.as_ref(), run_tag).await;
-    connected((destination, destination_config), (source, source_config), sandbox, clock).await
+    let Some((there, here)) = overrides else {
+        let (there, here) = (configure(destination, run_tag).await, configure(source, run_tag).await);
+        let mut places = destination_places(&destination.region, &there).await?;
+        places.extend(source_places(&source.region, &here).await?);
+        return connected((destination, there), (source, here), &places, sandbox, clock);
+    };
+    let places = fixed_places((destination, &there), (source, &here))?;
+    // Both sides share one pool of connections.
+    let plain = Builder::new().build_http();
+    let there = overridden(destination, &there, plain.clone());
+    let here = overridden(source, &here, plain);
+    connected((destination, there), (source, here), &places, sandbox, clock)
 }
 
 /// Builds the session of a rehearsal whose requests `exchange` answers: nothing reaches a network.
 ///
 /// # Errors
 /// As [`connect`].
+#[expect(clippy::unused_async, reason = "a session is waited for, wherever its requests go")]
 pub async fn connect_inside(
     destination: &Side,
     source: &Side,
@@ -220,23 +231,23 @@ pub async fn connect_inside(
     exchange: &Arc<dyn Exchange>,
 ) -> Result<Connected, SessionError> {
     let inside = Inside(Arc::clone(exchange));
-    let within = |config: SdkConfig| {
-        config.into_builder().http_client(inside.clone()).sleep_impl(SharedAsyncSleep::new(inside.clone())).build()
+    let within = |side: &Side, fixed: &Override| {
+        let config = overridden(side, fixed, SharedHttpClient::new(inside.clone()));
+        config.into_builder().sleep_impl(SharedAsyncSleep::new(inside.clone())).build()
     };
-    let destination_config = within(overridden(destination, &overrides.0));
-    let source_config = within(overridden(source, &overrides.1));
-    connected((destination, destination_config), (source, source_config), true, exchange.clock()).await
+    let places = fixed_places((destination, &overrides.0), (source, &overrides.1))?;
+    let (there, here) = (within(destination, &overrides.0), within(source, &overrides.1));
+    connected((destination, there), (source, here), &places, true, exchange.clock())
 }
 
-async fn connected(
+fn connected(
     (destination, destination_config): (&Side, SdkConfig),
     (source, source_config): (&Side, SdkConfig),
+    places: &[Place],
     sandbox: bool,
     clock: Arc<dyn Clock>,
 ) -> Result<Connected, SessionError> {
-    let mut places = destination_places(&destination.region, &destination_config).await?;
-    places.extend(source_places(&source.region, &source_config).await?);
-    let mode = mode(&places, sandbox)?;
+    let mode = mode(places, sandbox)?;
 
     let learned = Learned::new(clock);
     let destination_config = limited(destination_config, &learned.limits);
@@ -245,7 +256,7 @@ async fn connected(
     let clients = Clients::new(&destination.region, &destination_config, mode, &learned.limits, callers_there);
     let copies = Clients::new(&source.region, &source_config, mode, &learned.limits, callers_here);
     let mut endpoints: Vec<String> = Vec::new();
-    for place in &places {
+    for place in places {
         let line = place.to_string();
         if !endpoints.contains(&line) {
             endpoints.push(line);
@@ -291,10 +302,7 @@ fn mode(places: &[Place], sandbox: bool) -> Result<Mode, SessionError> {
 }
 
 /// One side's configuration, with an assumed role's credentials where there is one.
-async fn configure(side: &Side, fixed: Option<&Override>, run_tag: &str) -> SdkConfig {
-    if let Some(fixed) = fixed {
-        return overridden(side, fixed);
-    }
+async fn configure(side: &Side, run_tag: &str) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(sdk_region(side))
         .retry_config(RetryConfig::disabled())
@@ -318,15 +326,15 @@ async fn configure(side: &Side, fixed: Option<&Override>, run_tag: &str) -> SdkC
 }
 
 /// A configuration for which neither AWS's variables, nor a profile, nor a proxy counts: an `HTTP_PROXY` that forgets
-/// `NO_PROXY` would otherwise stand between drill and a sandbox on loopback. It speaks plain HTTP only, so it cannot
-/// reach AWS at all.
-fn overridden(side: &Side, fixed: &Override) -> SdkConfig {
+/// `NO_PROXY` would otherwise stand between drill and a sandbox on loopback. Its client speaks plain HTTP only, or
+/// reaches no network, so it cannot reach AWS at all.
+fn overridden(side: &Side, fixed: &Override, client: SharedHttpClient) -> SdkConfig {
     let credentials = Credentials::new(fixed.access_key.as_str(), fixed.secret_key.as_str(), None, None, "override");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(sdk_region(side))
         .endpoint_url(fixed.url.as_str())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(client)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts())
@@ -383,17 +391,21 @@ impl Clients {
     fn new(region: &Region, config: &SdkConfig, mode: Mode, limits: &Arc<Limits>, callers: &Arc<Callers>) -> Self {
         let meter = |service| Meter { service, limits: Arc::clone(limits) };
         let doorman = |service| Doorman { service, callers: Arc::clone(callers) };
+        let config = Arc::new(config.clone());
         macro_rules! client {
-            ($sdk:ident, $service:literal $(, $member:ident)?) => {
-                $sdk::Client::from_conf(
-                    $sdk::config::Builder::from(config)
-                        $(.$member(mode != Mode::Aws))?
-                        .interceptor(Guard { service: $service, mode })
-                        .interceptor(meter($service))
-                        .interceptor(doorman($service))
-                        .build(),
-                )
-            };
+            ($sdk:ident, $service:literal $(, $member:ident)?) => {{
+                let (config, meter, doorman) = (Arc::clone(&config), meter($service), doorman($service));
+                Handle::new(move || {
+                    $sdk::Client::from_conf(
+                        $sdk::config::Builder::from(&*config)
+                            $(.$member(mode != Mode::Aws))?
+                            .interceptor(Guard { service: $service, mode })
+                            .interceptor(meter)
+                            .interceptor(doorman)
+                            .build(),
+                    )
+                })
+            }};
         }
         Self {
             region: region.clone(),
@@ -447,6 +459,46 @@ macro_rules! place {
     }};
 }
 
+/// The services of the destination, and of the source, in the order of their places.
+const DESTINATION: &[&str] = &[
+    "backup",
+    "rds",
+    "cloudwatch",
+    "docdb",
+    "dynamodb",
+    "ec2",
+    "efs",
+    "fsx",
+    "iam",
+    "kms",
+    "lambda",
+    "neptune",
+    "rbin",
+    "s3",
+    "secretsmanager",
+    "servicequotas",
+    "ssm",
+    "storagegateway",
+    "sts",
+];
+const SOURCE: &[&str] = &["backup", "dynamodb", "s3", "sts"];
+
+/// The same for endpoints that are given: every request of a side goes to its URL, which needs no client to be known.
+fn fixed_places(there: (&Side, &Override), here: (&Side, &Override)) -> Result<Vec<Place>, SessionError> {
+    let mut places = Vec::with_capacity(DESTINATION.len() + SOURCE.len());
+    for ((side, fixed), services) in [(there, DESTINATION), (here, SOURCE)] {
+        let is_url = fixed.url.parse::<Uri>().is_ok_and(|url| url.scheme().is_some() && url.authority().is_some());
+        for &service in services {
+            if !is_url {
+                let (region, reason) = (side.region.clone(), "it is given, and no URL".to_owned());
+                return Err(SessionError::Endpoint { service, region, reason });
+            }
+            places.push(Place::new(service, &fixed.url));
+        }
+    }
+    Ok(places)
+}
+
 async fn destination_places(region: &Region, config: &SdkConfig) -> Result<Vec<Place>, SessionError> {
     Ok(vec![
         place!(aws_sdk_backup, "backup", list_backup_vaults, region, config)?,
@@ -486,9 +538,13 @@ async fn source_places(region: &Region, config: &SdkConfig) -> Result<Vec<Place>
 mod tests {
     use std::sync::Arc;
 
+    use aws_smithy_http_client::Builder;
     use jiff::Timestamp;
 
-    use super::{Override, SessionError, Side, connect, mode, session_name};
+    use super::{
+        Override, SessionError, Side, connect, destination_places, fixed_places, mode, overridden, session_name,
+        source_places,
+    };
     use crate::aws::witness::Place;
     use crate::sandbox::IdleClock;
     use crate::words::kind::Mode;
@@ -517,6 +573,21 @@ mod tests {
         assert_eq!(connected.endpoints.len(), 19);
         let connected = connect(&destination, &source, local(), false, "1a2b3c4d", clock()).await.unwrap();
         assert_eq!(connected.mode, Mode::CustomEndpoint);
+    }
+
+    #[tokio::test]
+    async fn what_a_given_endpoint_leads_to_is_what_the_sdk_says() {
+        let (there, here) = (side("eu-west-1"), side("eu-west-2"));
+        for url in ["http://127.0.0.1:1", "http://127.0.0.1:1/path", "https://backup.eu-west-1.amazonaws.com"] {
+            let fixed = fixed(url);
+            let config = |side: &Side| overridden(side, &fixed, Builder::new().build_http());
+            let mut asked = destination_places(&there.region, &config(&there)).await.unwrap();
+            asked.extend(source_places(&here.region, &config(&here)).await.unwrap());
+            assert_eq!(fixed_places((&there, &fixed), (&here, &fixed)).unwrap(), asked, "{url}");
+        }
+        for url in ["", "127.0.0.1", "/path", "http://"] {
+            assert!(fixed_places((&there, &fixed(url)), (&here, &fixed(url))).is_err(), "{url}");
+        }
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use aws_smithy_types::{Blob, base64};
 use serde_json::{Map, Value, json};
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::cloud::data::{Item, Items, KeyValue, Table, Tables};
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::words::text::tame;
@@ -19,13 +20,13 @@ const EXACT_DIGITS: usize = 15;
 
 /// [`Tables`] over DynamoDB.
 pub struct AwsTables {
-    client: aws_sdk_dynamodb::Client,
+    client: Handle<aws_sdk_dynamodb::Client>,
 }
 
 impl AwsTables {
     /// Over the destination's client.
     #[must_use]
-    pub fn new(client: aws_sdk_dynamodb::Client) -> Self {
+    pub fn new(client: Handle<aws_sdk_dynamodb::Client>) -> Self {
         Self { client }
     }
 }

@@ -14,6 +14,7 @@ use aws_sdk_backup::types::{
 use jiff::Timestamp;
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::nulls::DropNulls;
 use crate::aws::paging::Pages;
 use crate::aws::time::{CLOCK_TOLERANCE, date_time, instant};
@@ -31,18 +32,18 @@ const PAGE_SIZE: i32 = 1_000;
 
 /// [`Vault`] over AWS Backup in the destination.
 pub struct AwsVault {
-    client: aws_sdk_backup::Client,
+    client: Handle<aws_sdk_backup::Client>,
 }
 
 /// [`CopyHistory`] over AWS Backup in the source.
 pub struct AwsCopyHistory {
-    client: aws_sdk_backup::Client,
+    client: Handle<aws_sdk_backup::Client>,
 }
 
 impl AwsVault {
     /// Over the destination's client.
     #[must_use]
-    pub fn new(client: aws_sdk_backup::Client) -> Self {
+    pub fn new(client: Handle<aws_sdk_backup::Client>) -> Self {
         Self { client }
     }
 
@@ -264,7 +265,7 @@ impl Vault for AwsVault {
 impl AwsCopyHistory {
     /// Over the source's client.
     #[must_use]
-    pub fn new(client: aws_sdk_backup::Client) -> Self {
+    pub fn new(client: Handle<aws_sdk_backup::Client>) -> Self {
         Self { client }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use crate::aws::resource::facts;
 use crate::cli::archive;
@@ -35,14 +36,14 @@ use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, TeardownWhen};
 use crate::history::summary::Summary;
 use crate::journal::chain::Hash;
-use crate::journal::event::{Earlier, Event, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
+use crate::journal::event::{Commit, Earlier, Event, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::State;
 use crate::journal::store::{DrillLock, RunJournal, RunRow, Store};
 use crate::plan::compile::compile;
 use crate::plan::step::Plan;
 use crate::report::facts::earlier;
-use crate::report::{json, redact, write};
+use crate::report::{json, redact, runbook, write};
 use crate::run::drive::{Ended, drive};
 use crate::run::guards::Guards;
 use crate::run::prober::Asks;
@@ -56,6 +57,9 @@ use crate::words::time::{Clock as _, show_duration, show_instant};
 
 /// Real time between two looks for `drill cancel` and for answers at gates.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
+
+/// Steps of the longest run whose report a test renders.
+const LONGEST_KNOWN: usize = 5_000;
 
 /// Runs a drill, or several at once: restores, probes, tears down, reports.
 ///
@@ -167,6 +171,8 @@ pub(crate) struct Ready {
     store: Store,
     lock: DrillLock,
     random: [u8; 16],
+    /// Git is asked beside everything else.
+    committed: JoinHandle<Option<Commit>>,
     /// When it was asked for, if it may have waited.
     asked_at: Option<Timestamp>,
 }
@@ -209,6 +215,8 @@ pub(crate) async fn ready(
     asked_at: Option<Timestamp>,
 ) -> Result<Ready, CliError> {
     let plan = allowed(connection, &checked.definition).await?;
+    let folder = folder_of(&checked.path);
+    let committed = tokio::spawn(async move { commit(&folder).await });
     let store = match store {
         Some(store) => store,
         None => place.store(connection.mode)?,
@@ -217,7 +225,7 @@ pub(crate) async fn ready(
     key(&place.state(connection.mode))?;
     signing::key(place)?;
     let lock = store.lock(checked.drill())?;
-    Ok(Ready { plan, templates, store, lock, random, asked_at })
+    Ok(Ready { plan, templates, store, lock, random, committed, asked_at })
 }
 
 /// Finishes what earlier runs left, begins the run and drives it to its end; nothing if it was ended before it began. Beside
@@ -234,7 +242,7 @@ pub(crate) async fn driven(
     ui: &Ui,
     signals: &mut Signals,
 ) -> Result<Option<Ended>, CliError> {
-    let Ready { plan, templates, store, lock, random, asked_at } = ready;
+    let Ready { plan, templates, store, lock, random, committed, asked_at } = ready;
     let drill = checked.drill();
     // Whoever restores to keep is in need: what other drills left can wait.
     let others = args.keep.is_none() && !ui.shared;
@@ -247,16 +255,23 @@ pub(crate) async fn driven(
     // Ids are in the order of this machine's time: the clocks of simulated worlds start anew with each of them.
     let machine_now = MachineClock.now();
     let run = RunId::new(u64::try_from(machine_now.as_millisecond()).unwrap_or(0), first_ten(&random));
-    let last_pass = last_pass(&store, drill, connection.mode)?;
-    let history = earlier_runs(store.runs(Some(drill))?, &store, connection.mode);
+    let rows = store.runs(Some(drill))?;
+    let last_pass = last_pass(&rows, &store, connection.mode);
+    let history = earlier_runs(rows, &store, connection.mode);
     let mut started = started(&checked.loaded, plan, connection, templates, &checked.path, last_pass, history);
     started.asked_at = asked_at;
-    started.commit = commit(Path::new(&started.folder)).await;
+    started.commit = committed.await.ok().flatten();
     started.previous = before(place, connection.mode, (drill, &run));
     let first = Event::RunStarted(Box::new(started));
     let evidence = place.evidence(connection.mode, drill, &run);
     try_report(run, now, &first, &evidence)?;
     let mut journal = store.begin(lock, run, now, &first).await?;
+    if has_known_report(&first) {
+        // The report needs them at the end; meanwhile AWS is asked.
+        drop(tokio::spawn(async {
+            runbook::compile_built_in();
+        }));
+    }
     let state = State::begin(run, now, &first).map_err(|illegal| CliError::Render(illegal.to_string()))?;
     ui.say(&banner(&state, connection));
     drive_to_end(connection, &args.cloud, place, ui, state, &mut journal, signals).await.map(Some)
@@ -310,11 +325,19 @@ fn first_ten(random: &[u8; 16]) -> [u8; 10] {
 /// A report that cannot be written is found out before anything is restored, not after: the runbook is rendered from
 /// the first record alone, and the folder is made.
 fn try_report(run: RunId, at: Timestamp, first: &Event, evidence: &Path) -> Result<(), CliError> {
-    let record = Recorded::new(run, 1, at, first.clone(), Hash::zero());
-    let record = record.map_err(|error| CliError::Render(error.to_string()))?;
-    rendered(std::slice::from_ref(&record), facts).map_err(CliError::Render)?;
+    if !has_known_report(first) {
+        let record = Recorded::new(run, 1, at, first.clone(), Hash::zero());
+        let record = record.map_err(|error| CliError::Render(error.to_string()))?;
+        rendered(std::slice::from_ref(&record), facts).map_err(CliError::Render)?;
+    }
     write::write(evidence, &[])?;
     Ok(())
+}
+
+/// Whether the report is made of the built-in templates, and no longer than those that the tests render.
+fn has_known_report(first: &Event) -> bool {
+    matches!(first, Event::RunStarted(started)
+        if started.plan.steps.len() <= LONGEST_KNOWN && runbook::are_built_in(&started.templates))
 }
 
 fn banner(state: &State, connection: &Connection) -> String {
@@ -331,10 +354,9 @@ fn started(
     last_pass: Option<LastPass>,
     history: Vec<Earlier>,
 ) -> RunStarted {
-    let folder = path.parent().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
     RunStarted {
         unmeasurable: connection.unmeasurable(&plan.definition),
-        folder: folder.unwrap_or_default().display().to_string(),
+        folder: folder_of(path).display().to_string(),
         vars: loaded.vars.clone(),
         templates: templates.into(),
         seed: connection.seed,
@@ -347,13 +369,18 @@ fn started(
     }
 }
 
+/// The folder of a definition.
+fn folder_of(path: &Path) -> PathBuf {
+    let folder = path.parent().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+    folder.unwrap_or_default()
+}
+
 /// What the drill's last passed run over the same kind of cloud recorded. An import that nobody known signed is none: what
 /// it says would be in the evidence of this run. A journal that cannot be read any more is no
 /// reason not to run; nothing is compared then.
-fn last_pass(store: &Store, drill: &DrillName, mode: Mode) -> Result<Option<LastPass>, CliError> {
-    let passed = |row: &RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed) && row.origin.is_trusted();
-    let row = store.runs(Some(drill))?.into_iter().find(passed);
-    Ok(row.and_then(|row| summary(store, &row)?.recorded))
+fn last_pass(rows: &[RunRow], store: &Store, mode: Mode) -> Option<LastPass> {
+    let passed = |row: &&RunRow| row.mode == mode && row.verdict == Some(Verdict::Passed) && row.origin.is_trusted();
+    summary(store, rows.iter().find(passed)?)?.recorded
 }
 
 /// What a drill's last runs over the same kind of cloud came to, oldest first. As with the last pass, one that cannot be

@@ -6,13 +6,21 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 /// The largest file that [`read`] reads, in bytes.
 const LARGEST: u64 = 64 * 1024;
+
+/// So many files are synced at a time: the disk does it for all of them together.
+const SYNCED_AT_ONCE: usize = 3;
+
+/// A thread that does nothing but sync needs no more, in bytes.
+const SMALL_STACK: usize = 128 * 1024;
 
 /// Makes a folder, and those above it, unless it is there.
 ///
@@ -98,15 +106,72 @@ pub fn bytes(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// When it cannot be written. What was there before is still there then.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let begun = begin(path, content)?;
+    begun.file.sync_all()?;
+    fs::rename(&begun.beside, path)
+}
+
+/// Writes several files, each as [`replace`] does. They are synced some at a time, and none gets its place before all are
+/// on the disk; then they get their places in this order.
+///
+/// # Errors
+/// The first that cannot be written, and why.
+pub fn replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io::Error)> {
+    let placed = try_replace_all(files);
+    if placed.is_err() {
+        files.iter().for_each(|(path, _)| drop(fs::remove_file(beside(path))));
+    }
+    placed
+}
+
+fn try_replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io::Error)> {
+    let mut begun = Vec::with_capacity(files.len());
+    for &(path, content) in files {
+        begun.push(begin(path, content).map_err(|error| (path, error))?);
+    }
+    let each = begun.len().div_ceil(SYNCED_AT_ONCE).max(1);
+    thread::scope(|scope| {
+        let mut parts = begun.chunks(each);
+        let own = parts.next().unwrap_or_default();
+        let small = || thread::Builder::new().stack_size(SMALL_STACK);
+        let apart = |part| (part, small().spawn_scoped(scope, move || synced(part)));
+        let others: Vec<_> = parts.map(apart).collect();
+        others.into_iter().fold(synced(own), |so_far, (part, other)| {
+            so_far.and(match other {
+                Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // No thread could be had.
+                Err(_) => synced(part),
+            })
+        })
+    })?;
+    begun.iter().try_for_each(|one| fs::rename(&one.beside, one.path).map_err(|error| (one.path, error)))
+}
+
+/// A file that was written beside its place.
+struct Begun<'a> {
+    path: &'a Path,
+    beside: PathBuf,
+    file: File,
+}
+
+/// Where a file is written before it gets its place.
+fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
-    let beside = PathBuf::from(name);
+    PathBuf::from(name)
+}
+
+fn begin<'a>(path: &'a Path, content: &[u8]) -> io::Result<Begun<'a>> {
+    let beside = beside(path);
     // Of a process that died, or planted: a link itself is removed, not what it leads to.
     let _ = fs::remove_file(&beside);
     let mut file = create(&beside)?;
     file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
+    Ok(Begun { path, beside, file })
+}
+
+fn synced<'a>(files: &[Begun<'a>]) -> Result<(), (&'a Path, io::Error)> {
+    files.iter().try_for_each(|one| one.file.sync_all().map_err(|error| (one.path, error)))
 }
 
 fn unfollowed() -> OpenOptions {
@@ -139,7 +204,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
 
-    use super::{bytes, create, ensure, folder, open, read, replace};
+    use super::{bytes, create, ensure, folder, open, read, replace, replace_all};
 
     fn mode(path: &Path) -> u32 {
         fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
@@ -171,6 +236,21 @@ mod tests {
         assert!(bytes(root.path(), 4).is_err());
         symlink(&file, root.path().join("link")).unwrap();
         assert!(bytes(&root.path().join("link"), 4).unwrap_err().to_string().contains("symbolic link"));
+    }
+
+    #[test]
+    fn of_several_files_all_get_their_places_or_none() {
+        let root = tempfile::tempdir().unwrap();
+        let (one, other, nowhere) = (root.path().join("one"), root.path().join("other"), root.path().join("no/file"));
+        replace_all(&[(one.as_path(), b"1".as_slice()), (other.as_path(), b"2".as_slice())]).unwrap();
+        assert_eq!((read(&one).unwrap(), read(&other).unwrap()), ("1".to_owned(), "2".to_owned()));
+        assert_eq!((mode(&one), mode(&other)), (0o600, 0o600));
+        let (path, _) =
+            replace_all(&[(one.as_path(), b"3".as_slice()), (nowhere.as_path(), b"4".as_slice())]).unwrap_err();
+        assert_eq!(path, nowhere);
+        assert_eq!(read(&one).unwrap(), "1");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+        replace_all(&[]).unwrap();
     }
 
     #[test]

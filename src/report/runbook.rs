@@ -18,6 +18,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::LazyLock;
 
 use handlebars::{
     Context as Data, Handlebars, Helper, HelperDef, HelperResult, JsonRender as _, JsonTruthy as _, Output,
@@ -123,6 +124,18 @@ pub fn built_in() -> BTreeMap<String, String> {
     BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
+/// Whether these are the templates that are built in, and no others.
+#[must_use]
+pub fn are_built_in(templates: &BTreeMap<String, String>) -> bool {
+    let is_there = |(name, text): &(&str, &str)| templates.get(*name).is_some_and(|own| own == text);
+    templates.len() == BUILT_IN.len() && BUILT_IN.iter().all(is_there)
+}
+
+/// Compiles the built-in templates, unless they are compiled: whoever will render them can have that done meanwhile.
+pub fn compile_built_in() {
+    LazyLock::force(&COMPILED);
+}
+
 /// Renders a runbook. `templates` are laid over the built-in ones, so a user's own may use any built-in partial.
 ///
 /// # Errors
@@ -134,8 +147,12 @@ pub fn render(templates: &BTreeMap<String, String>, runbook: &Name, context: &Co
     })
 }
 
+/// The built-in templates, compiled once for all threads.
+static COMPILED: LazyLock<Result<Handlebars<'static>, RunbookError>> =
+    LazyLock::new(|| registered(&built_in(), None, Branches::Chosen));
+
 thread_local! {
-    /// What was compiled last: many runs of one process have the same templates.
+    /// What was compiled last of others: many runs of one process have the same templates.
     static LAST: RefCell<Option<Compiled>> = const { RefCell::new(None) };
 }
 
@@ -145,12 +162,19 @@ struct Compiled {
     registry: Handlebars<'static>,
 }
 
-/// Does something with the templates, compiled; once for each thread as long as they are the same.
+/// Does something with the templates, compiled: the built-in ones once, others once for each thread as long as they are the
+/// same.
 fn with_compiled<T>(
     templates: &BTreeMap<String, String>,
     runbook: &Name,
     act: impl FnOnce(&Handlebars<'static>) -> Result<T, RunbookError>,
 ) -> Result<T, RunbookError> {
+    if (templates.is_empty() || are_built_in(templates))
+        && let Ok(registry) = COMPILED.as_ref()
+        && registry.has_template(runbook.as_str())
+    {
+        return act(registry);
+    }
     LAST.with_borrow_mut(|last| {
         let is_it = |one: &&Compiled| one.templates == *templates && one.registry.has_template(runbook.as_str());
         if let Some(known) = last.as_ref().filter(is_it) {

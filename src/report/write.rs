@@ -20,8 +20,8 @@ pub struct WriteError {
 
 /// Writes `files` (name, content) into `folder`, which is made with mode 0700; files get mode 0600.
 ///
-/// Each file is complete or absent: it is written beside its place, synced and renamed. A symbolic link in a file's
-/// place is replaced, never followed; one in the place of a folder
+/// Each file is complete or absent: it is written beside its place, synced and renamed, none before all are synced. A
+/// symbolic link in a file's place is replaced, never followed; one in the place of a folder
 /// (the run's, the drill's, that of rehearsals, that of all reports) is refused.
 ///
 /// # Errors
@@ -30,7 +30,15 @@ pub fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<ReportFile>, W
     for own in own_folders(folder) {
         private::folder(own).map_err(|source| WriteError { path: own.to_owned(), source })?;
     }
-    files.iter().map(|(name, content)| add(folder, name, content.as_bytes())).collect()
+    let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
+    let whole: Vec<(&Path, &[u8])> =
+        paths.iter().zip(files).map(|(path, (_, content))| (path.as_path(), content.as_bytes())).collect();
+    private::replace_all(&whole).map_err(|(path, source)| WriteError { path: path.to_owned(), source })?;
+    Ok(files.iter().map(|(name, content)| written(name, content.as_bytes())).collect())
+}
+
+fn written(name: &str, content: &[u8]) -> ReportFile {
+    ReportFile { name: name.to_owned(), sha256: sha256_hex(content) }
 }
 
 /// Writes one more file into a folder that [`write()`] made, in the same way.
@@ -40,7 +48,7 @@ pub fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<ReportFile>, W
 pub fn add(folder: &Path, name: &str, content: &[u8]) -> Result<ReportFile, WriteError> {
     let path = folder.join(name);
     match private::replace(&path, content) {
-        Ok(()) => Ok(ReportFile { name: name.to_owned(), sha256: sha256_hex(content) }),
+        Ok(()) => Ok(written(name, content)),
         Err(source) => Err(WriteError { path, source }),
     }
 }

@@ -126,6 +126,15 @@ pub struct RestoreFile {
     pub takes: Option<Span>,
 }
 
+/// How removals of what was restored go.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalFile {
+    /// From accepted to gone, instead of a random time.
+    #[serde(default)]
+    pub takes: Option<Span>,
+}
+
 /// What is in a database.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

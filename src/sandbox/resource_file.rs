@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::sandbox::engine::Engine;
-use crate::sandbox::file::{DataFile, NewestCopy, RestoreFile, Size};
+use crate::sandbox::file::{DataFile, NewestCopy, RemovalFile, RestoreFile, Size};
 use crate::sandbox::private;
 use crate::sandbox::thing::{Physics, every, physics};
 use crate::words::kind::ResourceKind;
@@ -34,6 +34,8 @@ pub struct ResourceFile {
     pub deletion_protection: Option<bool>,
     /// How its restores go.
     pub restore: Option<RestoreFile>,
+    /// How what was restored is removed.
+    pub removal: Option<RemovalFile>,
     /// What is in it.
     pub data: Option<DataFile>,
     /// Database users with fixed passwords, for probes that read theirs from `env:` or `file:`.
@@ -63,6 +65,7 @@ const KEYS: &[&str] = &[
     "tags",
     "deletion_protection",
     "restore",
+    "removal",
     "data",
     "users",
     "newest_copy",
@@ -84,11 +87,14 @@ impl ResourceFile {
         Ok(())
     }
 
-    /// Whether every block, and the engine, is one of this kind's, and whether it can be private if it says so.
+    /// Whether every block, and the engine, is one of this kind's, and whether it can be private, and be removed, as it says.
     pub(crate) fn fits(&self, kind: ResourceKind) -> Result<(), String> {
         if self.private == Some(true) && !private::KINDS.contains(&kind) {
             let known = private::KINDS.map(ResourceKind::word).join("`, `");
             return Err(format!("`private` is not simulated for `{kind}`, but for `{known}`"));
+        }
+        if self.removal.is_some() && kind != ResourceKind::Rds {
+            return Err(format!("`removal` is not simulated for `{kind}`, but for `{}`", ResourceKind::Rds));
         }
         if let Some(engine) = self.engine.filter(|engine| !engine.fits(kind)) {
             return Err(format!("a resource of type `{kind}` does not run the engine `{}`", engine.word()));
@@ -144,6 +150,7 @@ impl<'de> Visitor<'de> for Reader {
                 "tags" => file.tags = map.next_value()?,
                 "deletion_protection" => file.deletion_protection = map.next_value()?,
                 "restore" => file.restore = map.next_value()?,
+                "removal" => file.removal = map.next_value()?,
                 "data" => file.data = map.next_value()?,
                 "users" => file.users = map.next_value()?,
                 "newest_copy" => file.newest_copy = map.next_value()?,
@@ -161,6 +168,7 @@ mod tests {
 
     use super::{KEYS, ResourceFile};
     use crate::sandbox::engine::Engine;
+    use crate::sandbox::file::RemovalFile;
     use crate::sandbox::thing::{Physics, every};
     use crate::words::kind::ResourceKind;
 
@@ -182,6 +190,10 @@ mod tests {
         assert!(file.fits(ResourceKind::Rds).is_ok());
         assert!(file.fits(ResourceKind::Aurora).unwrap_err().contains("`mariadb`"));
         file.engine = None;
+        file.removal = Some(RemovalFile::default());
+        assert!(file.fits(ResourceKind::Rds).is_ok());
+        assert!(file.fits(ResourceKind::S3).unwrap_err().contains("`removal`"));
+        file.removal = None;
         file.private = Some(true);
         assert!(file.fits(ResourceKind::Rds).is_ok());
         assert!(file.fits(ResourceKind::S3).unwrap_err().contains("`private`"));

@@ -137,6 +137,8 @@ pub(crate) struct ResourceSpec {
     pub(crate) plan: Option<String>,
     pub(crate) deletion_protection: bool,
     pub(crate) takes: Option<SignedDuration>,
+    /// How long a removal of what was restored takes.
+    pub(crate) removal_takes: Option<SignedDuration>,
     pub(crate) writes: Vec<WriteRule>,
     pub(crate) newest_copy_age: Option<SignedDuration>,
     /// Its restores are in the private network ([`crate::sandbox::private`]).
@@ -338,6 +340,7 @@ impl WorldSpec {
         known.newest_copy_age = known.newest_copy_age.or(new.newest_copy_age);
         known.private |= new.private;
         known.takes = known.takes.or(new.takes);
+        known.removal_takes = known.removal_takes.or(new.removal_takes);
         known.probes.extend(new.probes);
         if known.extra.is_empty() {
             known.extra = new.extra;
@@ -395,6 +398,7 @@ fn resource(definition: &Definition, name: &Name, restore: &Restore) -> Resource
         plan: Some("nightly-plan".to_owned()),
         deletion_protection: true,
         takes: None,
+        removal_takes: None,
         writes: Vec::new(),
         newest_copy_age: None,
         private: false,
@@ -558,6 +562,8 @@ fn refine(spec: &mut ResourceSpec, change: &ResourceFile) {
     }
     spec.deletion_protection = change.deletion_protection.unwrap_or(spec.deletion_protection);
     spec.takes = change.restore.as_ref().and_then(|restore| restore.takes).map(Into::into).or(spec.takes);
+    let removal = change.removal.as_ref().and_then(|removal| removal.takes);
+    spec.removal_takes = removal.map(Into::into).or(spec.removal_takes);
     spec.newest_copy_age = change.newest_copy.as_ref().map(|copy| copy.age.into()).or(spec.newest_copy_age);
     spec.private = change.private.unwrap_or(spec.private);
     for (user, password) in &change.users {

@@ -81,6 +81,30 @@ fn findings_are_due_when_the_document_says() {
 }
 
 #[test]
+fn a_template_of_ones_own_is_told_from_the_shipped_ones() {
+    let shipped = runbook::built_in();
+    assert!(runbook::are_built_in(&shipped));
+    let mut more = shipped.clone();
+    more.insert("own".to_owned(), "# own\n".to_owned());
+    let mut other = shipped.clone();
+    other.insert("default".to_owned(), "# {{md scope.run}}, mine\n".to_owned());
+    assert!(
+        !runbook::are_built_in(&more) && !runbook::are_built_in(&other) && !runbook::are_built_in(&BTreeMap::new())
+    );
+    // What is compiled once is no other's.
+    let journal = failed("the table is empty");
+    let context = facts::context(&journal.state(), &journal.records, TYPES);
+    let text = |templates: &BTreeMap<String, String>| {
+        runbook::render(templates, &"default".parse().expect("a name"), &context).expect("it is rendered")
+    };
+    assert_eq!(text(&shipped), text(&BTreeMap::new()));
+    assert_eq!(text(&shipped), text(&more));
+    assert!(text(&other).contains(", mine") && !text(&shipped).contains(", mine"));
+    let unknown = "nobodys".parse().expect("a name");
+    assert!(matches!(runbook::render(&shipped, &unknown, &context), Err(runbook::RunbookError::Unknown { .. })));
+}
+
+#[test]
 fn the_shipped_templates_use_only_what_there_is() {
     for name in ["default", "executive", "audit"] {
         let name = name.parse().expect("a name");

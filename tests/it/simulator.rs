@@ -173,6 +173,26 @@ async fn an_old_answer_is_the_first_one_since_the_fault_was_there() {
 }
 
 #[tokio::test]
+async fn a_world_file_says_how_long_a_removal_takes() {
+    let file = worlds::QUICK.replace("restore: { takes: 1m }", "restore: { takes: 1m }, removal: { takes: 5s }");
+    let ground = Ground::new(&file);
+    let point = ground.newest().await;
+    assert_eq!(ground.start(&point, "drill-1").await.0, 200);
+    ground.passes(480);
+    let instance = "DBInstanceIdentifier=drill-1&Version=2014-10-31";
+    let modify = format!("Action=ModifyDBInstance&DeletionProtection=false&{instance}");
+    assert_eq!(ground.send("rds", "POST /", &modify).await.0, 200);
+    ground.passes(120);
+    let is_there = || ground.direct.holdings().things.iter().any(|thing| thing.arn.ends_with(":db:drill-1"));
+    let delete = format!("Action=DeleteDBInstance&SkipFinalSnapshot=true&{instance}");
+    assert_eq!(ground.send("rds", "POST /", &delete).await.0, 200);
+    ground.passes(4);
+    assert!(is_there(), "it is being deleted");
+    ground.passes(2);
+    assert!(!is_there(), "it is gone");
+}
+
+#[tokio::test]
 async fn a_world_file_says_rates_places_and_times() {
     let file = r#"version: 1
 rates: { "backup:Describe*": { each_second: 1, at_once: 2 } }

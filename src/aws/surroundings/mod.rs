@@ -11,6 +11,7 @@ mod roles;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::aws::handle::Handle;
 use crate::aws::session::Clients;
 use crate::cloud::error::CloudError;
 use crate::cloud::surroundings::{
@@ -22,13 +23,13 @@ use crate::words::id::{Region, VaultName};
 
 /// [`Surroundings`] of the destination.
 pub struct AwsSurroundings {
-    backup: aws_sdk_backup::Client,
-    ec2: aws_sdk_ec2::Client,
-    iam: aws_sdk_iam::Client,
-    kms: aws_sdk_kms::Client,
-    rds: aws_sdk_rds::Client,
-    servicequotas: aws_sdk_servicequotas::Client,
-    sts: aws_sdk_sts::Client,
+    backup: Handle<aws_sdk_backup::Client>,
+    ec2: Handle<aws_sdk_ec2::Client>,
+    iam: Handle<aws_sdk_iam::Client>,
+    kms: Handle<aws_sdk_kms::Client>,
+    rds: Handle<aws_sdk_rds::Client>,
+    servicequotas: Handle<aws_sdk_servicequotas::Client>,
+    sts: Handle<aws_sdk_sts::Client>,
 }
 
 impl AwsSurroundings {

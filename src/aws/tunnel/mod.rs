@@ -31,6 +31,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::session::Clients;
 use crate::aws::tunnel::channel::Broken;
 use crate::aws::tunnel::line::{Line, OPERATION};
@@ -50,7 +51,7 @@ const PHASE: Duration = Duration::from_secs(20);
 
 /// [`Tunnels`] over SSM.
 pub struct AwsTunnels {
-    client: aws_sdk_ssm::Client,
+    client: Handle<aws_sdk_ssm::Client>,
     config: SdkConfig,
     mode: Mode,
 }
@@ -103,7 +104,7 @@ impl Tunnels for AwsTunnels {
 /// A session that SSM knows of. When this is dropped it is ended, by a task of its own and as well as that can be: SSM
 /// ends what was forgotten after some minutes.
 struct Session {
-    client: aws_sdk_ssm::Client,
+    client: Handle<aws_sdk_ssm::Client>,
     id: String,
 }
 

@@ -1,13 +1,16 @@
 //! The database's layout, and opening it.
 //!
 //! WAL and `synchronous=FULL`: a transaction that was committed is on the disk. The layout only ever grows: a run that was
-//! begun in `events` stays there to its end, and new runs go to `records`.
+//! begun in `events` stays there to its end, and new runs go to `records`. A new database is laid out beside its place, where
+//! nobody sees half of it, and synced once.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use uuid::Uuid;
 
 use crate::journal::private;
 use crate::journal::store::error::{StoreError, database};
@@ -63,11 +66,14 @@ const TABLES: &str = "
 pub(super) fn connect(folder: &Path) -> Result<Connection, StoreError> {
     let path = folder.join(FILE);
     let failed = |source| StoreError::Folder { path: path.clone(), source };
-    private::ensure(&path).map_err(failed)?;
     // SQLite, told to follow no link, refuses one in any part of the path.
-    let real = fs::canonicalize(folder).map_err(failed)?.join(FILE);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let mut connection = database(&path, Connection::open_with_flags(real, flags))?;
+    let folder = fs::canonicalize(folder).map_err(failed)?;
+    let real = folder.join(FILE);
+    if is_new(&real) {
+        make(&path, &folder)?;
+    }
+    private::ensure(&path).map_err(failed)?;
+    let mut connection = database(&path, open(&real))?;
     database(&path, prepare(&connection))?;
     let mut found = database(&path, layout_of(&connection))?;
     if found < LAYOUT {
@@ -77,6 +83,48 @@ pub(super) fn connect(folder: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::TooNew { path, found });
     }
     Ok(connection)
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Connection::open_with_flags(path, flags)
+}
+
+/// Whether there is neither a database nor anything that SQLite would take for a part of it: what is left of a lost one must
+/// not be read into a new one.
+fn is_new(path: &Path) -> bool {
+    ["", "-wal", "-shm", "-journal"].iter().all(|end| {
+        let mut file = path.as_os_str().to_owned();
+        file.push(end);
+        fs::symlink_metadata(file).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    })
+}
+
+/// Makes the database of a folder, whole or not at all, and never over another process's. The first record that is written
+/// syncs the folder as well.
+fn make(path: &Path, folder: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Folder { path: path.to_owned(), source };
+    let aside = folder.join(format!("{FILE}-{}", Uuid::new_v4().simple()));
+    let file = private::create(&aside).map_err(failed)?;
+    let laid_out = database(path, lay_out(&aside)).and_then(|()| file.sync_all().map_err(failed));
+    // Before it has its name: whoever closes a database's file takes SQLite's locks on it from the whole process.
+    drop(file);
+    let named = laid_out.and_then(|()| match fs::hard_link(&aside, folder.join(FILE)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
+        _ => Ok(()),
+    });
+    let _ = fs::remove_file(&aside);
+    named
+}
+
+fn lay_out(path: &Path) -> rusqlite::Result<()> {
+    let mut connection = open(path)?;
+    // Nobody else knows of the file, and it is synced as a whole.
+    connection.pragma_update(None, "journal_mode", "MEMORY")?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    upgrade(&mut connection)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -100,4 +148,47 @@ fn upgrade(connection: &mut Connection) -> rusqlite::Result<i64> {
         transaction.commit()?;
     }
     Ok(found.max(LAYOUT))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{FILE, LAYOUT, connect, layout_of};
+
+    #[test]
+    fn a_new_database_is_whole_and_its_owners_and_nothing_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let connection = connect(folder.path()).unwrap();
+            assert_eq!(layout_of(&connection).unwrap(), LAYOUT);
+            let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+            assert_eq!(mode, "wal");
+            drop(connection);
+            let left: Vec<String> = fs::read_dir(folder.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            assert_eq!(left, [FILE]);
+        }
+        let mode = fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_left_of_a_lost_database_is_not_read_into_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join(format!("{FILE}-wal"));
+        let connection = connect(folder.path()).unwrap();
+        connection.execute("INSERT INTO cancels VALUES ('lost')", []).unwrap();
+        let left = fs::read(&log).unwrap();
+        assert!(!left.is_empty());
+        drop(connection);
+        fs::remove_file(folder.path().join(FILE)).unwrap();
+        fs::write(&log, &left).unwrap();
+        let connection = connect(folder.path()).unwrap();
+        let count: i64 = connection.query_row("SELECT count(*) FROM cancels", [], |row| row.get(0)).unwrap();
+        assert_eq!((layout_of(&connection).unwrap(), count), (LAYOUT, 0));
+    }
 }

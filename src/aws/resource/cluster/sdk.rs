@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::resource::cluster::api::{Cluster, ClusterApi, ListedCluster, Member, NewMember, SubnetGroup};
 use crate::aws::resource::cluster::settings::Capacity;
@@ -45,7 +46,7 @@ macro_rules! cluster_api {
         besides: { $($besides:tt)* }
     ) => {
         #[async_trait]
-        impl ClusterApi for $sdk::Client {
+        impl ClusterApi for Handle<$sdk::Client> {
             async fn cluster(&self, name: &str) -> Result<Option<Cluster>, CloudError> {
                 const OPERATION: &str = "rds:DescribeDBClusters";
                 let answer = self.describe_db_clusters().db_cluster_identifier(name).send().await;

@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::resource::dynamodb::leftovers;
 use crate::aws::resource::dynamodb::readiness::phase;
@@ -31,7 +32,7 @@ use crate::words::text::tame;
 /// [`ResourceCalls`] of DynamoDB tables.
 pub(super) struct DynamoDbCalls {
     guard: Guard,
-    dynamodb: aws_sdk_dynamodb::Client,
+    dynamodb: Handle<aws_sdk_dynamodb::Client>,
 }
 
 /// What the ARN of a table must say.

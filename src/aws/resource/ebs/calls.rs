@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Volume, VolumeAttachment, VolumeAttachmentState, VolumeState, VolumeType};
 
+use crate::aws::handle::Handle;
 use crate::aws::resource::ebs::mount::Mounts;
 use crate::aws::resource::ebs::readiness::{ATTACHMENT, phase};
 use crate::aws::resource::ebs::settings::{Attach, attach};
@@ -28,8 +29,8 @@ use crate::words::text::tame;
 /// [`ResourceCalls`] of EBS volumes.
 pub(crate) struct EbsCalls {
     guard: Guard,
-    ec2: aws_sdk_ec2::Client,
-    rbin: aws_sdk_rbin::Client,
+    ec2: Handle<aws_sdk_ec2::Client>,
+    rbin: Handle<aws_sdk_rbin::Client>,
     volumes: Volumes,
     mounts: Mounts,
 }

@@ -5,13 +5,14 @@
 use aws_sdk_ec2::types::{Filter, Volume};
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 
 /// Volumes, as EC2 knows them.
 pub(crate) struct Volumes {
-    ec2: aws_sdk_ec2::Client,
+    ec2: Handle<aws_sdk_ec2::Client>,
 }
 
 impl Volumes {

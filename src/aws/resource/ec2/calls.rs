@@ -12,6 +12,7 @@ use aws_sdk_ec2::types::{
 };
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::resource::ebs::preflight::recycle_bin;
 use crate::aws::resource::ebs::tags;
@@ -33,9 +34,9 @@ use crate::words::text::tame;
 /// [`ResourceCalls`] of EC2 instances.
 pub(crate) struct Ec2Calls {
     guard: Guard,
-    ec2: aws_sdk_ec2::Client,
+    ec2: Handle<aws_sdk_ec2::Client>,
     volumes: Volumes,
-    rbin: aws_sdk_rbin::Client,
+    rbin: Handle<aws_sdk_rbin::Client>,
 }
 
 /// What the ARN of an instance must say.

@@ -12,6 +12,7 @@ use aws_sdk_efs::types::{
 };
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::resource::efs::readiness::{ACCESS_POINT, MOUNT_TARGET, is_leaving, phase};
 use crate::aws::resource::efs::{leftovers, look, preflight};
@@ -34,8 +35,8 @@ const ITS_ARN: (&str, &str) = ("elasticfilesystem", "file-system/fs-");
 /// [`ResourceCalls`] of EFS file systems.
 pub(crate) struct EfsCalls {
     guard: Guard,
-    efs: aws_sdk_efs::Client,
-    ec2: aws_sdk_ec2::Client,
+    efs: Handle<aws_sdk_efs::Client>,
+    ec2: Handle<aws_sdk_ec2::Client>,
 }
 
 impl EfsCalls {

@@ -13,6 +13,7 @@ use aws_sdk_fsx::types::{
 };
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::resource::fsx::flavour::{Flavour, SystemFlavour, Thing};
 use crate::aws::resource::fsx::ontap::{svm, volume_name};
@@ -32,8 +33,8 @@ use crate::words::text::tame;
 /// [`ResourceCalls`] of FSx file systems and ONTAP volumes.
 pub(crate) struct FsxCalls {
     guard: Guard,
-    fsx: aws_sdk_fsx::Client,
-    ec2: aws_sdk_ec2::Client,
+    fsx: Handle<aws_sdk_fsx::Client>,
+    ec2: Handle<aws_sdk_ec2::Client>,
 }
 
 impl FsxCalls {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use aws_sdk_rds::types::{DbInstance, DbSubnetGroup, Tag};
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::resource::rds::readiness::phase;
 use crate::aws::resource::rds::{leftovers, preflight};
@@ -28,7 +29,7 @@ use crate::words::text::tame;
 /// [`ResourceCalls`] of RDS DB instances.
 pub struct RdsCalls {
     guard: Guard,
-    rds: aws_sdk_rds::Client,
+    rds: Handle<aws_sdk_rds::Client>,
 }
 
 /// What the ARN of a DB instance must say.

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::types::{BucketVersioningStatus, OwnershipControls, PublicAccessBlockConfiguration, Tag, Tagging};
 
 use crate::aws::buckets::s3_error;
+use crate::aws::handle::Handle;
 use crate::aws::resource::s3::empty::Bucket;
 use crate::aws::resource::s3::lay::{lay, unsent};
 use crate::aws::resource::s3::{leftovers, preflight};
@@ -25,7 +26,7 @@ use crate::words::text::tame;
 /// [`ResourceCalls`] of S3 buckets.
 pub(super) struct S3Calls {
     guard: Guard,
-    s3: aws_sdk_s3::Client,
+    s3: Handle<aws_sdk_s3::Client>,
 }
 
 /// What the ARN of a bucket of drill's must say.

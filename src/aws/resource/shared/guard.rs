@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::aws::callers::Callers;
 use crate::aws::ground::caller;
+use crate::aws::handle::Handle;
 use crate::aws::session::Clients;
 use crate::cloud::error::{CloudError, ErrorKind};
 use crate::cloud::resource::Subject;
@@ -18,7 +19,7 @@ use crate::words::secret::Secret;
 /// Knows where the session leads.
 pub(crate) struct Guard {
     region: Region,
-    sts: aws_sdk_sts::Client,
+    sts: Handle<aws_sdk_sts::Client>,
     callers: Arc<Callers>,
 }
 

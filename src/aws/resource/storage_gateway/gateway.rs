@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::error::{cloud_error, unreadable};
+use crate::aws::handle::Handle;
 use crate::aws::paging::Pages;
 use crate::aws::resource::ebs::tags::removable;
 use crate::aws::resource::shared::check::{check, existence};
@@ -34,7 +35,7 @@ use crate::words::text::tame;
 /// [`ResourceCalls`] of volumes that a gateway has.
 pub(crate) struct GatewayCalls {
     guard: Guard,
-    pub(super) client: aws_sdk_storagegateway::Client,
+    pub(super) client: Handle<aws_sdk_storagegateway::Client>,
 }
 
 /// What the ARN of a gateway's volume must say.

@@ -262,7 +262,8 @@ pub(crate) fn begin_deletion(shelf: &mut RdsShelf, id: &str, wish: &Deletion, no
     let Some(instance) = shelf.instances.get_mut(id) else { return };
     instance.status = "deleting";
     instance.steps.clear();
-    instance.gone_at = Some(later(now, stream.between(120.0, 300.0)));
+    let usual = stream.between(120.0, 300.0);
+    instance.gone_at = Some(later(now, instance.source.removal_takes.unwrap_or(usual)));
     instance.keep_automated_backups = wish.keep_automated_backups;
     if let Some(snapshot) = &wish.final_snapshot {
         let place = instance.arn.rsplit_once(":db:").map_or("", |(place, _)| place);
