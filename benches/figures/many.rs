@@ -1,6 +1,7 @@
 //! Many runs in one process: the one place that starts them. What the program itself has for this later belongs here, and
 //! every figure of many drills goes on as it is.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -92,9 +93,12 @@ async fn take_up(store: &Store, (row, one): Owed) -> Result<(State, RunJournal),
     Ok((state, journal))
 }
 
-/// What a future answers that has nobody to wait for: whoever is alone with a journal writes on the spot.
+/// What a future answers that has nobody to wait for: whoever is alone with a journal writes on the spot. Beside other
+/// journals it lets them come first, once, and here none does.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    future.now_or_never().ok_or_else(|| "an append waited, and nobody else writes".to_owned())
+    let mut future = pin!(future);
+    let once_more = future.as_mut().now_or_never().or_else(|| future.as_mut().now_or_never());
+    once_more.ok_or_else(|| "an append waited, and nobody else writes".to_owned())
 }
 
 /// Makes events durable. Every append of a bench but the engine's own comes this way.
