@@ -6,6 +6,7 @@
 pub mod approve;
 mod archive;
 pub mod ask;
+mod asleep;
 pub mod cancel;
 pub mod clock;
 pub mod commit;

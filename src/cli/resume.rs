@@ -1,30 +1,35 @@
 //! `drill resume`, and what a new run finds owed: teardowns, and leases that are over.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::vec;
 
-use futures_util::future::FutureExt as _;
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::cli::asleep::{Sleeper, read_again};
 use crate::cli::clock::MachineClock;
 use crate::cli::connect::{CloudArgs, Connection, connect, connect_nowhere};
 use crate::cli::connections::Connections;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::keeper::{Ending, Keeper, Task, Turn, concluded};
+use crate::cli::keeper::{Came, Ending, Keeper, Task, Turn, concluded};
 use crate::cli::lease::is_over;
 use crate::cli::place::Place;
-use crate::cli::run::{drive_to_end, finished, told};
+use crate::cli::run::{drive_among, drive_to_end, finished, told};
 use crate::cli::signals::Signals;
+use crate::cli::stop::StopFile;
 use crate::cli::ui::Ui;
 use crate::cli::world::{home, refuse_another};
 use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded, World};
 use crate::journal::state::State;
-use crate::journal::store::{Append as _, DrillLock, RunJournal, RunRow, Store, StoreError, Unfinished};
+use crate::journal::store::{Append as _, DrillLock, ParkedJournal, RunJournal, RunRow, Store, StoreError, Unfinished};
 use crate::plan::step::Work;
 use crate::run::decide::is_forward;
-use crate::run::drive::Ended;
+use crate::run::drive::{Driven, Ended};
+use crate::run::park::{Parked, Woken};
 use crate::run::places::Wants;
 use crate::words::id::DrillName;
 use crate::words::kind::{Mode, Verdict};
@@ -160,15 +165,15 @@ async fn resume_all(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
     // A single one has the terminal for itself.
     let view = if runs > 1 { ui.among_others() } else { ui.clone() };
     let tasks = owed.into_iter().map(|(store, drill, runs)| {
-        let (view, cloud) = (view.clone(), &args.cloud);
-        let life = move |mut signals: Signals| {
-            async move { resumed(store, runs, cloud, place, &view, &mut signals).await }.boxed_local()
-        };
+        let (args, ui) = (&args.cloud, &view);
+        let series = Series { store, args, place, ui, rest: runs.into_iter(), endings: Vec::new() };
+        let life = move |signals: Signals| series.goes_on(signals);
         Task { drill, turn: Turn::Now(Wants::new()), life: Box::new(life) }
     });
     let tasks: Vec<Task<'_>> = tasks.collect();
     let connections = Arc::new(Connections::new(None, format!("resume-{}", std::process::id())));
-    let keeper = Keeper::new(stores.clone(), connections, Arc::new(MachineClock), ui);
+    let stop = Arc::new(StopFile::new(place.stop_file()));
+    let keeper = Keeper::new(stores.clone(), connections, Arc::new(MachineClock), stop, ui);
     Ok(concluded(keeper.drive_all(tasks, &mut signals).await, ui))
 }
 
@@ -207,52 +212,136 @@ fn by_drill<T>(runs: Vec<T>, row: fn(&T) -> &RunRow) -> BTreeMap<DrillName, Vec<
     drills
 }
 
-/// Goes on with the runs of one drill, one after the other.
-async fn resumed(
-    store: &Store,
-    runs: Vec<OwedRun>,
-    args: &CloudArgs,
-    place: &Place,
-    ui: &Ui,
-    signals: &mut Signals,
-) -> Vec<Ending> {
-    let mut endings = Vec::with_capacity(runs.len());
-    for OwedRun { row, known } in runs {
-        if signals.asked_to_end() {
-            break;
-        }
-        let ending = resume_one(store, &row, known, args, place, ui, signals).await;
-        endings.push(ending.unwrap_or_else(|error| Ending::failed(&row.drill, Some(row.run), &error, ui)));
-    }
-    endings
+/// The runs of one drill, which are gone on with one after the other.
+struct Series<'a> {
+    store: &'a Store,
+    args: &'a CloudArgs,
+    place: &'a Place,
+    ui: &'a Ui,
+    rest: vec::IntoIter<OwedRun>,
+    endings: Vec<Ending>,
 }
 
-async fn resume_one(
-    store: &Store,
-    row: &RunRow,
-    known: Option<Unfinished>,
-    args: &CloudArgs,
-    place: &Place,
-    ui: &Ui,
-    signals: &mut Signals,
-) -> Result<Ending, CliError> {
-    let lock = match store.lock(&row.drill) {
-        Err(StoreError::Locked { .. }) => {
-            ui.say(&format!("{}  run {} is under way in another process", row.drill, row.run));
-            return Ok(Ending::elsewhere(&row.drill, row.run));
+/// A run of a series that is parked.
+struct Waits {
+    row: RunRow,
+    connection: Connection,
+    journal: ParkedJournal,
+    was_cut_off: bool,
+    parked: Box<Parked>,
+}
+
+/// What came of a run of a series.
+enum One {
+    Over(Ending),
+    Waits(Box<Waits>),
+}
+
+impl<'a> Series<'a> {
+    /// Goes on with each, as far as it can be driven now.
+    fn goes_on(mut self, mut signals: Signals) -> LocalBoxFuture<'a, Came<'a>> {
+        async move {
+            while !signals.asked_to_end()
+                && let Some(OwedRun { row, known }) = self.rest.next()
+            {
+                let came = self.resume(&row, known, &mut signals).await;
+                if let Some(waits) = self.takes(&row, came) {
+                    return self.sleeps(*waits);
+                }
+            }
+            Came::Over(self.endings)
         }
-        other => other?,
-    };
-    let (_, ended) = match known {
-        Some(known) => {
-            let (journal, state) = store.take_up(lock, known)?;
-            drive_on(journal, state, row, args, place, ui, &Occasion::All, signals).await?
+        .boxed_local()
+    }
+
+    /// Takes what came of a run, unless it waits.
+    fn takes(&mut self, row: &RunRow, came: Result<One, CliError>) -> Option<Box<Waits>> {
+        match came {
+            Ok(One::Waits(waits)) => return Some(waits),
+            Ok(One::Over(ending)) => self.endings.push(ending),
+            Err(error) => self.endings.push(Ending::failed(&row.drill, Some(row.run), &error, self.ui)),
         }
-        None => go_on(store, lock, row, args, place, ui, &Occasion::All, signals).await?,
-    };
-    let ending = told(&ended, place, ui);
-    let exit = ending.exit;
-    Ok(ending.with_exit(exit))
+        None
+    }
+
+    /// The run is parked, and with it those behind it.
+    fn sleeps(self, waits: Waits) -> Came<'a> {
+        let Waits { row, connection, journal, was_cut_off, mut parked } = waits;
+        let (vault, clock) = (Arc::clone(&connection.cloud.vault), Arc::clone(&connection.clock));
+        let left = mem::take(&mut parked.left);
+        let mut series = self;
+        let wakes = move |mut signals: Signals, woken: Woken| {
+            async move {
+                let came = match read_again(journal, left) {
+                    Ok((journal, state)) => {
+                        series.drive(&row, connection, (journal, state), was_cut_off, Some(woken), &mut signals).await
+                    }
+                    Err(error) => Err(error),
+                };
+                match series.takes(&row, came) {
+                    Some(waits) => series.sleeps(*waits),
+                    None => series.goes_on(signals).await,
+                }
+            }
+            .boxed_local()
+        };
+        Came::Parked(Box::new(Sleeper { parked, vault, clock, wakes: Box::new(wakes) }))
+    }
+
+    /// Takes a run over, and drives it.
+    async fn resume(&self, row: &RunRow, known: Option<Unfinished>, signals: &mut Signals) -> Result<One, CliError> {
+        let Self { store, args, place, ui, .. } = self;
+        let lock = match store.lock(&row.drill) {
+            Err(StoreError::Locked { .. }) => {
+                ui.say(&format!("{}  run {} is under way in another process", row.drill, row.run));
+                return Ok(One::Over(Ending::elsewhere(&row.drill, row.run)));
+            }
+            other => other?,
+        };
+        let (mut journal, state) = match known {
+            Some(known) => store.take_up(lock, known)?,
+            None => read(store, lock, row)?,
+        };
+        match taken_over(&mut journal, state, row, args, place, ui, &Occasion::All, signals).await? {
+            Taken::IsOver(state) => Ok(One::Over(self.over(&Ended::Concluded(state)))),
+            Taken::Over { connection, state, was_cut_off } => {
+                self.drive(row, *connection, (journal, *state), was_cut_off, None, signals).await
+            }
+        }
+    }
+
+    /// Drives a run to what came of it, or to where it waits.
+    async fn drive(
+        &self,
+        row: &RunRow,
+        connection: Connection,
+        (mut journal, state): (RunJournal, State),
+        was_cut_off: bool,
+        woken: Option<Woken>,
+        signals: &mut Signals,
+    ) -> Result<One, CliError> {
+        let Self { args, place, ui, .. } = self;
+        let driven = drive_among(&connection, args, place, ui, state, &mut journal, signals, woken).await;
+        let ended = match driven {
+            Ok(Driven::Parked(parked)) => {
+                let (row, journal) = (row.clone(), journal.park());
+                return Ok(One::Waits(Box::new(Waits { row, connection, journal, was_cut_off, parked })));
+            }
+            Ok(Driven::Ended(ended)) => {
+                let occasion = &Occasion::All;
+                at_last(&connection, args, place, ui, occasion, ended, was_cut_off, &mut journal, signals).await
+            }
+            Err(error) => Err(error),
+        };
+        connection.close().await;
+        Ok(One::Over(self.over(&ended?)))
+    }
+
+    fn over(&self, ended: &Ended) -> Ending {
+        let ending = told(ended, self.place, self.ui);
+        let exit = ending.exit;
+        ending.with_exit(exit)
+    }
 }
 
 /// What earlier runs of other drills than these left: they are torn down, each drill's at once.
@@ -279,7 +368,7 @@ pub(crate) async fn owed_by_others<'a>(
                         ui.error(&error);
                     }
                 }
-                Vec::<Ending>::new()
+                Came::Over(Vec::new())
             }
             .boxed_local()
         };
@@ -415,27 +504,54 @@ pub async fn go_on(
     occasion: &Occasion,
     signals: &mut Signals,
 ) -> Result<(DrillLock, Ended), CliError> {
-    let (journal, records) = store.go_on(lock, row.run)?;
-    let state = replay(&records, row)?;
-    drop(records);
-    drive_on(journal, state, row, args, place, ui, occasion, signals).await
+    let (mut journal, state) = read(store, lock, row)?;
+    let taken = taken_over(&mut journal, state, row, args, place, ui, occasion, signals).await?;
+    let (connection, state, was_cut_off) = match taken {
+        Taken::IsOver(state) => return Ok((journal.close(), Ended::Concluded(state))),
+        Taken::Over { connection, state, was_cut_off } => (*connection, state, was_cut_off),
+    };
+    let ended = match drive_to_end(&connection, args, place, ui, *state, &mut journal, signals).await {
+        Ok(ended) => at_last(&connection, args, place, ui, occasion, ended, was_cut_off, &mut journal, signals).await,
+        Err(error) => Err(error),
+    };
+    connection.close().await;
+    Ok((journal.close(), ended?))
 }
 
-/// The same with a run whose records were read and checked.
-async fn drive_on(
-    mut journal: RunJournal,
-    state: State,
+fn read(store: &Store, lock: DrillLock, row: &RunRow) -> Result<(RunJournal, State), CliError> {
+    let (journal, records) = store.go_on(lock, row.run)?;
+    let state = replay(&records, row)?;
+    Ok((journal, state))
+}
+
+/// What there is of a run that somebody wants to go on with.
+enum Taken {
+    /// Nothing is left to do.
+    IsOver(Box<State>),
+    /// It is this process's, and its journal says so.
+    Over {
+        connection: Box<Connection>,
+        state: Box<State>,
+        /// Nobody had driven it to its end.
+        was_cut_off: bool,
+    },
+}
+
+/// Takes a run over, if anything of it is left to do.
+async fn taken_over(
+    journal: &mut RunJournal,
+    mut state: State,
     row: &RunRow,
     args: &CloudArgs,
     place: &Place,
     ui: &Ui,
     occasion: &Occasion,
     signals: &mut Signals,
-) -> Result<(DrillLock, Ended), CliError> {
+) -> Result<Taken, CliError> {
     let lease = occasion.of_lease(&state).await;
     if is_reported(&state) && !leaked(&state) && matches!(lease, Lease::Stays) {
         ui.say(&format!("{}  run {} is over", row.drill, row.run));
-        return Ok((journal.close(), Ended::Concluded(Box::new(state))));
+        return Ok(Taken::IsOver(Box::new(state)));
     }
     let connection = match occasion {
         Occasion::WorldLost => nowhere(&state).await?,
@@ -444,27 +560,30 @@ async fn drive_on(
             None => reconnect(&state, args, place).await?,
         },
     };
-    let ended = to_its_end(&connection, args, place, ui, occasion, state, lease, &mut journal, signals).await;
-    connection.close().await;
-    Ok((journal.close(), ended?))
+    let was_cut_off = !is_reported(&state);
+    match take_over(&mut state, journal, &connection, occasion, lease).await {
+        Ok(()) => Ok(Taken::Over { connection: Box::new(connection), state: Box::new(state), was_cut_off }),
+        Err(error) => {
+            connection.close().await;
+            Err(error)
+        }
+    }
 }
 
-/// Takes a run over and drives it to its end. Of one that was cut off, what it keeps is looked at once more afterwards: its
-/// time may have passed while nobody drove the run.
-async fn to_its_end(
+/// Of a run that was cut off, what it keeps is looked at once more at its end: its time may have passed while nobody drove
+/// the run.
+async fn at_last(
     connection: &Connection,
     args: &CloudArgs,
     place: &Place,
     ui: &Ui,
     occasion: &Occasion,
-    mut state: State,
-    lease: Lease,
+    ended: Ended,
+    was_cut_off: bool,
     journal: &mut RunJournal,
     signals: &mut Signals,
 ) -> Result<Ended, CliError> {
-    let was_cut_off = !is_reported(&state);
-    take_over(&mut state, journal, connection, occasion, lease).await?;
-    let mut state = match drive_to_end(connection, args, place, ui, state, journal, signals).await? {
+    let mut state = match ended {
         Ended::Concluded(state) if was_cut_off => state,
         ended => return Ok(ended),
     };

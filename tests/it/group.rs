@@ -113,12 +113,11 @@ async fn appends_of_runs_that_one_task_drives_are_one_sync() {
         journals.push(begun(&store, number).await);
     }
     let before = commits(folder.path());
-    let append = |journal: RunJournal| async move {
-        let mut journal = journal;
+    let append = |mut journal: RunJournal| async move {
         let written = journal.append(&[warned("together".to_owned())]).await;
         (journal, written)
     };
-    let mut journals = Vec::from_iter(join_all(journals.into_iter().map(append)).await);
+    let mut journals = join_all(journals.into_iter().map(append)).await;
     for (_, written) in &journals {
         assert_eq!(texts(written.as_ref().expect("it is durable")), ["together"]);
     }
@@ -131,6 +130,38 @@ async fn appends_of_runs_that_one_task_drives_are_one_sync() {
     let written = alone.append(&events).now_or_never().expect("there is nobody to wait for");
     assert_eq!(texts(&written.expect("it is durable")), ["alone"]);
     assert_eq!(commits(folder.path()) - before, 2);
+}
+
+/// A journal that is parked counts for nobody, keeps its lock, and goes on where it was unless somebody else wrote to it.
+#[tokio::test]
+async fn a_journal_that_was_parked_goes_on_where_it_was() {
+    let (folder, store) = opened();
+    let (mut one, two) = (begun(&store, 1).await, begun(&store, 2).await);
+    one.append(&[warned("before".to_owned())]).await.expect("it is durable");
+    let (one, two) = (one.park(), two.park());
+    let locked = |number: u8| matches!(store.lock(&drill(number)), Err(StoreError::Locked { .. }));
+    assert!(locked(1) && locked(2), "another run of the drill could begin");
+
+    let (mut one, state) = one.wake().expect("nobody wrote to it");
+    assert_eq!(state, State::replay(&store.load(&id(1)).expect("it verifies")).expect("it makes sense"));
+    let events = [warned("after".to_owned())];
+    one.append(&events).now_or_never().expect("nobody else writes").expect("it is durable");
+    assert_eq!(texts(&store.load(&id(1)).expect("it verifies")), ["before", "after"]);
+
+    // It stands as if it had never been parked.
+    let mut prev = Hash::zero();
+    for (seq, record) in (1..).zip(&store.load(&id(1)).expect("it verifies")) {
+        verify(record, &id(1), seq, &prev).expect("it continues");
+        prev = record.hash.clone();
+    }
+
+    // A process on another machine that was not kept out by the lock.
+    let again = Store::open(folder.path()).expect("it opens");
+    std::fs::remove_file(folder.path().join("locks/drill-2.lock")).expect("there is a lock");
+    let lock = again.lock(&drill(2)).expect("nobody has the new file");
+    let (mut other, _) = again.go_on(lock, id(2)).expect("it verifies");
+    other.append(&[warned("foreign".to_owned())]).await.expect("it is durable");
+    assert!(matches!(two.wake(), Err(StoreError::TakenOver(run)) if run == id(2)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -12,6 +12,7 @@ use crate::journal::store::error::StoreError;
 use crate::journal::store::group::Unwritten;
 use crate::journal::store::lock::DrillLock;
 use crate::journal::store::origin::Origin;
+use crate::journal::store::park::ParkedJournal;
 use crate::journal::store::summaries::{Summary, forget, note};
 use crate::journal::store::texts::{Text, cut, keep};
 use crate::words::id::{Name, RunId};
@@ -235,6 +236,13 @@ impl RunJournal {
     #[must_use]
     pub fn close(self) -> DrillLock {
         self.lock
+    }
+
+    /// Leaves the journal until somebody drives the run again. The lock stays, and nothing but this goes on with it.
+    #[must_use]
+    pub fn park(self) -> ParkedJournal {
+        let Self { pen, run, home, seq, prev, lock, .. } = self;
+        ParkedJournal { store: pen.store.clone(), run, home, last: (seq, prev), lock }
     }
 
     /// The records of these events: the ones that come next in the run.
