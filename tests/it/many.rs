@@ -11,6 +11,7 @@ use restore_drill::journal::store::Store;
 use restore_drill::run::places::documented;
 use restore_drill::sandbox::{Fault, Held, Hold, Inventory, Options, Sandbox, What, When, WorldFile, WorldSpec};
 use restore_drill::words::kind::ResourceKind;
+use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -506,4 +507,28 @@ async fn runs_that_were_parked_when_their_process_was_killed_go_on() {
     assert_eq!(outcomes(&said.json()), CROWD.map(|drill| ended(drill, "passed", 0)));
     assert_parked(case, &ground, &said);
     ground.assert_harmless(case);
+}
+
+/// Whoever is parked has nothing but its journal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_cannot_be_read_when_its_wait_is_over_is_named_with_what_it_may_have_made() {
+    let ground = crowd().await;
+    let running = ground.runs(&["--all", "--output", "json"]);
+    ground.all_wait(&CROWD).await;
+    let alpha = ground.id_of("alpha").await;
+    let damage = format!(
+        "UPDATE records SET at = '2026-11-21T11:59:59Z' WHERE seq = 3 AND chain = (SELECT chain FROM chains WHERE run = '{alpha}');"
+    );
+    let database = ground.drill.path().join(".drill/sandbox/drill.db");
+    Connection::open(database).and_then(|database| database.execute_batch(&damage)).expect("it is SQL");
+    let json = running.ended_within(LONG).await.ends(4).json();
+    let mut wanted = CROWD.map(|drill| ended(drill, "passed", 0));
+    wanted[0] = ("alpha".to_owned(), None, 4);
+    assert_eq!(outcomes(&json), wanted);
+    let one = &json["runs"][0];
+    let error = text(one, "error");
+    assert_eq!(text(one, "run"), alpha);
+    for part in ["drill resume", "these may still exist: ", "record 3 was changed"] {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
 }
