@@ -40,6 +40,7 @@ pub mod run;
 pub mod sandbox;
 pub mod schema;
 pub mod secrecy;
+mod series;
 mod several;
 pub mod signals;
 pub mod signing;

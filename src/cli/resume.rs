@@ -1,35 +1,32 @@
 //! `drill resume`, and what a new run finds owed: teardowns, and leases that are over.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::vec;
 
-use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use futures_util::future::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::asleep::{Sleeper, read_again};
 use crate::cli::clock::MachineClock;
 use crate::cli::connect::{CloudArgs, Connection, connect, connect_nowhere};
 use crate::cli::connections::Connections;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::keeper::{Came, Ending, Keeper, Task, Turn, concluded};
+use crate::cli::keeper::{Came, Keeper, Task, Turn, concluded};
 use crate::cli::lease::is_over;
 use crate::cli::place::Place;
-use crate::cli::run::{drive_among, drive_to_end, finished, told};
+use crate::cli::run::{drive_to_end, finished};
+use crate::cli::series::Series;
 use crate::cli::signals::Signals;
 use crate::cli::stop::StopFile;
 use crate::cli::ui::Ui;
 use crate::cli::world::{home, refuse_another};
 use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded, World};
 use crate::journal::state::State;
-use crate::journal::store::{Append as _, DrillLock, ParkedJournal, RunJournal, RunRow, Store, StoreError, Unfinished};
+use crate::journal::store::{Append as _, DrillLock, RunJournal, RunRow, Store, StoreError, Unfinished};
 use crate::plan::step::Work;
 use crate::run::decide::is_forward;
-use crate::run::drive::{Driven, Ended};
-use crate::run::park::{Parked, Woken};
+use crate::run::drive::Ended;
 use crate::run::places::Wants;
 use crate::words::id::DrillName;
 use crate::words::kind::{Mode, Verdict};
@@ -166,7 +163,7 @@ async fn resume_all(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
     let view = if runs > 1 { ui.among_others() } else { ui.clone() };
     let tasks = owed.into_iter().map(|(store, drill, runs)| {
         let (args, ui) = (&args.cloud, &view);
-        let series = Series { store, args, place, ui, rest: runs.into_iter(), endings: Vec::new() };
+        let series = Series::new(store, args, place, ui, runs);
         let life = move |signals: Signals| series.goes_on(signals);
         Task { drill, turn: Turn::Now(Wants::new()), life: Box::new(life) }
     });
@@ -178,10 +175,10 @@ async fn resume_all(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
 }
 
 /// A run to which something is owed.
-struct OwedRun {
-    row: RunRow,
+pub(crate) struct OwedRun {
+    pub(crate) row: RunRow,
     /// As it was read with all others; nothing if it could not be: then it is read by itself, under its lock.
-    known: Option<Unfinished>,
+    pub(crate) known: Option<Unfinished>,
 }
 
 /// The runs to which something is owed, oldest first, all of them read in one go.
@@ -210,138 +207,6 @@ fn by_drill<T>(runs: Vec<T>, row: fn(&T) -> &RunRow) -> BTreeMap<DrillName, Vec<
         drills.entry(row(&run).drill.clone()).or_default().push(run);
     }
     drills
-}
-
-/// The runs of one drill, which are gone on with one after the other.
-struct Series<'a> {
-    store: &'a Store,
-    args: &'a CloudArgs,
-    place: &'a Place,
-    ui: &'a Ui,
-    rest: vec::IntoIter<OwedRun>,
-    endings: Vec<Ending>,
-}
-
-/// A run of a series that is parked.
-struct Waits {
-    row: RunRow,
-    connection: Connection,
-    journal: ParkedJournal,
-    was_cut_off: bool,
-    parked: Box<Parked>,
-}
-
-/// What came of a run of a series.
-enum One {
-    Over(Ending),
-    Waits(Box<Waits>),
-}
-
-impl<'a> Series<'a> {
-    /// Goes on with each, as far as it can be driven now.
-    fn goes_on(mut self, mut signals: Signals) -> LocalBoxFuture<'a, Came<'a>> {
-        async move {
-            while !signals.asked_to_end()
-                && let Some(OwedRun { row, known }) = self.rest.next()
-            {
-                let came = self.resume(&row, known, &mut signals).await;
-                if let Some(waits) = self.takes(&row, came) {
-                    return self.sleeps(*waits);
-                }
-            }
-            Came::Over(self.endings)
-        }
-        .boxed_local()
-    }
-
-    /// Takes what came of a run, unless it waits.
-    fn takes(&mut self, row: &RunRow, came: Result<One, CliError>) -> Option<Box<Waits>> {
-        match came {
-            Ok(One::Waits(waits)) => return Some(waits),
-            Ok(One::Over(ending)) => self.endings.push(ending),
-            Err(error) => self.endings.push(Ending::failed(&row.drill, Some(row.run), &error, self.ui)),
-        }
-        None
-    }
-
-    /// The run is parked, and with it those behind it.
-    fn sleeps(self, waits: Waits) -> Came<'a> {
-        let Waits { row, connection, journal, was_cut_off, mut parked } = waits;
-        let (vault, clock) = (Arc::clone(&connection.cloud.vault), Arc::clone(&connection.clock));
-        let left = mem::take(&mut parked.left);
-        let mut series = self;
-        let wakes = move |mut signals: Signals, woken: Woken| {
-            async move {
-                let came = match read_again(journal, left) {
-                    Ok((journal, state)) => {
-                        series.drive(&row, connection, (journal, state), was_cut_off, Some(woken), &mut signals).await
-                    }
-                    Err(error) => Err(error),
-                };
-                match series.takes(&row, came) {
-                    Some(waits) => series.sleeps(*waits),
-                    None => series.goes_on(signals).await,
-                }
-            }
-            .boxed_local()
-        };
-        Came::Parked(Box::new(Sleeper { parked, vault, clock, wakes: Box::new(wakes) }))
-    }
-
-    /// Takes a run over, and drives it.
-    async fn resume(&self, row: &RunRow, known: Option<Unfinished>, signals: &mut Signals) -> Result<One, CliError> {
-        let Self { store, args, place, ui, .. } = self;
-        let lock = match store.lock(&row.drill) {
-            Err(StoreError::Locked { .. }) => {
-                ui.say(&format!("{}  run {} is under way in another process", row.drill, row.run));
-                return Ok(One::Over(Ending::elsewhere(&row.drill, row.run)));
-            }
-            other => other?,
-        };
-        let (mut journal, state) = match known {
-            Some(known) => store.take_up(lock, known)?,
-            None => read(store, lock, row)?,
-        };
-        match taken_over(&mut journal, state, row, args, place, ui, &Occasion::All, signals).await? {
-            Taken::IsOver(state) => Ok(One::Over(self.over(&Ended::Concluded(state)))),
-            Taken::Over { connection, state, was_cut_off } => {
-                self.drive(row, *connection, (journal, *state), was_cut_off, None, signals).await
-            }
-        }
-    }
-
-    /// Drives a run to what came of it, or to where it waits.
-    async fn drive(
-        &self,
-        row: &RunRow,
-        connection: Connection,
-        (mut journal, state): (RunJournal, State),
-        was_cut_off: bool,
-        woken: Option<Woken>,
-        signals: &mut Signals,
-    ) -> Result<One, CliError> {
-        let Self { args, place, ui, .. } = self;
-        let driven = drive_among(&connection, args, place, ui, state, &mut journal, signals, woken).await;
-        let ended = match driven {
-            Ok(Driven::Parked(parked)) => {
-                let (row, journal) = (row.clone(), journal.park());
-                return Ok(One::Waits(Box::new(Waits { row, connection, journal, was_cut_off, parked })));
-            }
-            Ok(Driven::Ended(ended)) => {
-                let occasion = &Occasion::All;
-                at_last(&connection, args, place, ui, occasion, ended, was_cut_off, &mut journal, signals).await
-            }
-            Err(error) => Err(error),
-        };
-        connection.close().await;
-        Ok(One::Over(self.over(&ended?)))
-    }
-
-    fn over(&self, ended: &Ended) -> Ending {
-        let ending = told(ended, self.place, self.ui);
-        let exit = ending.exit;
-        ending.with_exit(exit)
-    }
 }
 
 /// What earlier runs of other drills than these left: they are torn down, each drill's at once.
@@ -518,14 +383,18 @@ pub async fn go_on(
     Ok((journal.close(), ended?))
 }
 
-fn read(store: &Store, lock: DrillLock, row: &RunRow) -> Result<(RunJournal, State), CliError> {
+/// Reads a run under its lock.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read(store: &Store, lock: DrillLock, row: &RunRow) -> Result<(RunJournal, State), CliError> {
     let (journal, records) = store.go_on(lock, row.run)?;
     let state = replay(&records, row)?;
     Ok((journal, state))
 }
 
 /// What there is of a run that somebody wants to go on with.
-enum Taken {
+pub(crate) enum Taken {
     /// Nothing is left to do.
     IsOver(Box<State>),
     /// It is this process's, and its journal says so.
@@ -538,7 +407,10 @@ enum Taken {
 }
 
 /// Takes a run over, if anything of it is left to do.
-async fn taken_over(
+///
+/// # Errors
+/// When its cloud cannot be asked or is another account's, or that cannot be recorded.
+pub(crate) async fn taken_over(
     journal: &mut RunJournal,
     mut state: State,
     row: &RunRow,
@@ -572,7 +444,10 @@ async fn taken_over(
 
 /// Of a run that was cut off, what it keeps is looked at once more at its end: its time may have passed while nobody drove
 /// the run.
-async fn at_last(
+///
+/// # Errors
+/// When it cannot be driven to its end once more.
+pub(crate) async fn at_last(
     connection: &Connection,
     args: &CloudArgs,
     place: &Place,
