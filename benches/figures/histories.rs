@@ -83,7 +83,7 @@ fn waiting(state: &State, number: u32) -> Result<Vec<Event>, String> {
     let orders = || name("orders");
     let began = |id: &str| step(id).map(|step| Event::StepStarted { step });
     let passed = |id: &str| step(id).map(|step| Event::StepEnded { step, end: StepEnd::Passed });
-    let job: JobId = format!("{number:08X}-0000-4000-8000-000000000003").parse().map_err(explain)?;
+    let job: JobId = job_of(number).parse().map_err(explain)?;
     let mut events = vec![
         began("preflight")?,
         passed("preflight")?,
@@ -132,6 +132,11 @@ pub(crate) fn begin_waiting(
 /// The drill of the n-th run.
 pub(crate) fn drill_of(number: u32) -> String {
     format!("drill-{number:05}")
+}
+
+/// The restore job of the n-th run.
+pub(crate) fn job_of(number: u32) -> String {
+    format!("{number:08X}-0000-4000-8000-000000000003")
 }
 
 fn a_second_apart(began: Timestamp, events: Vec<Event>) -> Result<Events, String> {

@@ -1,22 +1,28 @@
 //! Many runs in one process: the one place that starts them. What the program itself has for this later belongs here, and
 //! every figure of many drills goes on as it is.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, TryStreamExt as _};
 use jiff::Timestamp;
+use restore_drill::cloud::Cloud;
 use restore_drill::journal::event::{Event, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
-use restore_drill::journal::store::{Append, Owed, RunJournal, Store};
+use restore_drill::journal::store::{Append, Owed, ParkedJournal, RunJournal, RunRow, Store};
 use restore_drill::plan::step::Plan;
 use restore_drill::report::runbook;
-use restore_drill::run::drive::{Ended, Observer, drive};
+use restore_drill::run::drive::{Beside, Driven, Ended, Observer, drive, drive_beside};
+use restore_drill::run::park::{News, Parked};
 use restore_drill::run::services::Services;
 use restore_drill::sandbox::IdleClock;
 use restore_drill::words::id::RunId;
 use restore_drill::words::kind::Mode;
+use restore_drill::words::time::Clock;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::figure::explain;
@@ -92,9 +98,12 @@ async fn take_up(store: &Store, (row, one): Owed) -> Result<(State, RunJournal),
     Ok((state, journal))
 }
 
-/// What a future answers that has nobody to wait for: whoever is alone with a journal writes on the spot.
+/// What a future answers that has nobody to wait for: whoever is alone with a journal writes on the spot. Beside other
+/// journals it lets them come first, once, and here none does.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    future.now_or_never().ok_or_else(|| "an append waited, and nobody else writes".to_owned())
+    let mut future = pin!(future);
+    let once_more = future.as_mut().now_or_never().or_else(|| future.as_mut().now_or_never());
+    once_more.ok_or_else(|| "an append waited, and nobody else writes".to_owned())
 }
 
 /// Makes events durable. Every append of a bench but the engine's own comes this way.
@@ -152,4 +161,97 @@ pub(crate) async fn resume_all(
         }
     };
     local.run_until(all).await;
+}
+
+/// The program begins or drives on so many before all that are driven had their turn.
+const AT_A_TIME: usize = 100;
+
+/// Runs that are parked, and how often any was.
+#[derive(Default)]
+pub(crate) struct Asleep {
+    now: AtomicU64,
+    times: AtomicU64,
+}
+
+impl Asleep {
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.now.load(Ordering::SeqCst), self.times.load(Ordering::SeqCst))
+    }
+}
+
+/// What runs that are parked share.
+pub(crate) struct Parking<'a, S: Fn(Cloud) -> Services> {
+    pub(crate) store: &'a Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Of a run, from its own view of the cloud.
+    pub(crate) services: S,
+    pub(crate) asleep: &'a Asleep,
+    crowd: Arc<AtomicBool>,
+    turns: Semaphore,
+}
+
+/// What is kept of a run that is parked.
+struct Waits {
+    parked: Box<Parked>,
+    journal: ParkedJournal,
+}
+
+impl<'a, S: Fn(Cloud) -> Services> Parking<'a, S> {
+    pub(crate) fn new(store: &'a Store, clock: Arc<dyn Clock>, services: S, asleep: &'a Asleep) -> Self {
+        let crowd = Arc::new(AtomicBool::new(true));
+        Self { store, clock, services, asleep, crowd, turns: Semaphore::new(AT_A_TIME) }
+    }
+
+    /// Goes on with all of these runs as the program does with many: who waits is parked. Returns when one does not wait.
+    pub(crate) async fn park_all(&self, rows: Vec<RunRow>, view: impl Fn() -> Cloud) -> Result<(), String> {
+        let lives: FuturesUnordered<_> = rows.into_iter().map(|row| self.life(row, view()).boxed_local()).collect();
+        lives.try_collect::<Vec<()>>().await.map(drop)
+    }
+
+    async fn life(&self, row: RunRow, own: Cloud) -> Result<(), String> {
+        let mut waits = self.in_turn(|| self.taken_up(row, own.clone())).await?;
+        loop {
+            self.asleep.times.fetch_add(1, Ordering::SeqCst);
+            self.asleep.now.fetch_add(1, Ordering::SeqCst);
+            let news = waits.parked.watch(&own.vault, &self.clock).await;
+            self.asleep.now.fetch_sub(1, Ordering::SeqCst);
+            waits = self.in_turn(|| self.woken(waits, news, own.clone())).await?;
+        }
+    }
+
+    async fn in_turn<F>(&self, part: impl FnOnce() -> F) -> Result<Waits, String>
+    where
+        F: Future<Output = Result<Waits, String>>,
+    {
+        let _turn = self.turns.acquire().await.map_err(explain)?;
+        // What it needs is given back when it is over.
+        Box::pin(part()).await
+    }
+
+    async fn taken_up(&self, row: RunRow, own: Cloud) -> Result<Waits, String> {
+        let lock = self.store.lock(&row.drill).map_err(explain)?;
+        let (mut journal, records) = self.store.go_on(lock, row.run).map_err(explain)?;
+        let mut state = State::replay(&records).map_err(explain)?;
+        drop(records);
+        let resumed = Event::RunResumed { by: "a bench".to_owned() };
+        append(&mut journal, &[(state.last_at, resumed.clone())]).await?;
+        state.apply(state.last_at, &resumed).map_err(explain)?;
+        self.driven(own, journal, state, Beside::default()).await
+    }
+
+    async fn woken(&self, waits: Waits, news: Vec<News>, own: Cloud) -> Result<Waits, String> {
+        let (journal, state) = waits.journal.wake().map_err(explain)?;
+        self.driven(own, journal, state, Beside { woken: Some(waits.parked.woken(news)), crowd: None }).await
+    }
+
+    async fn driven(&self, own: Cloud, mut journal: RunJournal, state: State, beside: Beside) -> Result<Waits, String> {
+        let (_sender, mut signals) = mpsc::channel(4);
+        let services = Arc::new((self.services)(own));
+        let beside = Beside { crowd: Some(Arc::clone(&self.crowd)), ..beside };
+        let driven = drive_beside(services, state, &mut journal, &mut signals, &mut Nobody, beside).await;
+        match driven.map_err(explain)? {
+            Driven::Parked(parked) => Ok(Waits { parked, journal: journal.park() }),
+            Driven::Ended(_) => Err("a run ended instead of waiting".to_owned()),
+        }
+    }
 }

@@ -1,21 +1,23 @@
 //! B8: what a drill takes in memory while it waits for its restore.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use restore_drill::aws::resource::facts;
 use restore_drill::cli::clock::MachineClock;
+use restore_drill::cloud::Cloud;
 use restore_drill::journal::store::Store;
-use restore_drill::plan::compile::compile;
-use restore_drill::words::time::Clock as _;
+use restore_drill::run::watch::Watch;
+use restore_drill::words::time::Clock;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::figure::{Figure, Once, REAL, UNPREPARED, explain};
-use crate::many::{self, Begun};
+use crate::figure::{Figure, Once, REAL, explain};
+use crate::many::{self, Asleep, Parking};
 use crate::measure::memory_kib;
 use crate::table::shown;
 use crate::waits::Asked;
-use crate::{drill, histories, no_op, waits};
+use crate::{drill, no_op, resume, waits};
 
 /// A task of the runtime that sleeps, in kB.
 const TASK: f64 = 0.588;
@@ -30,8 +32,8 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(240),
-        prepare: UNPREPARED,
-        once: |folder| waiting(folder, 10_000),
+        prepare: |folder| resume::write(folder, 10_000),
+        once: waiting,
     },
     Figure {
         id: "B8s",
@@ -42,49 +44,62 @@ pub(crate) const FIGURES: &[Figure] = &[
         more: false,
         times: REAL,
         deadline: Duration::from_secs(120),
-        prepare: UNPREPARED,
-        once: |folder| waiting(folder, 1_000),
+        prepare: |folder| resume::write(folder, 1_000),
+        once: waiting,
     },
 ];
 
-fn waiting(folder: &Path, count: u32) -> Result<Once, String> {
-    let own = tempfile::tempdir_in(folder).map_err(explain)?;
+fn waiting(folder: &Path) -> Result<Once, String> {
     let definition = no_op::definition(drill::ORDERS)?;
-    let plan = compile(&definition, facts).map_err(explain)?;
-    let store = Store::open(&own.path().join("state")).map_err(explain)?;
-    many::runtime()?.block_on(async {
-        let (cloud, asked) = waits::cloud_and_asked(&definition).await?;
+    raise_files();
+    many::runtime_of_the_program()?.block_on(async {
+        let store = Store::open(&folder.join("state")).map_err(explain)?;
+        let rows = store.runs(None).map_err(explain)?;
+        let count = u32::try_from(rows.len()).map_err(explain)?;
+        let (cloud, asked) = waits::cloud_of_jobs(&definition, count).await?;
         let before = memory_kib("self", "VmRSS")?;
-        let mut runs = Vec::new();
-        for one in 1..=count {
-            let begun = histories::begin_waiting(&store, &plan, MachineClock.now(), one);
-            let (state, journal) = begun.map_err(|why| {
-                let kib = memory_kib("self", "VmRSS").unwrap_or(before) - before;
-                let each = shown(kib * 1.024 / f64::from(one));
-                format!("of {count} runs number {one} could not begin: {why}; until then each took {each} kB")
-            })?;
-            let services = no_op::services(cloud.clone(), &definition.destination.region, own.path());
-            runs.push(Begun { services, state, journal });
-        }
+        let clock: Arc<dyn Clock> = Arc::new(MachineClock);
+        let watch = Watch::new(Arc::clone(&cloud.vault), Arc::clone(&clock));
+        let view = || Cloud { vault: Arc::new(watch.beside()), ..cloud.clone() };
+        let services = |own: Cloud| no_op::services(own, &definition.destination.region, folder);
+        let asleep = Asleep::default();
+        let parking = Parking::new(&store, clock, services, &asleep);
         let after = tokio::select! {
-            () = many::drive_all(runs, |_| {}) => Err("the runs ended instead of waiting".to_owned()),
-            after = all_waiting(&asked, u64::from(count)) => after,
+            ended = parking.park_all(rows, view) => Err(ended.err().unwrap_or_else(|| "there are no runs".to_owned())),
+            after = all_parked(&asked, &asleep, u64::from(count)) => after,
         }?;
         let kib = after - before;
-        let note = format!("{} MB in all; limit: a task that sleeps", shown(kib * 1.024 / 1_000.0));
+        let (jobs, lists, _) = asked.counts();
+        let note = format!(
+            "{} MB in all, {jobs} looks at one job and {lists} pages of a list; limit: a task that sleeps",
+            shown(kib * 1.024 / 1_000.0)
+        );
         Ok(Once::new(kib * 1.024 / f64::from(count)).limit(TASK).note(note))
     })
 }
 
-/// The memory once each has looked at its job and waits for the next look.
-async fn all_waiting(asked: &Asked, count: u64) -> Result<f64, String> {
+/// As the program does: a run that is parked has the lock of its drill open.
+fn raise_files() {
+    let files = getrlimit(Resource::Nofile);
+    // Where that is not allowed, the lock that cannot be opened says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
+}
+
+/// The memory once each is parked and a list has told of its job: two seconds after the last of that.
+async fn all_parked(asked: &Asked, asleep: &Asleep, count: u64) -> Result<f64, String> {
     let clock = MachineClock;
+    let (mut all_since, mut last, mut quiet) = (None, (0, 0), 0);
     loop {
-        let (jobs, lists, _) = asked.counts();
-        let settled = jobs >= count || lists > 0;
-        let pause = if settled { SignedDuration::from_secs(2) } else { SignedDuration::from_millis(50) };
-        clock.sleep_until(clock.now().saturating_add(pause).map_err(explain)?).await;
-        if settled {
+        clock.sleep_until(clock.now().saturating_add(SignedDuration::from_millis(100)).map_err(explain)?).await;
+        let ((_, lists, _), (now, times)) = (asked.counts(), asleep.counts());
+        if now < count {
+            quiet = 0;
+            continue;
+        }
+        let listed_before = *all_since.get_or_insert(lists);
+        quiet = if lists > listed_before && last == (lists, times) { quiet + 1 } else { 0 };
+        last = (lists, times);
+        if quiet == 20 {
             return memory_kib("self", "VmRSS");
         }
     }

@@ -49,7 +49,7 @@ pub(crate) const FIGURES: &[Figure] = &[
 ];
 
 /// The journals as a killed process left them.
-fn write(folder: &Path, count: u32) -> Result<(), String> {
+pub(crate) fn write(folder: &Path, count: u32) -> Result<(), String> {
     let definition = no_op::definition(drill::ORDERS)?;
     let plan = compile(&definition, facts).map_err(explain)?;
     let store = Store::open(&folder.join("state")).map_err(explain)?;

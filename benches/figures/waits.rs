@@ -15,9 +15,10 @@ use restore_drill::definition::model::Definition;
 use restore_drill::sandbox::access_key;
 use restore_drill::words::id::AccountId;
 use restore_drill::words::time::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::figure::explain;
+use crate::histories::job_of;
 use crate::measure::Stopwatch;
 
 /// Where requests seem to go.
@@ -45,25 +46,48 @@ impl Asked {
     }
 }
 
+/// Jobs on a page of their list, at most.
+const PAGE: u32 = 1_000;
+
 /// The side of AWS.
-struct Waits(Arc<Asked>);
+struct Waits {
+    asked: Arc<Asked>,
+    /// So many jobs are listed: those of the first runs of `histories`.
+    jobs: u32,
+}
+
+impl Waits {
+    /// The page of the list that a query asks for.
+    fn page(&self, query: &str) -> Value {
+        let token = query.split('&').find_map(|pair| pair.strip_prefix("nextToken="));
+        let from: u32 = token.and_then(|token| token.parse().ok()).unwrap_or(0);
+        let to = self.jobs.min(from + PAGE);
+        let jobs: Vec<Value> = (from + 1..=to).map(|number| under_way(&job_of(number))).collect();
+        let next = (to < self.jobs).then(|| to.to_string());
+        json!({ "RestoreJobs": jobs, "NextToken": next })
+    }
+}
+
+fn under_way(job: &str) -> Value {
+    json!({ "RestoreJobId": job, "Status": "RUNNING", "CreationDate": 1_795_262_400 })
+}
 
 #[async_trait]
 impl Exchange for Waits {
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
-        self.0.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Stopwatch::start);
+        self.asked.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Stopwatch::start);
         let path = request.uri().path().trim_matches('/');
         let body = match path.split_once('/') {
             Some(("restore-jobs", job)) if !job.contains('/') => {
-                self.0.jobs.fetch_add(1, Ordering::SeqCst);
-                json!({ "RestoreJobId": job, "Status": "RUNNING", "CreationDate": 1_795_262_400 })
+                self.asked.jobs.fetch_add(1, Ordering::SeqCst);
+                under_way(job)
             }
             None if path == "restore-jobs" => {
-                self.0.lists.fetch_add(1, Ordering::SeqCst);
-                json!({ "RestoreJobs": [] })
+                self.asked.lists.fetch_add(1, Ordering::SeqCst);
+                self.page(request.uri().query().unwrap_or_default())
             }
             _ => {
-                self.0.others.fetch_add(1, Ordering::SeqCst);
+                self.asked.others.fetch_add(1, Ordering::SeqCst);
                 return Err("nothing else is answered here".to_owned());
             }
         };
@@ -76,10 +100,15 @@ impl Exchange for Waits {
     }
 }
 
-/// The cloud of a definition, and what is asked of it.
+/// The cloud of a definition, and what is asked of it. No list shows a job.
 pub(crate) async fn cloud_and_asked(definition: &Definition) -> Result<(Cloud, Arc<Asked>), String> {
+    cloud_of_jobs(definition, 0).await
+}
+
+/// The same where the jobs of so many runs are listed.
+pub(crate) async fn cloud_of_jobs(definition: &Definition, jobs: u32) -> Result<(Cloud, Arc<Asked>), String> {
     let asked = Arc::new(Asked::default());
-    let exchange: Arc<dyn Exchange> = Arc::new(Waits(Arc::clone(&asked)));
+    let exchange: Arc<dyn Exchange> = Arc::new(Waits { asked: Arc::clone(&asked), jobs });
     Ok((cloud_over(definition, &exchange).await?, asked))
 }
 

@@ -18,7 +18,8 @@ pub(crate) fn run(data: &[u8]) {
     };
     let values: BTreeMap<String, Value> = part("values").into_iter().collect();
     let last: BTreeMap<String, Value> = part("last").into_iter().collect();
-    let understood = |(name, text): (String, Value)| Some((name, Box::new(serde_json::from_value::<Expectation>(text).ok()?)));
+    let understood =
+        |(name, text): (String, Value)| Some((name, Box::new(serde_json::from_value::<Expectation>(text).ok()?)));
     let expect: Expectations = part("expect").into_iter().filter_map(understood).collect();
     let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("an instant");
     for value in values.values() {

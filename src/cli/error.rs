@@ -150,7 +150,9 @@ impl CliError {
                 SelectError::Nothing { .. } | SelectError::Missing { .. } => Exit::Failed,
                 SelectError::Vault { .. } | SelectError::Nameless { .. } => Exit::Inconclusive,
             },
-            Self::Drive(DriveError::Journal { left, .. }) if !left.is_empty() => Exit::Leaked,
+            Self::Drive(DriveError::Journal { left, .. } | DriveError::Unread { left, .. }) if !left.is_empty() => {
+                Exit::Leaked
+            }
             Self::Runtime(_)
             | Self::Store(_)
             | Self::Sandbox(_)

@@ -4,9 +4,12 @@
 //! has neither journal nor lock. What is common is asked for once: one look for `drill cancel` and for answers at gates, one
 //! connection for each pair of sides, one place for each restore.
 //!
-//! Invariant: nothing begins after the first Ctrl-C, and every later one reaches every run.
+//! Beside many others a run that waits is parked: it is dropped but for a record, and driven on from its journal.
+//!
+//! Invariant: nothing begins after the first Ctrl-C, and every later one reaches every run, parked or not.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +21,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
+use crate::cli::asleep::{Asleep, Sleeper};
 use crate::cli::connections::Connections;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -29,6 +33,7 @@ use crate::journal::state::State;
 use crate::journal::store::{Append, Requests, RunJournal, Store, StoreError};
 use crate::run::drive::{Observer, Signal};
 use crate::run::places::{Places, Spot, Wants, left, spot};
+use crate::run::stop::StopSwitch;
 use crate::words::id::{DrillName, Name, RunId};
 use crate::words::time::Clock;
 
@@ -36,10 +41,18 @@ use crate::words::time::Clock;
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
 
 /// So many runs are driven at once, where the system allows as many open files.
-const MOST_AT_ONCE: u64 = 1_000;
+const MOST_AT_ONCE: usize = 1_000;
 
 /// Files that a run may have open: the lock of its drill, its requests, its probes.
-const FILES_OF_A_RUN: u64 = 4;
+const FILES_OF_A_RUN: usize = 4;
+
+/// So many runs are begun or driven on before all that are driven had their turn: most of those that wake are parked again at
+/// once, and then fewer are in memory together.
+const AT_A_TIME: usize = 100;
+
+/// Of more runs than these, those that wait are parked. Builds for development park sooner, so that every test of a few runs
+/// is one of this as well.
+const PARKS_BEYOND: usize = if cfg!(debug_assertions) { 3 } else { 64 };
 
 /// AWS's word for a place that is not free.
 const NO_PLACE: &str = "LimitExceededException";
@@ -57,8 +70,16 @@ pub(crate) enum Turn {
     },
 }
 
-/// Begins something, drives it to its end, and says what came of it.
-pub(crate) type Life<'a> = Box<dyn FnOnce(Signals) -> LocalBoxFuture<'a, Vec<Ending>> + 'a>;
+/// Begins something, drives it to its end or to where it waits, and says what came of it.
+pub(crate) type Life<'a> = Box<dyn FnOnce(Signals) -> LocalBoxFuture<'a, Came<'a>> + 'a>;
+
+/// What came of something that was driven.
+pub(crate) enum Came<'a> {
+    /// It is over.
+    Over(Vec<Ending>),
+    /// A run of it waits, and is parked.
+    Parked(Box<Sleeper<'a>>),
+}
 
 /// One run, or several of one drill that follow each other.
 pub(crate) struct Task<'a> {
@@ -211,12 +232,18 @@ pub(crate) struct Berth {
     requests: Arc<Mutex<Requests>>,
     connections: Arc<Connections>,
     taken: Taken,
+    crowd: Arc<AtomicBool>,
 }
 
 impl Berth {
     /// The connections that are there already.
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
+    }
+
+    /// Whether there are so many runs that those that wait are parked.
+    pub(crate) fn crowd(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.crowd)
     }
 
     fn requests(&self) -> MutexGuard<'_, Requests> {
@@ -275,6 +302,9 @@ pub(crate) struct Keeper {
     admission: Arc<Admission>,
     /// Of the places: what the runs that wait go by.
     clock: Arc<dyn Clock>,
+    /// What runs that are parked do not look at themselves.
+    stop: Arc<dyn StopSwitch>,
+    crowd: Arc<AtomicBool>,
     ui: Ui,
 }
 
@@ -284,21 +314,69 @@ struct Crowd<'a> {
     waiting: BTreeMap<u64, (usize, Task<'a>)>,
     /// Have their places, and are begun as soon as fewer are driven.
     ready: VecDeque<u64>,
-    driven: FuturesUnordered<LocalBoxFuture<'a, (u64, usize, Vec<Ending>)>>,
+    driven: FuturesUnordered<LocalBoxFuture<'a, (u64, usize, Came<'a>)>>,
+    asleep: Asleep<'a>,
+    /// So many more may come before all that are driven had their turn.
+    turn: usize,
     speaking: BTreeMap<u64, mpsc::Sender<Signal>>,
+    /// What was said to all of them, in order.
+    said: Vec<Signal>,
     endings: Vec<(usize, Vec<Ending>)>,
 }
 
+impl Crowd<'_> {
+    /// How many more can be driven.
+    fn room(&self, files: Option<usize>) -> usize {
+        let driven = self.driven.len();
+        let most = MOST_AT_ONCE.saturating_sub(driven);
+        let Some(files) = files else { return most };
+        // Who is asleep has the lock of the drill open.
+        let taken = driven.saturating_mul(FILES_OF_A_RUN).saturating_add(self.asleep.count());
+        let room = files.saturating_sub(taken) / FILES_OF_A_RUN;
+        most.min(room).max(usize::from(driven == 0))
+    }
+
+    /// How many come now.
+    fn come(&self, files: Option<usize>) -> usize {
+        self.room(files).min(self.turn)
+    }
+
+    /// Whether somebody could be driven and comes only after all others had their turn.
+    fn waits_for_turn(&self, files: Option<usize>) -> bool {
+        self.turn == 0 && (self.asleep.is_next() || !self.ready.is_empty()) && self.room(files) > 0
+    }
+
+    fn is_over(&self) -> bool {
+        self.waiting.is_empty() && self.driven.is_empty() && self.asleep.count() == 0
+    }
+
+    /// Says it to everybody who is driven, and wakes everybody else.
+    fn hears(&mut self, signal: Signal) {
+        for sender in self.speaking.values() {
+            // Whose queue is full was told as often before, and one that is over hears nothing.
+            let _ = sender.try_send(signal.clone());
+        }
+        self.said.push(signal);
+        self.asleep.wake_all();
+    }
+}
+
 impl Keeper {
-    /// Over these journals and connections. Whoever waits goes by the clock.
-    pub(crate) fn new(stores: Vec<Store>, connections: Arc<Connections>, clock: Arc<dyn Clock>, ui: &Ui) -> Self {
-        let (requests, admission) = (Arc::default(), Arc::default());
-        Self { stores, requests, connections, admission, clock, ui: ui.clone() }
+    /// Over these journals and connections. Whoever waits goes by the clock, and `stop` stops everything.
+    pub(crate) fn new(
+        stores: Vec<Store>,
+        connections: Arc<Connections>,
+        clock: Arc<dyn Clock>,
+        stop: Arc<dyn StopSwitch>,
+        ui: &Ui,
+    ) -> Self {
+        let (requests, admission, crowd) = (Arc::default(), Arc::default(), Arc::default());
+        Self { stores, requests, connections, admission, clock, stop, crowd, ui: ui.clone() }
     }
 
     /// Drives all of them to their ends, in the order of the places, and gives what came of them in the order of the tasks.
     pub(crate) async fn drive_all(&self, tasks: Vec<Task<'_>>, signals: &mut Signals) -> Vec<Ending> {
-        let most = most_at_once();
+        let files = files();
         let mut crowd = self.admitted(tasks);
         let mut look = tokio::time::interval(LOOK_FOR_REQUESTS);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -307,10 +385,12 @@ impl Keeper {
             if signals.asked_to_end() {
                 self.sent_away(&mut crowd);
             }
-            self.let_in(&mut crowd, most, signals);
-            if crowd.waiting.is_empty() && crowd.driven.is_empty() {
+            self.drive_on(&mut crowd, files, signals);
+            self.let_in(&mut crowd, files, signals);
+            if crowd.is_over() {
                 break;
             }
+            self.crowd.store(crowd.driven.len() + crowd.asleep.count() > PARKS_BEYOND, Ordering::Relaxed);
             let wake = self.admission.places().wake();
             let sleep = async {
                 match wake {
@@ -320,11 +400,17 @@ impl Keeper {
             };
             tokio::select! {
                 biased;
-                Some(signal) = signals.receiver().recv() => pass_on(&signal, &crowd.speaking),
+                Some(signal) = signals.receiver().recv() => crowd.hears(signal),
                 Some(over) = crowd.driven.next(), if !crowd.driven.is_empty() => self.over(over, &mut crowd),
+                () = crowd.asleep.wait(), if !crowd.asleep.is_quiet() => {}
                 () = self.admission.changed.notified() => {}
-                _ = look.tick() => self.look(),
+                _ = look.tick() => {
+                    self.look();
+                    self.ask(&mut crowd);
+                }
                 () = sleep => {}
+                // The last: nobody else had anything to do.
+                () = tokio::task::yield_now(), if crowd.waits_for_turn(files) => crowd.turn = AT_A_TIME,
             }
         }
         crowd.endings.sort_by_key(|(position, _)| *position);
@@ -336,7 +422,10 @@ impl Keeper {
             waiting: BTreeMap::new(),
             ready: VecDeque::new(),
             driven: FuturesUnordered::new(),
+            asleep: Asleep::default(),
+            turn: AT_A_TIME,
             speaking: BTreeMap::new(),
+            said: Vec::new(),
             endings: Vec::new(),
         };
         let now = self.clock.now();
@@ -356,28 +445,56 @@ impl Keeper {
     }
 
     /// Begins whose turn it is.
-    fn let_in(&self, crowd: &mut Crowd<'_>, most: usize, signals: &Signals) {
+    fn let_in(&self, crowd: &mut Crowd<'_>, files: Option<usize>, signals: &Signals) {
         let come = self.admission.places().let_in(self.clock.now());
         crowd.ready.extend(come);
-        let free = most.saturating_sub(crowd.driven.len()).min(crowd.ready.len());
+        let free = crowd.come(files).min(crowd.ready.len());
+        crowd.turn -= free;
         for number in crowd.ready.drain(..free) {
             let Some((position, task)) = crowd.waiting.remove(&number) else { continue };
-            let berth = Berth {
-                requests: Arc::clone(&self.requests),
-                connections: Arc::clone(&self.connections),
-                taken: Taken { number, admission: Arc::clone(&self.admission) },
-            };
-            let own = signals.for_one(Arc::new(berth));
+            let own = signals.for_one(Arc::new(self.berth(number)));
             crowd.speaking.insert(number, own.sender());
             let life = (task.life)(own);
             crowd.driven.push(Box::pin(async move { (number, position, life.await) }));
         }
     }
 
-    fn over(&self, (number, position, endings): (u64, usize, Vec<Ending>), crowd: &mut Crowd<'_>) {
-        self.admission.places().leave(number);
+    fn berth(&self, number: u64) -> Berth {
+        Berth {
+            requests: Arc::clone(&self.requests),
+            connections: Arc::clone(&self.connections),
+            taken: Taken { number, admission: Arc::clone(&self.admission) },
+            crowd: Arc::clone(&self.crowd),
+        }
+    }
+
+    /// Drives on who woke, and says what was said meanwhile.
+    fn drive_on(&self, crowd: &mut Crowd<'_>, files: Option<usize>, signals: &Signals) {
+        while crowd.come(files) > 0
+            && let Some(awake) = crowd.asleep.next()
+        {
+            crowd.turn -= 1;
+            let (number, position) = (awake.number, awake.position);
+            let own = signals.for_one(Arc::new(self.berth(number)));
+            for signal in crowd.said.iter().skip(awake.heard) {
+                // Whose queue is full was told as often before.
+                let _ = own.sender().try_send(signal.clone());
+            }
+            crowd.speaking.insert(number, own.sender());
+            let life = awake.drive(own);
+            crowd.driven.push(Box::pin(async move { (number, position, life.await) }));
+        }
+    }
+
+    fn over<'a>(&self, (number, position, came): (u64, usize, Came<'a>), crowd: &mut Crowd<'a>) {
         crowd.speaking.remove(&number);
-        crowd.endings.push((position, endings));
+        match came {
+            Came::Over(endings) => {
+                self.admission.places().leave(number);
+                crowd.endings.push((position, endings));
+            }
+            Came::Parked(sleeper) => crowd.asleep.put(number, position, crowd.said.len(), *sleeper),
+        }
     }
 
     /// Nobody who waits begins any more.
@@ -386,6 +503,14 @@ impl Keeper {
         for (number, (position, task)) in std::mem::take(&mut crowd.waiting) {
             self.admission.places().leave(number);
             crowd.endings.push((position, vec![Ending::not_begun(&task.drill, &self.ui)]));
+        }
+    }
+
+    /// Wakes those for whom people left something.
+    fn ask(&self, crowd: &mut Crowd<'_>) {
+        if !crowd.asleep.is_quiet() {
+            let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+            crowd.asleep.ask(&requests, self.stop.stopped().is_some());
         }
     }
 
@@ -402,18 +527,10 @@ impl Keeper {
     }
 }
 
-fn pass_on(signal: &Signal, speaking: &BTreeMap<u64, mpsc::Sender<Signal>>) {
-    for sender in speaking.values() {
-        // Whose queue is full was told as often before, and one that is over hears nothing.
-        let _ = sender.try_send(signal.clone());
-    }
-}
-
-/// How many runs have files enough. The soft limit is raised to the hard one first.
-fn most_at_once() -> usize {
+/// How many files the process may open; nothing if nobody bounds that. The soft limit is raised to the hard one first.
+fn files() -> Option<usize> {
     let files = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: files.maximum, maximum: files.maximum };
     let current = if setrlimit(Resource::Nofile, raised).is_ok() { files.maximum } else { files.current };
-    let runs = current.map_or(MOST_AT_ONCE, |files| (files / FILES_OF_A_RUN).clamp(1, MOST_AT_ONCE));
-    usize::try_from(runs).unwrap_or(1)
+    current.map(|files| usize::try_from(files).unwrap_or(usize::MAX))
 }

@@ -6,6 +6,7 @@
 pub mod approve;
 mod archive;
 pub mod ask;
+mod asleep;
 pub mod cancel;
 pub mod clock;
 pub mod commit;
@@ -39,6 +40,7 @@ pub mod run;
 pub mod sandbox;
 pub mod schema;
 pub mod secrecy;
+mod series;
 mod several;
 pub mod signals;
 pub mod signing;

@@ -12,11 +12,13 @@ use crate::cli::connect::{CloudArgs, Connection, connect, connect_nowhere};
 use crate::cli::connections::Connections;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::keeper::{Ending, Keeper, Task, Turn, concluded};
+use crate::cli::keeper::{Came, Keeper, Task, Turn, concluded};
 use crate::cli::lease::is_over;
 use crate::cli::place::Place;
-use crate::cli::run::{drive_to_end, finished, told};
+use crate::cli::run::{drive_to_end, finished};
+use crate::cli::series::Series;
 use crate::cli::signals::Signals;
+use crate::cli::stop::StopFile;
 use crate::cli::ui::Ui;
 use crate::cli::world::{home, refuse_another};
 use crate::journal::event::{CancelBy, Event, LeaseEnd, Recorded, World};
@@ -160,23 +162,23 @@ async fn resume_all(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
     // A single one has the terminal for itself.
     let view = if runs > 1 { ui.among_others() } else { ui.clone() };
     let tasks = owed.into_iter().map(|(store, drill, runs)| {
-        let (view, cloud) = (view.clone(), &args.cloud);
-        let life = move |mut signals: Signals| {
-            async move { resumed(store, runs, cloud, place, &view, &mut signals).await }.boxed_local()
-        };
+        let (args, ui) = (&args.cloud, &view);
+        let series = Series::new(store, args, place, ui, runs);
+        let life = move |signals: Signals| series.goes_on(signals);
         Task { drill, turn: Turn::Now(Wants::new()), life: Box::new(life) }
     });
     let tasks: Vec<Task<'_>> = tasks.collect();
     let connections = Arc::new(Connections::new(None, format!("resume-{}", std::process::id())));
-    let keeper = Keeper::new(stores.clone(), connections, Arc::new(MachineClock), ui);
+    let stop = Arc::new(StopFile::new(place.stop_file()));
+    let keeper = Keeper::new(stores.clone(), connections, Arc::new(MachineClock), stop, ui);
     Ok(concluded(keeper.drive_all(tasks, &mut signals).await, ui))
 }
 
 /// A run to which something is owed.
-struct OwedRun {
-    row: RunRow,
+pub(crate) struct OwedRun {
+    pub(crate) row: RunRow,
     /// As it was read with all others; nothing if it could not be: then it is read by itself, under its lock.
-    known: Option<Unfinished>,
+    pub(crate) known: Option<Unfinished>,
 }
 
 /// The runs to which something is owed, oldest first, all of them read in one go.
@@ -207,54 +209,6 @@ fn by_drill<T>(runs: Vec<T>, row: fn(&T) -> &RunRow) -> BTreeMap<DrillName, Vec<
     drills
 }
 
-/// Goes on with the runs of one drill, one after the other.
-async fn resumed(
-    store: &Store,
-    runs: Vec<OwedRun>,
-    args: &CloudArgs,
-    place: &Place,
-    ui: &Ui,
-    signals: &mut Signals,
-) -> Vec<Ending> {
-    let mut endings = Vec::with_capacity(runs.len());
-    for OwedRun { row, known } in runs {
-        if signals.asked_to_end() {
-            break;
-        }
-        let ending = resume_one(store, &row, known, args, place, ui, signals).await;
-        endings.push(ending.unwrap_or_else(|error| Ending::failed(&row.drill, Some(row.run), &error, ui)));
-    }
-    endings
-}
-
-async fn resume_one(
-    store: &Store,
-    row: &RunRow,
-    known: Option<Unfinished>,
-    args: &CloudArgs,
-    place: &Place,
-    ui: &Ui,
-    signals: &mut Signals,
-) -> Result<Ending, CliError> {
-    let lock = match store.lock(&row.drill) {
-        Err(StoreError::Locked { .. }) => {
-            ui.say(&format!("{}  run {} is under way in another process", row.drill, row.run));
-            return Ok(Ending::elsewhere(&row.drill, row.run));
-        }
-        other => other?,
-    };
-    let (_, ended) = match known {
-        Some(known) => {
-            let (journal, state) = store.take_up(lock, known)?;
-            drive_on(journal, state, row, args, place, ui, &Occasion::All, signals).await?
-        }
-        None => go_on(store, lock, row, args, place, ui, &Occasion::All, signals).await?,
-    };
-    let ending = told(&ended, place, ui);
-    let exit = ending.exit;
-    Ok(ending.with_exit(exit))
-}
-
 /// What earlier runs of other drills than these left: they are torn down, each drill's at once.
 ///
 /// # Errors
@@ -279,7 +233,7 @@ pub(crate) async fn owed_by_others<'a>(
                         ui.error(&error);
                     }
                 }
-                Vec::<Ending>::new()
+                Came::Over(Vec::new())
             }
             .boxed_local()
         };
@@ -415,27 +369,61 @@ pub async fn go_on(
     occasion: &Occasion,
     signals: &mut Signals,
 ) -> Result<(DrillLock, Ended), CliError> {
-    let (journal, records) = store.go_on(lock, row.run)?;
-    let state = replay(&records, row)?;
-    drop(records);
-    drive_on(journal, state, row, args, place, ui, occasion, signals).await
+    let (mut journal, state) = read(store, lock, row)?;
+    let taken = taken_over(&mut journal, state, row, args, place, ui, occasion, signals).await?;
+    let (connection, state, was_cut_off) = match taken {
+        Taken::IsOver(state) => return Ok((journal.close(), Ended::Concluded(state))),
+        Taken::Over { connection, state, was_cut_off } => (*connection, state, was_cut_off),
+    };
+    let ended = match drive_to_end(&connection, args, place, ui, *state, &mut journal, signals).await {
+        Ok(ended) => at_last(&connection, args, place, ui, occasion, ended, was_cut_off, &mut journal, signals).await,
+        Err(error) => Err(error),
+    };
+    connection.close().await;
+    Ok((journal.close(), ended?))
 }
 
-/// The same with a run whose records were read and checked.
-async fn drive_on(
-    mut journal: RunJournal,
-    state: State,
+/// Reads a run under its lock.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read(store: &Store, lock: DrillLock, row: &RunRow) -> Result<(RunJournal, State), CliError> {
+    let (journal, records) = store.go_on(lock, row.run)?;
+    let state = replay(&records, row)?;
+    Ok((journal, state))
+}
+
+/// What there is of a run that somebody wants to go on with.
+pub(crate) enum Taken {
+    /// Nothing is left to do.
+    IsOver(Box<State>),
+    /// It is this process's, and its journal says so.
+    Over {
+        connection: Box<Connection>,
+        state: Box<State>,
+        /// Nobody had driven it to its end.
+        was_cut_off: bool,
+    },
+}
+
+/// Takes a run over, if anything of it is left to do.
+///
+/// # Errors
+/// When its cloud cannot be asked or is another account's, or that cannot be recorded.
+pub(crate) async fn taken_over(
+    journal: &mut RunJournal,
+    mut state: State,
     row: &RunRow,
     args: &CloudArgs,
     place: &Place,
     ui: &Ui,
     occasion: &Occasion,
     signals: &mut Signals,
-) -> Result<(DrillLock, Ended), CliError> {
+) -> Result<Taken, CliError> {
     let lease = occasion.of_lease(&state).await;
     if is_reported(&state) && !leaked(&state) && matches!(lease, Lease::Stays) {
         ui.say(&format!("{}  run {} is over", row.drill, row.run));
-        return Ok((journal.close(), Ended::Concluded(Box::new(state))));
+        return Ok(Taken::IsOver(Box::new(state)));
     }
     let connection = match occasion {
         Occasion::WorldLost => nowhere(&state).await?,
@@ -444,27 +432,33 @@ async fn drive_on(
             None => reconnect(&state, args, place).await?,
         },
     };
-    let ended = to_its_end(&connection, args, place, ui, occasion, state, lease, &mut journal, signals).await;
-    connection.close().await;
-    Ok((journal.close(), ended?))
+    let was_cut_off = !is_reported(&state);
+    match take_over(&mut state, journal, &connection, occasion, lease).await {
+        Ok(()) => Ok(Taken::Over { connection: Box::new(connection), state: Box::new(state), was_cut_off }),
+        Err(error) => {
+            connection.close().await;
+            Err(error)
+        }
+    }
 }
 
-/// Takes a run over and drives it to its end. Of one that was cut off, what it keeps is looked at once more afterwards: its
-/// time may have passed while nobody drove the run.
-async fn to_its_end(
+/// Of a run that was cut off, what it keeps is looked at once more at its end: its time may have passed while nobody drove
+/// the run.
+///
+/// # Errors
+/// When it cannot be driven to its end once more.
+pub(crate) async fn at_last(
     connection: &Connection,
     args: &CloudArgs,
     place: &Place,
     ui: &Ui,
     occasion: &Occasion,
-    mut state: State,
-    lease: Lease,
+    ended: Ended,
+    was_cut_off: bool,
     journal: &mut RunJournal,
     signals: &mut Signals,
 ) -> Result<Ended, CliError> {
-    let was_cut_off = !is_reported(&state);
-    take_over(&mut state, journal, connection, occasion, lease).await?;
-    let mut state = match drive_to_end(connection, args, place, ui, state, journal, signals).await? {
+    let mut state = match ended {
         Ended::Concluded(state) if was_cut_off => state,
         ended => return Ok(ended),
     };

@@ -44,8 +44,9 @@ use crate::plan::compile::compile;
 use crate::plan::step::Plan;
 use crate::report::facts::earlier;
 use crate::report::{json, redact, runbook, write};
-use crate::run::drive::{Ended, drive};
+use crate::run::drive::{Beside, Driven, Ended, Observer, drive, drive_beside};
 use crate::run::guards::Guards;
+use crate::run::park::Woken;
 use crate::run::prober::Asks;
 use crate::run::select::resolve;
 use crate::run::services::Services;
@@ -228,12 +229,11 @@ pub(crate) async fn ready(
     Ok(Ready { plan, templates, store, lock, random, committed, asked_at })
 }
 
-/// Finishes what earlier runs left, begins the run and drives it to its end; nothing if it was ended before it began. Beside
-/// others it finishes only what its own drill left.
+/// Finishes what earlier runs left, begins the run and drives it to its end; nothing if it was ended before it began.
 ///
 /// # Errors
 /// When it could not be begun, or not driven to its end.
-pub(crate) async fn driven(
+async fn driven(
     ready: Ready,
     checked: &Checked,
     connection: &Connection,
@@ -242,6 +242,26 @@ pub(crate) async fn driven(
     ui: &Ui,
     signals: &mut Signals,
 ) -> Result<Option<Ended>, CliError> {
+    let Some((mut journal, state)) = begun(ready, checked, connection, args, place, ui, signals).await? else {
+        return Ok(None);
+    };
+    drive_to_end(connection, &args.cloud, place, ui, state, &mut journal, signals).await.map(Some)
+}
+
+/// Finishes what earlier runs left, and begins the run; nothing if it was ended before it began. Beside others it finishes only
+/// what its own drill left.
+///
+/// # Errors
+/// When it could not be begun.
+pub(crate) async fn begun(
+    ready: Ready,
+    checked: &Checked,
+    connection: &Connection,
+    args: &Args,
+    place: &Place,
+    ui: &Ui,
+    signals: &mut Signals,
+) -> Result<Option<(RunJournal, State)>, CliError> {
     let Ready { plan, templates, store, lock, random, committed, asked_at } = ready;
     let drill = checked.drill();
     // Whoever restores to keep is in need: what other drills left can wait.
@@ -265,7 +285,7 @@ pub(crate) async fn driven(
     let first = Event::RunStarted(Box::new(started));
     let evidence = place.evidence(connection.mode, drill, &run);
     try_report(run, now, &first, &evidence)?;
-    let mut journal = store.begin(lock, run, now, &first).await?;
+    let journal = store.begin(lock, run, now, &first).await?;
     if has_known_report(&first) {
         // The report needs them at the end; meanwhile AWS is asked.
         drop(tokio::spawn(async {
@@ -274,7 +294,7 @@ pub(crate) async fn driven(
     }
     let state = State::begin(run, now, &first).map_err(|illegal| CliError::Render(illegal.to_string()))?;
     ui.say(&banner(&state, connection));
-    drive_to_end(connection, &args.cloud, place, ui, state, &mut journal, signals).await.map(Some)
+    Ok(Some((journal, state)))
 }
 
 /// `--keep` wins over the definition.
@@ -420,7 +440,54 @@ pub async fn drive_to_end(
     journal: &mut RunJournal,
     signals: &mut Signals,
 ) -> Result<Ended, CliError> {
-    let services = Services {
+    let services = Arc::new(services(connection, args, place, &state, journal)?);
+    let mut view = view(connection, ui, &state, signals);
+    let ended = match signals.berth() {
+        None => drive(services, state, journal, signals.receiver(), view.as_mut()).await,
+        Some(berth) => {
+            let mut view = Keeping { inner: view, berth: Arc::clone(&berth) };
+            let mut journal = Heard { run: state.run, inner: journal, berth };
+            drive(services, state, &mut journal, signals.receiver(), &mut view).await
+        }
+    };
+    ended.map_err(CliError::Drive)
+}
+
+/// The same for a run that is one of many: it may be parked where it waits, and then it is driven on with what woke it.
+///
+/// # Errors
+/// When the journal cannot be written.
+pub(crate) async fn drive_among(
+    connection: &Connection,
+    args: &CloudArgs,
+    place: &Place,
+    ui: &Ui,
+    state: State,
+    journal: &mut RunJournal,
+    signals: &mut Signals,
+    woken: Option<Woken>,
+) -> Result<Driven, CliError> {
+    let Some(berth) = signals.berth() else {
+        let ended = drive_to_end(connection, args, place, ui, state, journal, signals).await;
+        return ended.map(Driven::Ended);
+    };
+    let services = Arc::new(services(connection, args, place, &state, journal)?);
+    let mut view = Keeping { inner: view(connection, ui, &state, signals), berth: Arc::clone(&berth) };
+    let beside = Beside { crowd: Some(berth.crowd()), woken };
+    let mut journal = Heard { run: state.run, inner: journal, berth };
+    let driven = drive_beside(services, state, &mut journal, signals.receiver(), &mut view, beside).await;
+    driven.map_err(CliError::Drive)
+}
+
+/// Everything that a run is given besides its plan and its journal.
+fn services(
+    connection: &Connection,
+    args: &CloudArgs,
+    place: &Place,
+    state: &State,
+    journal: &RunJournal,
+) -> Result<Services, CliError> {
+    Ok(Services {
         region: state.started.plan.definition.destination.region.clone(),
         cloud: connection.cloud.clone(),
         clock: Arc::clone(&connection.clock),
@@ -437,21 +504,13 @@ pub async fn drive_to_end(
         prober: Arc::new(Asks),
         look_for_requests: LOOK_FOR_REQUESTS,
         guards: Guards::all(),
-    };
-    let mut view = observer(ui, Arc::clone(&connection.clock));
-    if can_ask(ui, &state) {
-        view = Box::new(Asking::new(view, signals.sender()));
-    }
-    let services = Arc::new(services);
-    let ended = match signals.berth() {
-        None => drive(services, state, journal, signals.receiver(), view.as_mut()).await,
-        Some(berth) => {
-            let mut view = Keeping { inner: view, berth: Arc::clone(&berth) };
-            let mut journal = Heard { run: state.run, inner: journal, berth };
-            drive(services, state, &mut journal, signals.receiver(), &mut view).await
-        }
-    };
-    ended.map_err(CliError::Drive)
+    })
+}
+
+/// Whoever shows the run, and listens to the person at the terminal.
+fn view(connection: &Connection, ui: &Ui, state: &State, signals: &Signals) -> Box<dyn Observer> {
+    let view = observer(ui, Arc::clone(&connection.clock));
+    if can_ask(ui, state) { Box::new(Asking::new(view, signals.sender())) } else { view }
 }
 
 /// Says how it ended, in its own words or as the one JSON value of its command.

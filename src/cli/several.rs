@@ -5,32 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::future::FutureExt as _;
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::resource::facts;
-use crate::cli::connect::{start_world, world_spec};
+use crate::cli::asleep::{Sleeper, read_again};
+use crate::cli::connect::{Connection, start_world, world_spec};
 use crate::cli::connections::Connections;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::keeper::{Ending, Keeper, Task, Turn, concluded};
+use crate::cli::keeper::{Came, Ending, Keeper, Task, Turn, concluded};
 use crate::cli::key::key;
 use crate::cli::place::Place;
 use crate::cli::resume::owed_by_others;
-use crate::cli::run::{Args, Checked, driven, earlier_runs, hex, ready, told};
+use crate::cli::run::{Args, Checked, begun, drive_among, earlier_runs, hex, ready, told};
 use crate::cli::signals::Signals;
 use crate::cli::signing;
-use crate::cli::stop::refuse_while_stopped;
+use crate::cli::stop::{StopFile, refuse_while_stopped};
 use crate::cli::templates::templates;
 use crate::cli::ui::Ui;
 use crate::cli::validate::load_or_explain;
 use crate::definition::load::names;
-use crate::journal::store::{RunRow, Store};
+use crate::journal::state::State;
+use crate::journal::store::{RunJournal, RunRow, Store};
 use crate::plan::compile::compile;
-use crate::run::drive::Ended;
+use crate::run::drive::Driven;
+use crate::run::park::Woken;
 use crate::run::places::{expected, wants};
 use crate::sandbox::spec::WorldSpec;
-use crate::words::id::DrillName;
+use crate::words::id::{DrillName, RunId};
 use crate::words::kind::Mode;
 use crate::words::time::Clock;
 
@@ -147,7 +150,8 @@ async fn over(
     let ui = &ui.among_others();
     let mut signals = Signals::listen();
     let all: Vec<Store> = stores.values().cloned().collect();
-    let keeper = Keeper::new(all.clone(), Arc::clone(connections), Arc::clone(&clock), ui);
+    let stop = Arc::new(StopFile::new(place.stop_file()));
+    let keeper = Keeper::new(all.clone(), Arc::clone(connections), Arc::clone(&clock), stop, ui);
     // Whoever restores to keep is in need: what other drills left can wait.
     if args.keep.is_none() {
         let drills: BTreeSet<DrillName> = checked.iter().map(|one| one.drill().clone()).collect();
@@ -214,8 +218,7 @@ async fn tasks<'a>(common: &'a Common<'a>, checked: Vec<Checked>) -> Result<Vec<
             Turn::Waits { wants, expected: expects(common, mode, &one, earlier) }
         };
         let drill = one.drill().clone();
-        let life =
-            move |mut signals: Signals| async move { vec![lived(common, &one, &mut signals).await] }.boxed_local();
+        let life = move |signals: Signals| lives(common, one, signals);
         tasks.push(Task { drill, turn, life: Box::new(life) });
     }
     Ok(tasks)
@@ -226,26 +229,30 @@ fn expects(common: &Common<'_>, mode: Mode, one: &Checked, rows: Vec<RunRow>) ->
     expected(&one.definition, &history, facts)
 }
 
-/// One run, from its beginning to what came of it.
-async fn lived(common: &Common<'_>, one: &Checked, signals: &mut Signals) -> Ending {
-    let Common { place, ui, .. } = common;
-    match run_one(common, one, signals).await {
-        Ok(Some(ended)) => {
-            let ending = told(&ended, place, ui);
-            let exit = ending.exit;
-            ending.with_exit(exit)
-        }
-        Ok(None) => Ending::not_begun(one.drill(), ui),
-        Err(error) => {
-            let ending = Ending::failed(one.drill(), None, &error, ui);
-            // Others were started: that it is somebody's mistake is no reason to say that nothing was.
-            let exit = if ending.exit == Exit::Usage { Exit::Inconclusive } else { ending.exit };
-            ending.with_exit(exit)
+/// One run, from its beginning to what came of it, or to where it waits.
+fn lives<'a>(common: &'a Common<'a>, one: Checked, mut signals: Signals) -> LocalBoxFuture<'a, Came<'a>> {
+    async move {
+        let drill = one.drill().clone();
+        let begun = begin(common, &one, &mut signals).await;
+        // From here on its journal has all of it.
+        drop(one);
+        match begun {
+            Ok(Some(run)) => goes_on(common, drill, run, signals, None).await,
+            Ok(None) => Came::Over(vec![Ending::not_begun(&drill, common.ui)]),
+            Err(error) => failed(common, &drill, None, &error),
         }
     }
+    .boxed_local()
 }
 
-async fn run_one(common: &Common<'_>, one: &Checked, signals: &mut Signals) -> Result<Option<Ended>, CliError> {
+/// A run that was begun, and what it talks to.
+struct Begun {
+    connection: Connection,
+    journal: RunJournal,
+    state: State,
+}
+
+async fn begin(common: &Common<'_>, one: &Checked, signals: &mut Signals) -> Result<Option<Begun>, CliError> {
     let Common { args, place, ui, connections, stores, asked_at } = common;
     if signals.asked_to_end() {
         return Ok(None);
@@ -256,5 +263,53 @@ async fn run_one(common: &Common<'_>, one: &Checked, signals: &mut Signals) -> R
     let connection = connections.of(&one.definition, &args.cloud, place).await?;
     let store = stores.get(&connection.mode).cloned();
     let ready = ready(one, templates, random, &connection, place, store, Some(*asked_at)).await?;
-    driven(ready, one, &connection, args, place, ui, signals).await
+    let begun = begun(ready, one, &connection, args, place, ui, signals).await?;
+    Ok(begun.map(|(journal, state)| Begun { connection, journal, state }))
+}
+
+/// Drives a run to what came of it, or to where it waits: then it is driven on when something wakes it.
+fn goes_on<'a>(
+    common: &'a Common<'a>,
+    drill: DrillName,
+    run: Begun,
+    mut signals: Signals,
+    woken: Option<Woken>,
+) -> LocalBoxFuture<'a, Came<'a>> {
+    async move {
+        let Common { args, place, ui, .. } = common;
+        let Begun { connection, mut journal, state } = run;
+        let driven = drive_among(&connection, &args.cloud, place, ui, state, &mut journal, &mut signals, woken).await;
+        let mut parked = match driven {
+            Ok(Driven::Parked(parked)) => parked,
+            Ok(Driven::Ended(ended)) => {
+                let ending = told(&ended, place, ui);
+                let exit = ending.exit;
+                return Came::Over(vec![ending.with_exit(exit)]);
+            }
+            Err(error) => return failed(common, &drill, None, &error),
+        };
+        let (vault, clock) = (Arc::clone(&connection.cloud.vault), Arc::clone(&connection.clock));
+        let (journal, left) = (journal.park(), std::mem::take(&mut parked.left));
+        let wakes = move |signals: Signals, woken: Woken| {
+            async move {
+                let run = journal.run();
+                match read_again(journal, left) {
+                    Ok((journal, state)) => {
+                        goes_on(common, drill, Begun { connection, journal, state }, signals, Some(woken)).await
+                    }
+                    Err(error) => failed(common, &drill, Some(run), &error),
+                }
+            }
+            .boxed_local()
+        };
+        Came::Parked(Box::new(Sleeper { parked, vault, clock, wakes: Box::new(wakes) }))
+    }
+    .boxed_local()
+}
+
+fn failed<'a>(common: &Common<'_>, drill: &DrillName, run: Option<RunId>, error: &CliError) -> Came<'a> {
+    let ending = Ending::failed(drill, run, error, common.ui);
+    // Others were started: that it is somebody's mistake is no reason to say that nothing was.
+    let exit = if ending.exit == Exit::Usage { Exit::Inconclusive } else { ending.exit };
+    Came::Over(vec![ending.with_exit(exit)])
 }

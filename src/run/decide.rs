@@ -11,7 +11,7 @@ use crate::plan::step::{Step, Until, Work};
 use crate::run::call::{Call, failed};
 use crate::run::cost::{Affordable, affordable, reached_at};
 use crate::run::guards::{Guard, Guards};
-use crate::run::pace::{LOOK_EVERY, Looked, Pace, paused_until};
+use crate::run::pace::{Looked, Pace, Rhythm, paused_until};
 use crate::run::step;
 use crate::words::id::Name;
 
@@ -113,22 +113,20 @@ impl Situation<'_> {
         began.unwrap_or(since) + step.timeout
     }
 
-    /// When to look next at what a step waits for and what began then. A look that failed is made again soon, and there is
-    /// one just before the step's time is over.
+    /// When to look next at what a step waits for and what began then.
     #[must_use]
     pub fn look_at(&self, step: &Step, since: Timestamp, began: Timestamp, pace: &Pace) -> Timestamp {
-        let last = self.looked.last(&step.id);
-        let stumbled = match self.state.steps.get(&step.id) {
+        self.rhythm(step, since, began, pace).next(self.looked.last(&step.id), self.now)
+    }
+
+    /// What the moments of those looks go by.
+    #[must_use]
+    pub fn rhythm(&self, step: &Step, since: Timestamp, began: Timestamp, pace: &Pace) -> Rhythm {
+        let stumbled_at = match self.state.steps.get(&step.id) {
             Some(StepState::Running { stumbled_at, .. }) => *stumbled_at,
             _ => None,
         };
-        let look = if stumbled.is_some() && stumbled >= last {
-            self.looked.next(&step.id, began, self.now)
-        } else {
-            self.looked.paced(&step.id, began, pace, self.now)
-        };
-        let last_chance = self.deadline(step, since) - LOOK_EVERY;
-        if last.is_some_and(|last| last < last_chance) { look.min(last_chance) } else { look }
+        Rhythm { began, pace: *pace, stumbled_at, deadline: self.deadline(step, since) }
     }
 
     /// What one step needs now.

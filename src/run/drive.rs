@@ -5,10 +5,13 @@
 //! Without a durable intent no side effect: when the journal cannot be written, nothing new begins, and what memory
 //! knows is torn down.
 
+mod park;
 mod pass;
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -18,16 +21,18 @@ use crate::journal::event::{CancelBy, Class, Event, GateAnswer, Recorded};
 use crate::journal::ledger::Entry;
 use crate::journal::state::{Illegal, State, StepState};
 use crate::journal::store::{Append, StoreError};
-use crate::plan::step::{Step, Work};
+use crate::plan::step::{Plan, Step, Work};
 use crate::run::call::{Call, begin, failed, of_step};
 use crate::run::decide::is_forward;
 use crate::run::guards::Guard;
 use crate::run::needed::Needed;
 use crate::run::pace::Looked;
+use crate::run::park::{Parked, Woken};
 use crate::run::ready_set::ReadySet;
 use crate::run::services::Services;
 use crate::run::stop;
 use crate::words::id::{Name, StepId};
+use crate::words::shared::Shared;
 
 /// What a person asks of a run under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +60,35 @@ pub enum Ended {
     Stopped(Box<State>),
 }
 
+/// How far a run was driven that is one of many.
+#[derive(Debug)]
+pub enum Driven {
+    /// To its end.
+    Ended(Ended),
+    /// To where it waits. Nothing is in flight, and it is driven on from its journal.
+    Parked(Box<Parked>),
+}
+
+impl Driven {
+    /// How it ended; nothing if it was parked.
+    #[must_use]
+    pub fn ended(self) -> Option<Ended> {
+        match self {
+            Self::Ended(ended) => Some(ended),
+            Self::Parked(_) => None,
+        }
+    }
+}
+
+/// What a run knows of the others that are driven beside it, and what it is driven on with.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// There are so many that those that wait are parked. A run that is alone never is.
+    pub crowd: Option<Arc<AtomicBool>>,
+    /// It was parked.
+    pub woken: Option<Woken>,
+}
+
 /// Why the loop could not end properly.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
@@ -64,6 +98,17 @@ pub enum DriveError {
         left_text(left)
     )]
     Journal {
+        /// What may still exist.
+        left: Vec<String>,
+        /// Why.
+        source: StoreError,
+    },
+    /// The journal of a run that was parked could not be read: nobody drives it any more.
+    #[error(
+        "the journal could not be read to go on with the run; `drill resume` goes on once it can{}",
+        left_text(left)
+    )]
+    Unread {
         /// What may still exist.
         left: Vec<String>,
         /// Why.
@@ -85,6 +130,9 @@ fn left_text(left: &[String]) -> String {
 ///
 /// # Errors
 /// When the journal cannot be written.
+///
+/// # Panics
+/// Never: only a run among many is parked.
 pub async fn drive(
     services: Arc<Services>,
     state: State,
@@ -92,25 +140,44 @@ pub async fn drive(
     signals: &mut mpsc::Receiver<Signal>,
     observer: &mut dyn Observer,
 ) -> Result<Ended, DriveError> {
-    let steps: Vec<Step> = state.started.plan.steps.clone();
+    let driven = drive_beside(services, state, journal, signals, observer, Beside::default()).await?;
+    Ok(driven.ended().expect("only a run among many is parked"))
+}
+
+/// Drives a run that is one of many to its end, or to where it waits.
+///
+/// # Errors
+/// When the journal cannot be written.
+pub async fn drive_beside(
+    services: Arc<Services>,
+    state: State,
+    journal: &mut dyn Append,
+    signals: &mut mpsc::Receiver<Signal>,
+    observer: &mut dyn Observer,
+    beside: Beside,
+) -> Result<Driven, DriveError> {
+    let plan = state.started.plan.clone();
     let (ready, needed) = (ReadySet::of(&state), Needed::of(&state.started.plan.definition));
     let driver = Driver {
         services,
         state,
         journal,
         observer,
-        steps,
+        plan,
         ready,
         needed,
         pending: Vec::new(),
         looked: Looked::default(),
         just_looked: false,
         writes_wait: false,
+        own_moment: None,
+        due: Vec::new(),
         calls: JoinSet::new(),
         under_way: HashMap::new(),
         broken: None,
+        crowd: beside.crowd,
     };
-    driver.run(signals).await
+    driver.run(signals, beside.woken).await
 }
 
 struct UnderWay {
@@ -124,8 +191,8 @@ struct Driver<'a> {
     state: State,
     journal: &'a mut dyn Append,
     observer: &'a mut dyn Observer,
-    /// In the order of the plan: `ready` knows them by their position here.
-    steps: Vec<Step>,
+    /// `ready` knows its steps by their positions.
+    plan: Shared<Plan>,
     ready: ReadySet,
     needed: Needed,
     /// Applied to the state, not yet durable.
@@ -135,22 +202,43 @@ struct Driver<'a> {
     just_looked: bool,
     /// Something waits for a look at the parameter.
     writes_wait: bool,
+    /// When something is due that is no step's.
+    own_moment: Option<Timestamp>,
+    /// Looks at jobs that begin unless the run is parked.
+    due: Vec<(StepId, Call)>,
     calls: JoinSet<Vec<Event>>,
     under_way: HashMap<Id, UnderWay>,
     /// The journal's failure; from then on nothing is durable and nothing new begins.
     broken: Option<StoreError>,
+    /// Whether there are so many runs that those that wait are parked.
+    crowd: Option<Arc<AtomicBool>>,
 }
 
 impl Driver<'_> {
-    async fn run(mut self, signals: &mut mpsc::Receiver<Signal>) -> Result<Ended, DriveError> {
+    async fn run(mut self, signals: &mut mpsc::Receiver<Signal>, woken: Option<Woken>) -> Result<Driven, DriveError> {
         let mut cancel_look = tokio::time::interval(self.services.look_for_requests);
+        let was_parked = woken.is_some();
+        if let Some(woken) = woken {
+            self.wakes(woken)?;
+        }
         // What was said while nobody drove the run counts before anything is decided.
         self.look_for_cancel()?;
+        while was_parked && let Ok(signal) = signals.try_recv() {
+            if self.hears(signal)? {
+                return Ok(self.stopped());
+            }
+        }
         let mut listening = true;
         loop {
             let wake = self.decide().await?;
             if self.is_over() {
                 break;
+            }
+            if let Some(parked) = self.parks(signals) {
+                return Ok(Driven::Parked(parked));
+            }
+            for (step, call) in mem::take(&mut self.due) {
+                self.begin(&step, call);
             }
             let clock = Arc::clone(&self.services.clock);
             let sleep = async {
@@ -162,9 +250,11 @@ impl Driver<'_> {
             tokio::select! {
                 biased;
                 signal = signals.recv(), if listening => match signal {
-                    Some(Signal::Cancel) => self.asked_to_end()?,
-                    Some(Signal::Stop) => return Ok(Ended::Stopped(Box::new(self.state))),
-                    Some(Signal::Answer { gate, answer }) => self.answered(gate, answer)?,
+                    Some(signal) => {
+                        if self.hears(signal)? {
+                            return Ok(self.stopped());
+                        }
+                    }
                     None => listening = false,
                 },
                 Some(ended) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.calls_ended(ended)?,
@@ -172,14 +262,34 @@ impl Driver<'_> {
                 () = sleep => {}
             }
         }
-        self.end()
+        self.end().map(Driven::Ended)
     }
 
     fn end(self) -> Result<Ended, DriveError> {
+        let left = self.left();
         let Some(source) = self.broken else { return Ok(Ended::Concluded(Box::new(self.state))) };
+        Err(DriveError::Journal { left, source })
+    }
+
+    fn stopped(self) -> Driven {
+        Driven::Ended(Ended::Stopped(Box::new(self.state)))
+    }
+
+    /// What may still exist, in words.
+    fn left(&self) -> Vec<String> {
         let left = self.state.ledger.values().filter(|entry| entry.gone.is_none());
         let undos = self.state.owed_undos().into_iter().map(|step| format!("what `{step}` undoes"));
-        Err(DriveError::Journal { left: left.map(Entry::label).chain(undos).collect(), source })
+        left.map(Entry::label).chain(undos).collect()
+    }
+
+    /// What a person asks. Whether the run is to stop at once.
+    fn hears(&mut self, signal: Signal) -> Result<bool, Illegal> {
+        match signal {
+            Signal::Cancel => self.asked_to_end()?,
+            Signal::Stop => return Ok(true),
+            Signal::Answer { gate, answer } => self.answered(gate, answer)?,
+        }
+        Ok(false)
     }
 
     fn is_over(&self) -> bool {
@@ -213,7 +323,8 @@ impl Driver<'_> {
         self.assert_nothing_missed(now);
         self.just_looked = false;
         let bound = bound.filter(|_| self.is_bounded());
-        let wake = [self.ready.wake(), bound, self.look_at_parameter(now, &mut calls)].into_iter().flatten().min();
+        self.own_moment = [bound, self.look_at_parameter(now, &mut calls)].into_iter().flatten().min();
+        let wake = self.ready.wake().into_iter().chain(self.own_moment).min();
         if !self.services.guards.stand(Guard::IntentFirst) {
             calls.drain(..).for_each(|(step, call)| self.begin(&step, call));
         }
@@ -236,6 +347,10 @@ impl Driver<'_> {
             calls = kept;
         }
         let stopped = !self.pending.is_empty();
+        if !stopped && self.could_be_parked(&calls) {
+            self.due = calls;
+            return Ok(wake);
+        }
         for (step, call) in calls {
             self.begin(&step, call);
         }
@@ -349,17 +464,22 @@ impl Driver<'_> {
                 (id, events)
             }
         };
-        let Some(call) = self.under_way.remove(&id) else { return Ok(()) };
-        self.ready.released(&call.step);
+        let Some(UnderWay { step, call, .. }) = self.under_way.remove(&id) else { return Ok(()) };
+        self.took(&step, &call, answered, events)
+    }
+
+    /// Takes the outcome of a call.
+    fn took(&mut self, step: &StepId, call: &Call, answered: bool, events: Vec<Event>) -> Result<(), Illegal> {
+        self.ready.released(step);
         let now = self.now();
         // A look that was not answered shows nothing: what an earlier process saw is no ground for anything.
         let stumbled = events.iter().any(|event| matches!(event, Event::Stumbled { .. }));
-        if answered && !stumbled && call.call.looks() {
-            self.looked.note(&call.step, now);
+        if answered && !stumbled && call.looks() {
+            self.looked.note(step, now);
         } else {
-            self.looked.asked(&call.step, now);
+            self.looked.asked(step, now);
         }
-        self.just_looked |= call.call == Call::LookAtStop;
+        self.just_looked |= *call == Call::LookAtStop;
         for event in events {
             match event {
                 // The call saw it; what is under way beside it ends here.

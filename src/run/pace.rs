@@ -84,10 +84,39 @@ impl Looked {
         self.last.get(step).map_or(now, |last| *last + steadily(last.duration_since(since)))
     }
 
-    /// When to look again at what began then: at once, if this process never looked.
+    /// Forgets the steps of which that is not needed.
+    pub fn retain(&mut self, needed: impl Fn(&StepId) -> bool) {
+        self.last.retain(|step, _| needed(step));
+        self.saw.retain(|step| needed(step));
+        self.last.shrink_to_fit();
+        self.saw.shrink_to_fit();
+    }
+}
+
+/// When to look at one thing that takes its time.
+#[derive(Debug, Clone, Copy)]
+pub struct Rhythm {
+    /// When it began.
+    pub began: Timestamp,
+    /// How often.
+    pub pace: Pace,
+    /// The last request of the step that failed.
+    pub stumbled_at: Option<Timestamp>,
+    /// When the step's time is over.
+    pub deadline: Timestamp,
+}
+
+impl Rhythm {
+    /// When to look after the last look: at once, if this process never looked. A look that failed is made again soon, and
+    /// there is one just before the step's time is over.
     #[must_use]
-    pub fn paced(&self, step: &StepId, began: Timestamp, pace: &Pace, now: Timestamp) -> Timestamp {
-        self.last.get(step).map_or(now, |last| began + pace.after(last.duration_since(began)))
+    pub fn next(&self, last: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        let Some(last) = last else { return now };
+        let age = last.duration_since(self.began);
+        let stumbled = self.stumbled_at.is_some_and(|at| at >= last);
+        let look = if stumbled { last + steadily(age) } else { self.began + self.pace.after(age) };
+        let last_chance = self.deadline - LOOK_EVERY;
+        if last < last_chance { look.min(last_chance) } else { look }
     }
 }
 

@@ -313,6 +313,12 @@ impl ReadySet {
         self.places.iter().position(|place| !(place.busy || forward_waits && is_forward(&place.work)))
     }
 
+    /// Whether each step that waits has named its moment, or waits for what others record.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.restless.is_empty()
+    }
+
     /// Whether any step but teardown and report is not over.
     #[must_use]
     pub fn goes_forward(&self) -> bool {

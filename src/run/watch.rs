@@ -5,7 +5,7 @@
 //! that lags only delays, and one that omits costs a request. Only a list that was begun after a question answers it. A run
 //! that is alone looks as if there were no list.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -126,7 +126,8 @@ enum Told {
 /// Who watches what, and who waits for an answer.
 #[derive(Default)]
 struct Desk {
-    runs: BTreeSet<u64>,
+    /// Each with the jobs that it asked about.
+    runs: BTreeMap<u64, Vec<JobId>>,
     came: u64,
     watched: BTreeMap<JobId, Watched>,
     /// None of the watched was last asked about before then.
@@ -162,21 +163,35 @@ struct Round {
 impl Desk {
     fn enter(&mut self) -> u64 {
         self.came += 1;
-        self.runs.insert(self.came);
+        self.runs.insert(self.came, Vec::new());
         self.came
     }
 
     fn leave(&mut self, run: u64) {
-        self.runs.remove(&run);
-        self.watched.retain(|_, watched| watched.run != run);
+        for job in self.runs.remove(&run).unwrap_or_default() {
+            if self.watched.get(&job).is_some_and(|watched| watched.run == run) {
+                self.watched.remove(&job);
+            }
+        }
     }
 
     /// Watches the job, and says whether a list is worth more than a look.
     fn watch(&mut self, run: u64, job: &JobId, now: Timestamp) -> bool {
         self.forget(now);
-        let watched = self.watched.entry(job.clone());
-        let watched = watched.or_insert(Watched { run, asked_at: now, said: None });
-        (watched.run, watched.asked_at) = (run, now);
+        let is_new = match self.watched.entry(job.clone()) {
+            btree_map::Entry::Vacant(entry) => {
+                entry.insert(Watched { run, asked_at: now, said: None });
+                true
+            }
+            btree_map::Entry::Occupied(mut entry) => {
+                let watched = entry.get_mut();
+                watched.asked_at = now;
+                std::mem::replace(&mut watched.run, run) != run
+            }
+        };
+        if is_new && let Some(jobs) = self.runs.get_mut(&run).filter(|jobs| !jobs.contains(job)) {
+            jobs.push(job.clone());
+        }
         self.asked_since = Some(self.asked_since.map_or(now, |since| since.min(now)));
         self.runs.len() > 1 && self.watched.len() > self.pages()
     }

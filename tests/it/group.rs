@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use futures_util::future::{FutureExt as _, join_all};
 use jiff::Timestamp;
 use restore_drill::history::summary::{Summary, summarize};
 use restore_drill::journal::chain::{Hash, verify};
@@ -93,6 +94,74 @@ fn in_database<T: rusqlite::types::FromSql>(folder: &Path, sql: &str) -> T {
 
 fn change(folder: &Path, sql: &str) {
     Connection::open(folder.join("drill.db")).and_then(|database| database.execute_batch(sql)).expect("it is SQL");
+}
+
+/// How many transactions SQLite's log holds: each was synced, and its last page says how long the database is.
+fn commits(folder: &Path) -> usize {
+    let log = std::fs::read(folder.join("drill.db-wal")).expect("a log");
+    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("four bytes"));
+    let page = usize::try_from(number(&log[8..12])).expect("the size of a page");
+    let is_end = |frame: &&[u8]| number(&frame[4..8]) > 0 && frame[8..16] == log[16..24];
+    log[32..].chunks_exact(24 + page).filter(is_end).count()
+}
+
+#[tokio::test]
+async fn appends_of_runs_that_one_task_drives_are_one_sync() {
+    let (folder, store) = opened();
+    let mut journals = Vec::new();
+    for number in 1..=MANY {
+        journals.push(begun(&store, number).await);
+    }
+    let before = commits(folder.path());
+    let append = |mut journal: RunJournal| async move {
+        let written = journal.append(&[warned("together".to_owned())]).await;
+        (journal, written)
+    };
+    let mut journals = join_all(journals.into_iter().map(append)).await;
+    for (_, written) in &journals {
+        assert_eq!(texts(written.as_ref().expect("it is durable")), ["together"]);
+    }
+    assert_eq!(commits(folder.path()) - before, 1);
+
+    // Who is alone waits for nobody, and is written at once.
+    let (mut alone, _) = journals.pop().expect("there are some");
+    drop(journals);
+    let events = [warned("alone".to_owned())];
+    let written = alone.append(&events).now_or_never().expect("there is nobody to wait for");
+    assert_eq!(texts(&written.expect("it is durable")), ["alone"]);
+    assert_eq!(commits(folder.path()) - before, 2);
+}
+
+/// A journal that is parked counts for nobody, keeps its lock, and goes on where it was unless somebody else wrote to it.
+#[tokio::test]
+async fn a_journal_that_was_parked_goes_on_where_it_was() {
+    let (folder, store) = opened();
+    let (mut one, two) = (begun(&store, 1).await, begun(&store, 2).await);
+    one.append(&[warned("before".to_owned())]).await.expect("it is durable");
+    let (one, two) = (one.park(), two.park());
+    let locked = |number: u8| matches!(store.lock(&drill(number)), Err(StoreError::Locked { .. }));
+    assert!(locked(1) && locked(2), "another run of the drill could begin");
+
+    let (mut one, state) = one.wake().expect("nobody wrote to it");
+    assert_eq!(state, State::replay(&store.load(&id(1)).expect("it verifies")).expect("it makes sense"));
+    let events = [warned("after".to_owned())];
+    one.append(&events).now_or_never().expect("nobody else writes").expect("it is durable");
+    assert_eq!(texts(&store.load(&id(1)).expect("it verifies")), ["before", "after"]);
+
+    // It stands as if it had never been parked.
+    let mut prev = Hash::zero();
+    for (seq, record) in (1..).zip(&store.load(&id(1)).expect("it verifies")) {
+        verify(record, &id(1), seq, &prev).expect("it continues");
+        prev = record.hash.clone();
+    }
+
+    // A process on another machine that was not kept out by the lock.
+    let again = Store::open(folder.path()).expect("it opens");
+    std::fs::remove_file(folder.path().join("locks/drill-2.lock")).expect("there is a lock");
+    let lock = again.lock(&drill(2)).expect("nobody has the new file");
+    let (mut other, _) = again.go_on(lock, id(2)).expect("it verifies");
+    other.append(&[warned("foreign".to_owned())]).await.expect("it is durable");
+    assert!(matches!(two.wake(), Err(StoreError::TakenOver(run)) if run == id(2)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -46,6 +46,7 @@ mod oscal;
 mod outcome;
 mod owed;
 mod pace;
+mod parked;
 mod pick;
 mod postgres;
 mod preflight;

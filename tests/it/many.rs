@@ -11,11 +11,12 @@ use restore_drill::journal::store::Store;
 use restore_drill::run::places::documented;
 use restore_drill::sandbox::{Fault, Held, Hold, Inventory, Options, Sandbox, What, When, WorldFile, WorldSpec};
 use restore_drill::words::kind::ResourceKind;
+use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::check::{assert_harmless, assert_one_restore};
-use crate::harness::child::{Drill, Running};
+use crate::harness::child::{Drill, Running, Said};
 use crate::harness::worlds;
 
 /// A call that a test waits for comes within this, in real time.
@@ -111,6 +112,30 @@ impl Ground {
             }
         }
         panic!("{drill} does not end:\n{seen}");
+    }
+
+    /// Waits until the journals say that the restore job of each of these drills is under way: from there on the run has nothing
+    /// to do but to wait.
+    async fn all_wait(&self, drills: &[&str]) {
+        let mut left: Vec<&str> = drills.to_vec();
+        for _ in 0..MOST_LOOKS {
+            let runs = self.status().await;
+            let mut still = Vec::new();
+            for drill in left {
+                let seen = match runs.get(drill) {
+                    Some(run) => self.drill.ask(&["logs", &text(run, "run")]).await.stdout,
+                    None => String::new(),
+                };
+                if !seen.contains("RUNNING") {
+                    still.push(drill);
+                }
+            }
+            if still.is_empty() {
+                return;
+            }
+            left = still;
+        }
+        panic!("these do not wait: {left:?}");
     }
 
     fn states(&self) -> Vec<State> {
@@ -403,4 +428,107 @@ async fn several_drills_share_the_simulated_aws_of_their_process() {
     let json = running.ended_within(LONG).await.ends(0).json();
     assert_eq!(outcomes(&json), ["alpha", "beta"].map(|drill| ended(drill, "passed", 0)));
     assert!(drill.path().join(".drill/sandbox/drill.db").is_file());
+}
+
+/// More runs than are kept in memory while they wait, in builds for development.
+const CROWD: [&str; 5] = ["alpha", "beta", "delta", "epsilon", "gamma"];
+
+/// A crowd whose restores take eighteen real seconds, and that says when a run is parked.
+async fn crowd() -> Ground {
+    let definitions: Vec<(String, String)> = CROWD.iter().map(|name| ((*name).to_owned(), named(name))).collect();
+    let mut ground = Ground::of(&definitions, "30m", "", CALM).await;
+    ground.drill = ground.drill.variable("DRILL_LOG", "debug");
+    ground
+}
+
+/// That each run of a crowd was parked.
+fn assert_parked(case: &str, ground: &Ground, said: &Said) {
+    for state in ground.states() {
+        let run = state.run.to_string();
+        let parked = said.stderr.lines().any(|line| line.contains("parked") && line.contains(&run));
+        assert!(parked, "{case}: {} was never parked: {said:?}", state.started.drill);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_are_parked_pass_like_all_others() {
+    let ground = crowd().await;
+    let said = ground.runs(&["--all", "--output", "json"]).ended_within(LONG).await.ends(0);
+    assert_eq!(outcomes(&said.json()), CROWD.map(|drill| ended(drill, "passed", 0)));
+    assert_parked("passed", &ground, &said);
+    assert!(ground.states().iter().all(|state| state.resumed_at.is_empty()), "nobody took anything over");
+    ground.assert_harmless("passed");
+}
+
+/// Who is parked keeps others out, and hears what concerns it alone and what concerns everybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_are_parked_stay_locked_and_hear_a_cancel_and_ctrl_c() {
+    let case = "cancelled while parked";
+    let ground = crowd().await;
+    let running = ground.runs(&["--all", "--output", "json"]);
+    ground.all_wait(&CROWD).await;
+    let refused = ground.runs(&["alpha"]).ended().await.ends(3);
+    assert!(refused.stderr.contains("is running already"), "{refused:?}");
+    ground.drill.ask(&["cancel", &ground.id_of("beta").await]).await.ends(0);
+    ground.is_ending("beta").await;
+    running.signal(Signal::INT);
+    for drill in CROWD {
+        ground.is_ending(drill).await;
+    }
+    let said = running.ended_within(LONG).await.ends(3);
+    assert_eq!(outcomes(&said.json()), CROWD.map(|drill| ended(drill, "inconclusive", 3)));
+    assert_parked(case, &ground, &said);
+    ground.assert_harmless(case);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_are_parked_are_ended_by_the_stop_of_everything() {
+    let case = "stopped while parked";
+    let ground = crowd().await;
+    let running = ground.runs(&["--all", "--output", "json"]);
+    ground.all_wait(&CROWD).await;
+    ground.drill.ask(&["stop", "--all"]).await.ends(0);
+    let said = running.ended_within(LONG).await.ends(3);
+    assert_eq!(outcomes(&said.json()), CROWD.map(|drill| ended(drill, "inconclusive", 3)));
+    assert_parked(case, &ground, &said);
+    ground.assert_harmless(case);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_were_parked_when_their_process_was_killed_go_on() {
+    let case = "killed while parked";
+    let ground = crowd().await;
+    let running = ground.runs(&["--all"]);
+    ground.all_wait(&CROWD).await;
+    running.signal(Signal::KILL);
+    assert_eq!(running.ended().await.code, None, "{case}");
+    let resume = ["resume", "--all", "--output", "json"];
+    let said = ground.drill.spawn(&resume).ended_within(LONG).await.ends(0);
+    assert_eq!(outcomes(&said.json()), CROWD.map(|drill| ended(drill, "passed", 0)));
+    assert_parked(case, &ground, &said);
+    ground.assert_harmless(case);
+}
+
+/// Whoever is parked has nothing but its journal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_cannot_be_read_when_its_wait_is_over_is_named_with_what_it_may_have_made() {
+    let ground = crowd().await;
+    let running = ground.runs(&["--all", "--output", "json"]);
+    ground.all_wait(&CROWD).await;
+    let alpha = ground.id_of("alpha").await;
+    let damage = format!(
+        "UPDATE records SET at = '2026-11-21T11:59:59Z' WHERE seq = 3 AND chain = (SELECT chain FROM chains WHERE run = '{alpha}');"
+    );
+    let database = ground.drill.path().join(".drill/sandbox/drill.db");
+    Connection::open(database).and_then(|database| database.execute_batch(&damage)).expect("it is SQL");
+    let json = running.ended_within(LONG).await.ends(4).json();
+    let mut wanted = CROWD.map(|drill| ended(drill, "passed", 0));
+    wanted[0] = ("alpha".to_owned(), None, 4);
+    assert_eq!(outcomes(&json), wanted);
+    let one = &json["runs"][0];
+    let error = text(one, "error");
+    assert_eq!(text(one, "run"), alpha);
+    for part in ["drill resume", "these may still exist: ", "record 3 was changed"] {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
 }

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_types::SdkConfig;
-use tokio::runtime::Handle;
+use tokio::runtime::Handle as Runtime;
 use tokio::time::timeout;
 
 use crate::aws::error::{cloud_error, unreadable};
@@ -110,7 +110,7 @@ struct Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Ok(runtime) = Runtime::try_current() else { return };
         let ask = self.client.terminate_session().session_id(std::mem::take(&mut self.id));
         runtime.spawn(async move {
             if let Err(error) = ask.send().await {

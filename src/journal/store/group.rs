@@ -2,12 +2,15 @@
 //!
 //! An append puts its records into a queue and waits for either of two things: its answer, or the connection. Who gets the
 //! connection writes everything that is queued in one transaction, and answers all. So a run that is alone writes on the
-//! spot, and a thousand runs share one sync. Nothing is answered before it is on the disk.
+//! spot, and a thousand runs share one sync. Nothing is answered before it is on the disk. Who finds the connection free
+//! while other journals are open lets the others come first, as long as more of them do: one task may drive them all, and
+//! none would be polled before the one that writes.
 //!
 //! A transaction that fails fails for everybody in it, and nothing more is written through this connection: after a failed
 //! sync nobody knows what is on the disk before the file was closed, opened and checked.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
@@ -42,6 +45,8 @@ pub(super) struct Group {
     /// Held from the moment a group is taken until it is on the disk.
     writing: Mutex<()>,
     failed: OnceLock<Arc<rusqlite::Error>>,
+    /// Journals that may be appended to.
+    open: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -53,7 +58,18 @@ struct Waiting {
 impl Group {
     pub(super) fn new(writer: Connection) -> Self {
         let writer = tokio::sync::Mutex::new(writer);
-        Self { waiting: Mutex::default(), writer, writing: Mutex::default(), failed: OnceLock::new() }
+        let (failed, open) = (OnceLock::new(), AtomicUsize::new(0));
+        Self { waiting: Mutex::default(), writer, writing: Mutex::default(), failed, open }
+    }
+
+    /// One more journal may be appended to.
+    pub(super) fn enter(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One that entered is over.
+    pub(super) fn leave(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Makes a batch durable: all of it or nothing. Who stops waiting leaves it to chance whether it is written.
@@ -62,6 +78,7 @@ impl Group {
         self.queue().push_back(Waiting { batch, answer });
         loop {
             if let Ok(mut writer) = self.writer.try_lock() {
+                self.gather().await;
                 self.lead(&mut writer);
             } else {
                 tokio::select! {
@@ -76,6 +93,19 @@ impl Group {
                 // More was queued before it than goes into one transaction.
                 Err(oneshot::error::TryRecvError::Empty) => {}
             }
+        }
+    }
+
+    /// Lets others who are about to append do so, as long as more of them do. Who is alone waits for nobody.
+    async fn gather(&self) {
+        let mut before = 0;
+        loop {
+            let queued = self.queue().len();
+            if queued <= before || queued >= self.open.load(Ordering::Relaxed) {
+                return;
+            }
+            before = queued;
+            tokio::task::yield_now().await;
         }
     }
 

@@ -8,6 +8,7 @@
 //! | `layout` | the tables, and opening them |
 //! | `lock` | one run of a drill at a time |
 //! | `write`, `group` | the journal of one run; the appends of all of them in one transaction |
+//! | `park` | the journal of a run that nobody drives for now |
 //! | `texts` | what the first records of many runs have in common |
 //! | `read`, `unfinished` | one run; all that are not over in one pass |
 //! | `list`, `summaries` | the list of runs, and what later ones need of those that are over |
@@ -29,6 +30,7 @@ pub use crate::journal::store::import::Imported;
 pub use crate::journal::store::list::RunRow;
 pub use crate::journal::store::lock::DrillLock;
 pub use crate::journal::store::origin::Origin;
+pub use crate::journal::store::park::ParkedJournal;
 pub use crate::journal::store::requests::Requests;
 pub use crate::journal::store::summaries::Summarize;
 pub use crate::journal::store::unfinished::{Owed, Unfinished};
@@ -41,6 +43,7 @@ mod layout;
 mod list;
 mod lock;
 mod origin;
+mod park;
 mod read;
 mod requests;
 mod summaries;

@@ -12,6 +12,7 @@ use crate::journal::store::error::StoreError;
 use crate::journal::store::group::Unwritten;
 use crate::journal::store::lock::DrillLock;
 use crate::journal::store::origin::Origin;
+use crate::journal::store::park::ParkedJournal;
 use crate::journal::store::summaries::{Summary, forget, note};
 use crate::journal::store::texts::{Text, cut, keep};
 use crate::words::id::{Name, RunId};
@@ -194,7 +195,7 @@ fn index(connection: &Connection, record: &Recorded) -> rusqlite::Result<()> {
 /// The journal of one run, open for appending: proof that this process holds the drill's lock.
 #[derive(Debug)]
 pub struct RunJournal {
-    store: Store,
+    pen: Pen,
     run: RunId,
     home: Home,
     seq: u64,
@@ -204,10 +205,23 @@ pub struct RunJournal {
     is_spent: bool,
 }
 
+/// One of those who may append to a store.
+#[derive(Debug)]
+struct Pen {
+    store: Store,
+}
+
+impl Drop for Pen {
+    fn drop(&mut self) {
+        self.store.shared.group.leave();
+    }
+}
+
 impl RunJournal {
     pub(super) fn new(store: Store, run: RunId, home: Home, last: (u64, Hash), lock: DrillLock) -> Self {
         let (seq, prev) = last;
-        Self { store, run, home, seq, prev, lock, is_spent: false }
+        store.shared.group.enter();
+        Self { pen: Pen { store }, run, home, seq, prev, lock, is_spent: false }
     }
 
     /// Where the run's journal comes from.
@@ -215,13 +229,20 @@ impl RunJournal {
     /// # Errors
     /// When the database cannot be read.
     pub fn origin(&self) -> Result<Origin, StoreError> {
-        self.store.origin(&self.run)
+        self.pen.store.origin(&self.run)
     }
 
     /// Ends the appending and gives the lock back, for the next run of the same drill.
     #[must_use]
     pub fn close(self) -> DrillLock {
         self.lock
+    }
+
+    /// Leaves the journal until somebody drives the run again. The lock stays, and nothing but this goes on with it.
+    #[must_use]
+    pub fn park(self) -> ParkedJournal {
+        let Self { pen, run, home, seq, prev, lock, .. } = self;
+        ParkedJournal { store: pen.store.clone(), run, home, last: (seq, prev), lock }
     }
 
     /// The records of these events: the ones that come next in the run.
@@ -243,8 +264,8 @@ impl RunJournal {
 
     /// What is to be kept of the run once these records are there. It is only for speed: if it cannot be had, it is not kept.
     fn summary_with(&self, batch: &Batch) -> Option<Summary> {
-        let summarize = self.store.shared.summarize.get()?;
-        let mut records = self.store.records(&self.run).ok()?;
+        let summarize = self.pen.store.shared.summarize.get()?;
+        let mut records = self.pen.store.records(&self.run).ok()?;
         records.extend(batch.lines.iter().map(|line| line.record.clone()));
         Summary::of(&records, *summarize)
     }
@@ -258,9 +279,9 @@ impl Append for RunJournal {
         }
         let batch = self.following(events)?;
         self.is_spent = true;
-        let written = self.store.shared.group.append(batch).await;
+        let written = self.pen.store.shared.group.append(batch).await;
         self.is_spent = false;
-        let batch = written.map_err(|why| self.store.unwritten(self.run, why))?;
+        let batch = written.map_err(|why| self.pen.store.unwritten(self.run, why))?;
         self.home = batch.home;
         let records = batch.into_records();
         if let Some(last) = records.last() {
@@ -271,20 +292,20 @@ impl Append for RunJournal {
     }
 
     fn records(&self) -> Result<Vec<Recorded>, StoreError> {
-        self.store.records(&self.run)
+        self.pen.store.records(&self.run)
     }
 
     fn still_ours(&self) -> Result<(), StoreError> {
-        let last = self.store.last(self.home, &self.run)?;
+        let last = self.pen.store.last(self.home, &self.run)?;
         if last.is_some_and(|last| last > self.seq) { Err(StoreError::TakenOver(self.run)) } else { Ok(()) }
     }
 
     fn cancel_requested(&self) -> Result<bool, StoreError> {
-        self.store.cancel_requested(&self.run)
+        self.pen.store.cancel_requested(&self.run)
     }
 
     fn answers(&self) -> Result<Vec<(Name, GateAnswer)>, StoreError> {
-        self.store.answers(&self.run)
+        self.pen.store.answers(&self.run)
     }
 }
 

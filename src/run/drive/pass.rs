@@ -21,7 +21,7 @@ impl Driver<'_> {
         self.is_bounded().then(|| self.situation(self.now()).must_end_by())
     }
 
-    fn situation(&self, now: Timestamp) -> Situation<'_> {
+    pub(super) fn situation(&self, now: Timestamp) -> Situation<'_> {
         Situation {
             state: &self.state,
             now,
@@ -50,11 +50,11 @@ impl Driver<'_> {
             self.cancel(by)?;
             (recorded, from) = (true, first + 1);
         }
-        let steps = std::mem::take(&mut self.steps);
+        let plan = self.plan.clone();
         while let Some(position) = self.ready.next_from(from) {
             from = position + 1;
             let waits = |step: &&Step| self.ready.is_busy(position) || (awaits_parameter && is_forward(&step.work));
-            let Some(step) = steps.get(position).filter(|step| !waits(step)) else { continue };
+            let Some(step) = plan.steps.get(position).filter(|step| !waits(step)) else { continue };
             let next = self.situation(now).next(step);
             self.ready.answered(position, &next);
             match next {
@@ -77,7 +77,6 @@ impl Driver<'_> {
                 Next::At(_) | Next::Idle | Next::Over => {}
             }
         }
-        self.steps = steps;
         Ok(recorded)
     }
 
@@ -86,7 +85,7 @@ impl Driver<'_> {
     #[cfg(debug_assertions)]
     pub(super) fn assert_nothing_missed(&self, now: Timestamp) {
         let awaits_parameter = self.awaits_parameter();
-        for (position, step) in self.steps.iter().enumerate() {
+        for (position, step) in self.plan.steps.iter().enumerate() {
             if self.ready.is_busy(position) || (awaits_parameter && is_forward(&step.work)) {
                 continue;
             }

@@ -9,20 +9,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cloud::error::ErrorKind;
 use crate::cloud::resource::{Phase, ResourceFacts, Subject, mark};
-use crate::cloud::vault::{FoundJob, JobStatus, Metadata, RestoreJob, StartRestore};
+use crate::cloud::vault::{FoundJob, JobStatus, Metadata, RestoreJob, StartRestore, Vault};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::{Class, Event, Intended};
 use crate::journal::ledger::Entry;
-use crate::journal::state::State;
+use crate::journal::state::{State, StepState};
 use crate::plan::step::Step;
 use crate::run::call::{Call, Outcome, failed, failure, is_refusal, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
 use crate::run::guard::goes_by_its_name;
 use crate::run::guards::Guard;
-use crate::run::pace::{Pace, VISIBLE_AFTER};
+use crate::run::pace::{Pace, Rhythm, VISIBLE_AFTER, paused_until};
 use crate::run::services::Services;
 use crate::run::step::preflight::expected;
-use crate::words::id::{Name, RunId, StepId, Token};
+use crate::words::id::{JobId, Name, RunId, StepId, Token};
+use crate::words::time::Clock;
 
 /// A token is not relied on for longer: then a second start could be a second restore (facts 1.6).
 const TOKEN_LIVES: SignedDuration = SignedDuration::from_mins(50);
@@ -285,15 +286,30 @@ pub fn find(step: &StepId, name: &Name, state: &State, services: Arc<Services>) 
     })
 }
 
-/// One look at the job. Only what changed is recorded.
-pub fn look_at_job(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
-    let Some(entry) = state.ledger.get(name) else { return nonsense(step, "a look without an intent") };
-    let Some(job) = entry.job.clone() else { return nonsense(step, "a look without a job") };
-    let before = entry.job_seen.as_ref().map(|(_, job)| job.clone());
-    let accepted_at = entry.accepted_at;
-    let (step, name) = (step.clone(), name.clone());
-    Box::pin(async move {
-        match services.cloud.vault.restore_job(&job).await {
+/// A look at a restore job: what it needs of the run's state.
+#[derive(Debug, Clone)]
+pub struct JobLook {
+    /// Whose look it is.
+    pub step: StepId,
+    /// Whose job it is.
+    pub restore: Name,
+    job: JobId,
+    /// How the job was last seen.
+    before: Option<RestoreJob>,
+    accepted_at: Option<Timestamp>,
+}
+
+impl JobLook {
+    fn of(step: &StepId, name: &Name, entry: &Entry) -> Option<Self> {
+        let before = entry.job_seen.as_ref().map(|(_, job)| job.clone());
+        let (step, restore, job) = (step.clone(), name.clone(), entry.job.clone()?);
+        Some(Self { step, restore, job, before, accepted_at: entry.accepted_at })
+    }
+
+    /// Looks once. Only what changed is recorded: nothing if nothing did.
+    pub async fn look(self, vault: &dyn Vault, clock: &dyn Clock) -> Vec<Event> {
+        let Self { step, restore, job, before, accepted_at } = self;
+        match vault.restore_job(&job).await {
             Ok(seen) if before.as_ref() == Some(&seen) => Vec::new(),
             Ok(seen) => {
                 let mut events = Vec::new();
@@ -303,14 +319,39 @@ pub fn look_at_job(step: &StepId, name: &Name, state: &State, services: Arc<Serv
                     );
                     events.push(Event::Warned { step, text });
                 }
-                events.push(Event::JobSeen { restore: name, job: seen });
+                events.push(Event::JobSeen { restore, job: seen });
                 events
             }
             Err(error) if error.kind == ErrorKind::NotFound => {
-                let young = accepted_at.is_some_and(|at| services.clock.now().duration_since(at) < VISIBLE_AFTER);
+                let young = accepted_at.is_some_and(|at| clock.now().duration_since(at) < VISIBLE_AFTER);
                 if young { Vec::new() } else { vec![stumble_or_fail(&step, error)] }
             }
             Err(error) => vec![stumble_or_fail(&step, error)],
         }
-    })
+    }
+}
+
+/// One look at the job.
+pub fn look_at_job(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
+    let Some(entry) = state.ledger.get(name) else { return nonsense(step, "a look without an intent") };
+    let Some(look) = JobLook::of(step, name, entry) else { return nonsense(step, "a look without a job") };
+    Box::pin(async move { look.look(services.cloud.vault.as_ref(), services.clock.as_ref()).await })
+}
+
+/// The looks of a restore that is under way and waits for nothing but its job, with their rhythm; nothing if it is not, or
+/// waits for something else.
+#[must_use]
+pub fn awaited(situation: &Situation<'_>, step: &Step, name: &Name) -> Option<(JobLook, Rhythm)> {
+    let state = situation.state;
+    let running = state.steps.get(&step.id)?;
+    let StepState::Running { since, .. } = running else { return None };
+    let entry = state.ledger.get(name)?;
+    let pauses = paused_until(running).is_some_and(|until| until > situation.now);
+    let ground = !needs_ground(situation, name) || entry.ground == Some(true);
+    if pauses || !ground || state.cancelled.is_some() || entry.terminal_job().is_some() {
+        return None;
+    }
+    let pace = Pace::of_job(state, &step.id, name);
+    let rhythm = situation.rhythm(step, *since, entry.began_at()?, &pace);
+    Some((JobLook::of(&step.id, name, entry)?, rhythm))
 }

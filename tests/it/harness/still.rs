@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
+use std::pin::pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,11 +21,11 @@ use restore_drill::cloud::error::CloudError;
 use restore_drill::cloud::vault::{StartRestore, Vault};
 use restore_drill::journal::event::{Earlier, Event, Recorded, RunStarted, Tried};
 use restore_drill::journal::state::State;
-use restore_drill::journal::store::Store;
+use restore_drill::journal::store::{RunJournal, Store};
 use restore_drill::plan::compile::compile;
 use restore_drill::plan::step::Plan;
 use restore_drill::probe::Observed;
-use restore_drill::run::drive::{Ended, Observer, drive};
+use restore_drill::run::drive::{Beside, Driven, Ended, Observer, Signal, drive, drive_beside};
 use restore_drill::run::guards::Guards;
 use restore_drill::run::prober::{Prober, Question};
 use restore_drill::run::services::Services;
@@ -223,16 +225,7 @@ impl Still {
     /// Drives a run that has everything of its own but the world.
     async fn driven(&self, plan: &Plan, vault: Arc<dyn Vault>, number: u32, history: Vec<Earlier>) -> Told {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("state")).expect("a folder of journals");
-        let at = self.clock.now();
-        let mut random = [7; 10];
-        random[6..].copy_from_slice(&number.to_be_bytes());
-        let run = RunId::new(u64::try_from(at.as_millisecond()).expect("after 1970"), random);
-        let first = started(plan, folder.path(), "memory".to_owned());
-        let first = Event::RunStarted(Box::new(RunStarted { history, ..first }));
-        let lock = store.lock(&plan.definition.name).expect("nobody else runs it");
-        let mut journal = store.begin(lock, run, at, &first).await.expect("the first record is durable");
-        let state = State::begin(run, at, &first).expect("it is a first record");
+        let (mut journal, state) = self.begun(plan, folder.path(), number, history).await;
         let (_sender, mut signals) = mpsc::channel(1);
         let mut appends = Appends(Vec::new());
         let services = Arc::new(self.services(plan, vault, folder.path()));
@@ -240,6 +233,64 @@ impl Still {
         match ended {
             Ok(Ended::Concluded(state)) => Told { state: *state, appends: appends.0 },
             other => panic!("drill {number}: {other:?}"),
+        }
+    }
+
+    async fn begun(&self, plan: &Plan, folder: &Path, number: u32, history: Vec<Earlier>) -> (RunJournal, State) {
+        let store = Store::open(&folder.join("state")).expect("a folder of journals");
+        let at = self.clock.now();
+        let mut random = [7; 10];
+        random[6..].copy_from_slice(&number.to_be_bytes());
+        let run = RunId::new(u64::try_from(at.as_millisecond()).expect("after 1970"), random);
+        let first = started(plan, folder, "memory".to_owned());
+        let first = Event::RunStarted(Box::new(RunStarted { history, ..first }));
+        let lock = store.lock(&plan.definition.name).expect("nobody else runs it");
+        let journal = store.begin(lock, run, at, &first).await.expect("the first record is durable");
+        (journal, State::begin(run, at, &first).expect("it is a first record"))
+    }
+
+    /// A whole run with everything of its own in this folder, parked wherever a run among many is, or never; and what it is
+    /// told at a moment.
+    pub(crate) async fn lives(&self, folder: &Path, parks: bool, mut says: Option<(Timestamp, Signal)>) -> Lived {
+        let (mut journal, mut state) = self.begun(&self.plan, folder, 1, Vec::new()).await;
+        let (sender, mut signals) = mpsc::channel(4);
+        let (vault, clock) = (Arc::clone(&self.cloud.vault), Arc::clone(&self.clock) as Arc<dyn Clock>);
+        let crowd = parks.then(|| Arc::new(AtomicBool::new(true)));
+        let (mut appends, mut parked_until, mut woken) = (Appends(Vec::new()), Vec::new(), None);
+        let say = |says: &mut Option<(Timestamp, Signal)>| {
+            let (_, signal) = says.take().expect("it is said once");
+            sender.try_send(signal).expect("there is room");
+        };
+        loop {
+            let services = Arc::new(self.services(&self.plan, Arc::clone(&vault), folder));
+            let beside = Beside { crowd: crowd.clone(), woken: woken.take() };
+            let driven = {
+                let drive = drive_beside(services, state, &mut journal, &mut signals, &mut appends, beside);
+                let mut drive = pin!(drive);
+                loop {
+                    tokio::select! {
+                        biased;
+                        driven = &mut drive => break driven,
+                        () = until(clock.as_ref(), says.as_ref()) => say(&mut says),
+                    }
+                }
+            };
+            let mut parked = match driven.expect("it can be driven") {
+                Driven::Ended(ended) => return Lived { ended, appends: appends.0, parked_until },
+                Driven::Parked(parked) => parked,
+            };
+            parked_until.push(parked.until);
+            let asleep = journal.park();
+            let news = tokio::select! {
+                biased;
+                news = parked.watch(&vault, &clock) => news,
+                () = until(clock.as_ref(), says.as_ref()) => {
+                    say(&mut says);
+                    Vec::new()
+                }
+            };
+            (journal, state) = asleep.wake().expect("nobody else wrote to it");
+            woken = Some(parked.woken(news));
         }
     }
 
@@ -275,6 +326,23 @@ async fn connected(plan: &Plan, exchange: &Arc<dyn Exchange>) -> Connected {
     let (there, here) = (side(&plan.definition.destination.region), side(&plan.definition.source.region));
     let connected = connect_inside(&there, &here, (with(), with()), exchange).await;
     connected.unwrap_or_else(|error| panic!("no session: {error}"))
+}
+
+/// Returns when it is time to say something.
+async fn until(clock: &dyn Clock, says: Option<&(Timestamp, Signal)>) {
+    match says {
+        Some((at, _)) => clock.sleep_until(*at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How a run ended, however it was driven.
+pub(crate) struct Lived {
+    pub(crate) ended: Ended,
+    /// What each append made durable.
+    pub(crate) appends: Vec<Vec<Recorded>>,
+    /// Until when it was parked at most, each time.
+    pub(crate) parked_until: Vec<Timestamp>,
 }
 
 /// A run that is over.
