@@ -95,21 +95,13 @@ pub async fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         ui.json(&oscal::assessment_results(&state, &records, &context));
         return Ok(Exit::Passed);
     }
-    let rendered = rendered(&records, facts).map_err(CliError::Render)?;
-    let files: Vec<(&str, &str)> = rendered.iter().map(|(name, content)| (*name, content.as_str())).collect();
     let wanted = match args.format {
         Some(Form::Json) => Some("report.json"),
         Some(Form::Markdown | Form::Oscal) => Some("report.md"),
         None => args.print.then_some("report.md"),
     };
-    if let Some(wanted) = wanted {
-        if let Some((_, text)) = files.iter().find(|(name, _)| *name == wanted) {
-            ui.print(text);
-        }
-        return Ok(Exit::Passed);
-    }
-    if let Some(folder) = &args.share {
-        return shared(&found.row.run, &files, folder, ui);
+    if wanted.is_some() || args.share.is_some() {
+        return alone(&found.row.run, &records, wanted, args.share.as_deref(), ui);
     }
     let folder = place.evidence(found.row.mode, &found.row.drill, &found.row.run);
     let mut pdf = None;
@@ -145,6 +137,22 @@ pub async fn report(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliErro
         }
     }
     exit
+}
+
+/// The report without its bundle: one file of it printed, or all of them written into a folder.
+fn alone(
+    run: &RunId,
+    records: &[Recorded],
+    wanted: Option<&str>,
+    folder: Option<&Path>,
+    ui: &Ui,
+) -> Result<Exit, CliError> {
+    let rendered = rendered(records, facts).map_err(CliError::Render)?;
+    if let Some((_, text)) = rendered.iter().find(|(name, _)| Some(*name) == wanted) {
+        ui.print(text);
+    }
+    let files: Vec<(&str, &str)> = rendered.iter().map(|(name, content)| (*name, content.as_str())).collect();
+    folder.map_or(Ok(Exit::Passed), |folder| shared(run, &files, folder, ui))
 }
 
 /// The report without what makes it evidence.
