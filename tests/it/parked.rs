@@ -18,8 +18,8 @@ use crate::harness::worlds;
 
 const LOOK: &str = "backup:DescribeRestoreJob";
 
-fn after(minutes: i64) -> Timestamp {
-    START.parse::<Timestamp>().expect("an instant") + SignedDuration::from_mins(minutes)
+fn after(seconds: i64) -> Timestamp {
+    START.parse::<Timestamp>().expect("an instant") + SignedDuration::from_secs(seconds)
 }
 
 /// A run of a definition whose restore takes so long.
@@ -44,8 +44,9 @@ impl Case {
         Self { fault: Some(Fault::new(what)), ..self }
     }
 
-    fn told(self, minutes: i64, signal: Signal) -> Self {
-        Self { says: Some((after(minutes), signal)), ..self }
+    /// Not in the moment of a look: then two records of that moment may change places.
+    fn told(self, seconds: i64, signal: Signal) -> Self {
+        Self { says: Some((after(seconds), signal)), ..self }
     }
 
     fn lives(&self, folder: &Path, parks: bool) -> Lived {
@@ -109,9 +110,9 @@ fn a_run_that_was_parked_writes_what_it_would_have_written_without() {
             Case::new("the end of the run's time").of(worlds::orders_with("max_duration: 10d", "max_duration: 9m")),
             Some(Verdict::Inconclusive),
         ),
-        (Case::new("Ctrl-C").told(5, Signal::Cancel), Some(Verdict::Inconclusive)),
-        (Case::new("a second Ctrl-C").told(5, Signal::Stop), None),
-        (Case::new("an answer").of(asking()).told(60, yes()), Some(Verdict::Passed)),
+        (Case::new("Ctrl-C").told(307, Signal::Cancel), Some(Verdict::Inconclusive)),
+        (Case::new("a second Ctrl-C").told(307, Signal::Stop), None),
+        (Case::new("an answer").of(asking()).told(3_607, yes()), Some(Verdict::Passed)),
         (Case::new("no answer").of(asking()), Some(Verdict::Inconclusive)),
     ];
     for (case, expected) in cases {
@@ -160,7 +161,7 @@ fn whoever_is_parked_keeps_its_drill_locked() {
             store.runs(None).expect("the list is whole").len()
         };
         let (lived, runs) = tokio::join!(still.lives(path, true, None), looks_in);
-        let at = after(5);
+        let at = after(300);
         assert!(lived.parked_until.iter().any(|until| *until > at) && runs == 1);
         assert_eq!(verdict(&lived.ended), Some(Verdict::Passed));
     });
