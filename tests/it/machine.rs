@@ -83,10 +83,10 @@ async fn a_run_needs_no_more_than_256_files_256_megabytes_and_one_processor() {
 /// process inherits, so each is tried.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_runs_out_of_files_says_so_and_leaves_nothing() {
-    // With no file left for a connection a run asks again until its time is over.
+    // With no file left for a connection, a run asks again until its time is over.
     let ground = Ground::at_speed(UNHURRIED).await;
     let mut without_a_journal = 0;
-    for files in 8..=18 {
+    for files in 8..=16 {
         let line = format!("exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; ulimit -n {files}");
         let said = ground.drill.spawn_behind(&line, &["run", "orders", &ground.url]).ended().await;
         assert!(matches!(said.code, Some(0 | 2 | 3)), "{line}: {said:?}");
