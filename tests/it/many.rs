@@ -2,6 +2,7 @@
 //! others, and none begins before its restores have places.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -531,4 +532,30 @@ async fn a_run_that_cannot_be_read_when_its_wait_is_over_is_named_with_what_it_m
     for part in ["drill resume", "these may still exist: ", "record 3 was changed"] {
         assert!(error.contains(part), "`{part}` is not in: {error}");
     }
+}
+
+/// What a run is driven with is made anew when it wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_cannot_be_driven_on_when_their_wait_is_over_are_named_with_what_they_may_have_made() {
+    let case = "without a key";
+    let ground = crowd().await;
+    let running = ground.runs(&["--all", "--output", "json"]);
+    ground.all_wait(&CROWD).await;
+    let key = ground.drill.path().join(".drill/sandbox/key");
+    let whole = fs::read(&key).expect("there is a key");
+    fs::write(&key, "cut").expect("it is a file");
+    let json = running.ended_within(LONG).await.ends(4).json();
+    let mut wanted = CROWD.map(|drill| ended(drill, "", 4));
+    wanted.iter_mut().for_each(|one| one.1 = None);
+    assert_eq!(outcomes(&json), wanted);
+    for one in json["runs"].as_array().into_iter().flatten() {
+        let (run, error) = (text(one, "run"), text(one, "error"));
+        for part in ["drill resume", "these may still exist: ", "/key", "it is cut off"] {
+            assert!(error.contains(part), "`{part}` is not in what is said of {run}: {error}");
+        }
+    }
+    fs::write(&key, whole).expect("it is a file");
+    let resumed = ground.drill.spawn(&["resume", "--all", "--output", "json"]).ended_within(LONG).await.ends(0).json();
+    assert_eq!(outcomes(&resumed), CROWD.map(|drill| ended(drill, "passed", 0)));
+    ground.assert_harmless(case);
 }
