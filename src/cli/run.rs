@@ -438,7 +438,8 @@ pub async fn drive_to_end(
     journal: &mut RunJournal,
     signals: &mut Signals,
 ) -> Result<Ended, CliError> {
-    let services = Arc::new(services(connection, args, place, &state, journal)?);
+    let services = services(connection, args, place, &state, journal).map_err(|error| undriven(&state, error))?;
+    let services = Arc::new(services);
     let mut view = view(connection, ui, &state, signals);
     let ended = match signals.berth() {
         None => drive(services, state, journal, signals.receiver(), view.as_mut()).await,

@@ -104,15 +104,18 @@ impl Ground {
 
     /// Waits until the journal of a drill's run says that it is being ended.
     async fn is_ending(&self, drill: &str) {
-        let id = self.id_of(drill).await;
+        self.run_is_ending(&self.id_of(drill).await).await;
+    }
+
+    async fn run_is_ending(&self, id: &str) {
         let mut seen = String::new();
         for _ in 0..MOST_LOOKS {
-            seen = self.drill.ask(&["logs", &id]).await.stdout;
+            seen = self.drill.ask(&["logs", id]).await.stdout;
             if seen.contains(" ending ") {
                 return;
             }
         }
-        panic!("{drill} does not end:\n{seen}");
+        panic!("{id} does not end:\n{seen}");
     }
 
     /// Waits until the journals say that the restore job of each of these drills is under way: from there on the run has nothing
@@ -558,4 +561,27 @@ async fn runs_that_cannot_be_driven_on_when_their_wait_is_over_are_named_with_wh
     let resumed = ground.drill.spawn(&["resume", "--all", "--output", "json"]).ended_within(LONG).await.ends(0).json();
     assert_eq!(outcomes(&resumed), CROWD.map(|drill| ended(drill, "passed", 0)));
     ground.assert_harmless(case);
+}
+
+/// Of one drill runs are gone on with one after the other: who ends that is told of those that it did not come to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_ends_a_resume_is_told_of_the_runs_that_it_did_not_come_to() {
+    let ground = Ground::new(&["alpha"]).await;
+    ground.sandbox.add_fault(Fault::new(What::DenyDelete));
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        ground.runs(&["alpha"]).ended_within(LONG).await.ends(4);
+        runs.push(ground.id_of("alpha").await);
+    }
+    let held = ground.hold("rds:DeleteDBInstance", 1);
+    let resumed = ground.drill.spawn(&["resume", "--all", "--output", "json"]);
+    reached("resumed", &held).await;
+    resumed.signal(Signal::INT);
+    ground.run_is_ending(&runs[0]).await;
+    held.release();
+    let json = resumed.ended_within(LONG).await.ends(4).json();
+    assert_eq!(outcomes(&json), [ended("alpha", "leaked", 4), ("alpha".to_owned(), None, 3)]);
+    let other = &json["runs"][1];
+    assert_eq!(text(other, "run"), runs[1]);
+    assert!(text(other, "error").contains("was not gone on with"), "{other:#}");
 }
