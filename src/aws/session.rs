@@ -536,15 +536,23 @@ async fn source_places(region: &Region, config: &SdkConfig) -> Result<Vec<Place>
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
+    use async_trait::async_trait;
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
     use aws_smithy_http_client::Builder;
+    use aws_smithy_runtime_api::client::http::SharedHttpClient;
+    use bytes::Bytes;
+    use http::{Request, Response};
     use jiff::Timestamp;
 
     use super::{
-        Override, SessionError, Side, connect, destination_places, fixed_places, mode, overridden, session_name,
-        source_places,
+        Clients, Override, SessionError, Side, connect, destination_places, fixed_places, mode, overridden,
+        session_name, source_places,
     };
+    use crate::aws::exchange::{Exchange, Inside};
+    use crate::aws::limit::Limits;
     use crate::aws::witness::Place;
     use crate::sandbox::IdleClock;
     use crate::words::kind::Mode;
@@ -588,6 +596,44 @@ mod tests {
         for url in ["", "127.0.0.1", "/path", "http://"] {
             assert!(fixed_places((&there, &fixed(url)), (&here, &fixed(url))).is_err(), "{url}");
         }
+    }
+
+    /// Where requests would have gone that were let through.
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    #[async_trait]
+    impl Exchange for Heard {
+        async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+            self.0.lock().unwrap().push(request.uri().host().unwrap_or_default().to_owned());
+            Err("nothing is sent".to_owned())
+        }
+
+        fn clock(&self) -> Arc<dyn Clock> {
+            clock()
+        }
+    }
+
+    /// A bucket's name and an account's id come into the host's name at AWS itself, and the guard knows them.
+    #[tokio::test]
+    async fn requests_of_a_bucket_and_of_an_account_reach_aws() {
+        let heard = Arc::new(Heard::default());
+        let exchange: Arc<dyn Exchange> = Arc::clone(&heard) as Arc<dyn Exchange>;
+        let region = side("eu-west-1");
+        // Credentials of an assumed role say of which account they are.
+        let ours = Credentials::builder().access_key_id("key").secret_access_key("secret").account_id("123456789012");
+        let config = overridden(&region, &fixed("http://127.0.0.1:1"), SharedHttpClient::new(Inside(exchange)));
+        let mut config = config.into_builder();
+        config.set_endpoint_url(None);
+        let ours = SharedCredentialsProvider::new(ours.provider_name("test").build());
+        let config = config.credentials_provider(ours).build();
+        let clients = Clients::new(&region.region, &config, Mode::Aws, &Limits::new(clock()), &Arc::default());
+        assert!(clients.s3.head_bucket().bucket("carts").send().await.is_err());
+        assert!(clients.dynamodb.list_tables().send().await.is_err());
+        assert_eq!(
+            *heard.0.lock().unwrap(),
+            ["carts.s3.eu-west-1.amazonaws.com", "123456789012.ddb.eu-west-1.amazonaws.com"]
+        );
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use crate::words::id::Region;
+use crate::words::id::{AccountId, Region};
 use crate::words::kind::Mode;
 use crate::words::text::tame;
 
@@ -42,6 +42,14 @@ impl Place {
     #[must_use]
     pub fn new(service: &'static str, uri: &str) -> Self {
         Self { service, origin: origin(uri), aws: is_aws(service, uri) }
+    }
+
+    /// The place that a request goes to of a client whose endpoint was looked at before: S3 and DynamoDB may put a name of
+    /// their customers before their own. An endpoint that somebody gives is not AWS itself with such a name: in a bucket of
+    /// one's own there may lie whatever an answer should say.
+    fn of_request(service: &'static str, uri: &str) -> Self {
+        let place = Self::new(service, uri);
+        Self { aws: place.aws || is_behind_a_name(service, uri), ..place }
     }
 
     /// Whether a run of this mode may send a request there.
@@ -93,7 +101,7 @@ impl Intercept for Guard {
         _components: &RuntimeComponents,
         _bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let place = Place::new(self.service, context.request().uri());
+        let place = Place::of_request(self.service, context.request().uri());
         if place.fits(self.mode) { Ok(()) } else { Err(Refused { mode: self.mode, origin: place.origin }.into()) }
     }
 }
@@ -158,14 +166,30 @@ const GLOBAL: &[(&str, &str)] = &[
 /// `GLOBAL`.
 #[must_use]
 pub fn is_aws(service: &str, uri: &str) -> bool {
-    let Some(rest) = uri.strip_prefix("https://") else {
-        return false;
-    };
+    host_over_tls(uri).is_some_and(|host| is_host_of(service, &host))
+}
+
+/// The same for what a service's client makes of that by itself: `https://BUCKET.s3[-fips].REGION.DOMAIN`, and
+/// `https://ACCOUNT.ddb.REGION.DOMAIN`.
+fn is_behind_a_name(service: &str, uri: &str) -> bool {
+    let Some(host) = host_over_tls(uri) else { return false };
+    let Some((name, rest)) = host.split_once('.') else { return false };
+    match service {
+        "s3" => !name.is_empty() && is_host_of("s3", rest),
+        "dynamodb" => name.parse::<AccountId>().is_ok() && is_host_of("ddb", rest),
+        _ => false,
+    }
+}
+
+/// The host of a URL of HTTPS and its usual port.
+fn host_over_tls(uri: &str) -> Option<String> {
+    let rest = uri.strip_prefix("https://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.strip_suffix(":443").unwrap_or(authority).to_ascii_lowercase();
-    if !host.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') {
-        return false;
-    }
+    host.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.').then_some(host)
+}
+
+fn is_host_of(service: &str, host: &str) -> bool {
     let Some((label, domain)) = host.split_once('.') else {
         return false;
     };
@@ -223,6 +247,30 @@ mod tests {
             ("backup", ""),
         ] {
             assert!(!is_aws(service, uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_request_may_have_a_name_before_the_services_and_an_endpoint_may_not() {
+        for (service, uri) in [
+            ("s3", "https://carts.s3.eu-west-1.amazonaws.com/key?list-type=2"),
+            ("s3", "https://carts.s3-fips.us-gov-west-1.amazonaws.com/"),
+            ("dynamodb", "https://123456789012.ddb.eu-west-1.amazonaws.com/"),
+        ] {
+            assert!(Place::of_request(service, uri).aws && !Place::new(service, uri).aws, "{uri}");
+        }
+        assert!(Place::of_request("s3", "https://s3.eu-west-1.amazonaws.com/carts").aws);
+        for (service, uri) in [
+            ("s3", "http://carts.s3.eu-west-1.amazonaws.com/"),
+            ("s3", "https://carts.s3.eu-west-1.amazonaws.com.evil.example/"),
+            ("s3", "https://carts.s3-website.eu-west-1.amazonaws.com/"),
+            ("s3", "https://carts.rds.eu-west-1.amazonaws.com/"),
+            ("s3", "https://.s3.eu-west-1.amazonaws.com/"),
+            ("rds", "https://carts.s3.eu-west-1.amazonaws.com/"),
+            ("dynamodb", "https://evil.ddb.eu-west-1.amazonaws.com/"),
+            ("dynamodb", "https://ddb.eu-west-1.amazonaws.com/"),
+        ] {
+            assert!(!Place::of_request(service, uri).aws, "{uri}");
         }
     }
 

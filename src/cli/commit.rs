@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use tokio::process::Command;
 
 use crate::journal::event::Commit;
@@ -17,8 +18,17 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Variables that would lead git to another repository.
 const ELSEWHERE: [&str; 4] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"];
 
+/// The commit of a folder, once git has said it.
+pub(crate) type Committed = Shared<BoxFuture<'static, Option<Commit>>>;
+
+/// Asks git now, beside everything else.
+pub(crate) fn asked(folder: PathBuf) -> Committed {
+    let asked = tokio::spawn(async move { commit(&folder).await });
+    asked.map(|said| said.ok().flatten()).boxed().shared()
+}
+
 /// The commit of a folder, and whether something in the folder is not committed.
-pub(crate) async fn commit(folder: &Path) -> Option<Commit> {
+async fn commit(folder: &Path) -> Option<Commit> {
     if !may_be_in_a_repository(folder) {
         return None;
     }

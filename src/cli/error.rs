@@ -87,6 +87,14 @@ pub enum CliError {
     /// A run that could not be driven to its end.
     #[error(transparent)]
     Drive(#[from] DriveError),
+    /// A run that made something could not be driven on.
+    #[error("the run cannot be driven on; `drill resume` goes on once it can; these may still exist: {}", left.join(", "))]
+    Undriven {
+        /// What may still exist.
+        left: Vec<String>,
+        /// Why.
+        source: Box<CliError>,
+    },
     /// A report that could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -153,6 +161,7 @@ impl CliError {
             Self::Drive(DriveError::Journal { left, .. } | DriveError::Unread { left, .. }) if !left.is_empty() => {
                 Exit::Leaked
             }
+            Self::Undriven { .. } => Exit::Leaked,
             Self::Runtime(_)
             | Self::Store(_)
             | Self::Sandbox(_)

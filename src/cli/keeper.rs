@@ -40,11 +40,15 @@ use crate::words::time::Clock;
 /// Real time between two looks for `drill cancel` and for answers at gates, for all runs together.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_millis(500);
 
-/// So many runs are driven at once, where the system allows as many open files.
+/// Nothing begins while so many runs are driven, where the system allows as many open files. Who wakes is driven all the same:
+/// its time goes on.
 const MOST_AT_ONCE: usize = 1_000;
 
 /// Files that a run may have open: the lock of its drill, its requests, its probes.
 const FILES_OF_A_RUN: usize = 4;
+
+/// Files that are everybody's: the journals, connections, what git is asked through.
+const FILES_OF_ALL: usize = 64;
 
 /// So many runs are begun or driven on before all that are driven had their turn: most of those that wake are parked again at
 /// once, and then fewer are in memory together.
@@ -105,6 +109,13 @@ impl Ending {
         ui.say(&format!("{drill}  ended before it began: nothing was started"));
         let error = "ended before it began: nothing was started";
         Self { exit: Exit::Inconclusive, value: without_run(drill, None, Exit::Inconclusive, Some(error)) }
+    }
+
+    /// Of a run that everything was ended before.
+    pub(crate) fn not_gone_on(drill: &DrillName, run: RunId, ui: &Ui) -> Self {
+        let what = format!("was not gone on with: it stays as it is, and `drill resume {run}` goes on");
+        ui.say(&format!("{drill}  run {run} {what}"));
+        Self { exit: Exit::Inconclusive, value: without_run(drill, Some(run), Exit::Inconclusive, Some(&what)) }
     }
 
     /// Of a run that something stood in the way of.
@@ -308,6 +319,36 @@ pub(crate) struct Keeper {
     ui: Ui,
 }
 
+/// What is left of the files that the process may open.
+struct Room {
+    /// All of them; nothing if nobody bounds them.
+    files: Option<usize>,
+    driven: usize,
+    /// Who is asleep has the lock of the drill open.
+    asleep: usize,
+}
+
+impl Room {
+    /// How many more runs may begin. A quarter of the files is kept for those who wake: they cannot wait until others are
+    /// over.
+    fn to_begin(&self) -> usize {
+        let most = MOST_AT_ONCE.saturating_sub(self.driven);
+        let is_empty = self.driven + self.asleep == 0;
+        most.min(self.within(|files| files - files / 4)).max(usize::from(is_empty))
+    }
+
+    /// How many more of those who woke may be driven on.
+    fn to_wake(&self) -> usize {
+        self.within(|files| files).max(usize::from(self.driven == 0))
+    }
+
+    fn within(&self, part: impl FnOnce(usize) -> usize) -> usize {
+        let Some(files) = self.files else { return usize::MAX };
+        let taken = self.driven.saturating_mul(FILES_OF_A_RUN).saturating_add(self.asleep);
+        part(files.saturating_sub(FILES_OF_ALL)).saturating_sub(taken) / FILES_OF_A_RUN
+    }
+}
+
 /// What is not over.
 struct Crowd<'a> {
     /// By its number among the places: where it stands in the list of tasks, and the task.
@@ -325,25 +366,15 @@ struct Crowd<'a> {
 }
 
 impl Crowd<'_> {
-    /// How many more can be driven.
-    fn room(&self, files: Option<usize>) -> usize {
-        let driven = self.driven.len();
-        let most = MOST_AT_ONCE.saturating_sub(driven);
-        let Some(files) = files else { return most };
-        // Who is asleep has the lock of the drill open.
-        let taken = driven.saturating_mul(FILES_OF_A_RUN).saturating_add(self.asleep.count());
-        let room = files.saturating_sub(taken) / FILES_OF_A_RUN;
-        most.min(room).max(usize::from(driven == 0))
-    }
-
-    /// How many come now.
-    fn come(&self, files: Option<usize>) -> usize {
-        self.room(files).min(self.turn)
+    fn room(&self, files: Option<usize>) -> Room {
+        Room { files, driven: self.driven.len(), asleep: self.asleep.count() }
     }
 
     /// Whether somebody could be driven and comes only after all others had their turn.
     fn waits_for_turn(&self, files: Option<usize>) -> bool {
-        self.turn == 0 && (self.asleep.is_next() || !self.ready.is_empty()) && self.room(files) > 0
+        let room = self.room(files);
+        let wakes = self.asleep.is_next() && room.to_wake() > 0;
+        self.turn == 0 && (wakes || (!self.ready.is_empty() && room.to_begin() > 0))
     }
 
     fn is_over(&self) -> bool {
@@ -448,7 +479,7 @@ impl Keeper {
     fn let_in(&self, crowd: &mut Crowd<'_>, files: Option<usize>, signals: &Signals) {
         let come = self.admission.places().let_in(self.clock.now());
         crowd.ready.extend(come);
-        let free = crowd.come(files).min(crowd.ready.len());
+        let free = crowd.room(files).to_begin().min(crowd.turn).min(crowd.ready.len());
         crowd.turn -= free;
         for number in crowd.ready.drain(..free) {
             let Some((position, task)) = crowd.waiting.remove(&number) else { continue };
@@ -470,7 +501,8 @@ impl Keeper {
 
     /// Drives on who woke, and says what was said meanwhile.
     fn drive_on(&self, crowd: &mut Crowd<'_>, files: Option<usize>, signals: &Signals) {
-        while crowd.come(files) > 0
+        while crowd.turn > 0
+            && crowd.room(files).to_wake() > 0
             && let Some(awake) = crowd.asleep.next()
         {
             crowd.turn -= 1;
@@ -533,4 +565,39 @@ fn files() -> Option<usize> {
     let raised = Rlimit { current: files.maximum, maximum: files.maximum };
     let current = if setrlimit(Resource::Nofile, raised).is_ok() { files.maximum } else { files.current };
     current.map(|files| usize::try_from(files).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_AT_ONCE, Room};
+
+    fn room(files: usize, driven: usize, asleep: usize) -> (usize, usize) {
+        let room = Room { files: Some(files), driven, asleep };
+        (room.to_begin(), room.to_wake())
+    }
+
+    #[test]
+    fn whoever_sleeps_leaves_files_for_those_who_wake() {
+        // As many begin and are parked as may: then a quarter of the files is free.
+        let mut asleep = 0;
+        loop {
+            let (begin, wake) = room(1_024, 0, asleep);
+            assert!(wake >= 59, "{asleep} are asleep, and {wake} can wake");
+            if begin == 0 {
+                break;
+            }
+            asleep += 1;
+        }
+        assert!((700..=720).contains(&asleep), "{asleep}");
+        assert_eq!(room(20_000, 100, 9_900).0, MOST_AT_ONCE - 100);
+    }
+
+    #[test]
+    fn who_wakes_waits_for_no_end_of_others_and_with_few_files_one_at_a_time_goes_on() {
+        assert_eq!(room(1_000_000, MOST_AT_ONCE, 9_000).0, 0);
+        assert!(room(1_000_000, MOST_AT_ONCE, 9_000).1 > 9_000);
+        assert_eq!((room(20, 0, 0), room(20, 1, 0), room(20, 0, 1)), ((1, 1), (0, 0), (0, 1)));
+        let unbounded = Room { files: None, driven: 10, asleep: 10 };
+        assert_eq!(unbounded.to_begin(), MOST_AT_ONCE - 10);
+    }
 }

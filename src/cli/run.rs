@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tokio::task::JoinHandle;
 
 use crate::aws::resource::facts;
 use crate::cli::archive;
 use crate::cli::ask::{Asking, can_ask};
 use crate::cli::clock::MachineClock;
-use crate::cli::commit::commit;
+use crate::cli::commit::{Committed, asked};
 use crate::cli::connect::{CloudArgs, Connection, connect, environment};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -36,7 +35,7 @@ use crate::definition::load::Loaded;
 use crate::definition::model::{Definition, TeardownWhen};
 use crate::history::summary::Summary;
 use crate::journal::chain::Hash;
-use crate::journal::event::{Commit, Earlier, Event, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
+use crate::journal::event::{Earlier, Event, LastPass, MOST_EARLIER, Recorded, RunStarted, World};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::state::State;
 use crate::journal::store::{DrillLock, RunJournal, RunRow, Store};
@@ -44,7 +43,7 @@ use crate::plan::compile::compile;
 use crate::plan::step::Plan;
 use crate::report::facts::earlier;
 use crate::report::{json, redact, runbook, write};
-use crate::run::drive::{Beside, Driven, Ended, Observer, drive, drive_beside};
+use crate::run::drive::{Beside, Driven, Ended, Observer, drive, drive_beside, left};
 use crate::run::guards::Guards;
 use crate::run::park::Woken;
 use crate::run::prober::Asks;
@@ -172,8 +171,7 @@ pub(crate) struct Ready {
     store: Store,
     lock: DrillLock,
     random: [u8; 16],
-    /// Git is asked beside everything else.
-    committed: JoinHandle<Option<Commit>>,
+    committed: Committed,
     /// When it was asked for, if it may have waited.
     asked_at: Option<Timestamp>,
 }
@@ -182,11 +180,12 @@ async fn alone(name: &str, args: &Args, place: &Place, ui: &Ui) -> Result<Exit, 
     let path = place.definition(name)?;
     let loaded = load_or_explain(&path, &args.vars.map()?, ui)?;
     refuse_while_stopped(place)?;
+    let committed = asked(folder_of(&path));
     let checked = Checked::new(path, loaded, args.keep);
     let templates = templates(place, &checked.definition)?;
     let random = uuid::Uuid::new_v4().into_bytes();
     let connection = connect(&checked.definition, &args.cloud, place, &hex(&random[6..10])).await?;
-    let ended = match ready(&checked, templates, random, &connection, place, None, None).await {
+    let ended = match ready(&checked, committed, templates, random, &connection, place, None, None).await {
         Ok(ready) => {
             let mut signals = Signals::listen();
             driven(ready, &checked, &connection, args, place, ui, &mut signals).await
@@ -201,13 +200,14 @@ async fn alone(name: &str, args: &Args, place: &Place, ui: &Ui) -> Result<Exit, 
     Ok(finished(&ended, place, ui))
 }
 
-/// Gets ready, as far as nothing is begun by it: the plan is made and the drill is locked. `store` is that of the runs beside
-/// it, if there are any.
+/// Gets ready, as far as nothing is begun by it: the plan is made and the drill is locked. `committed` is the commit at the
+/// moment when the definition was read, `store` that of the runs beside it, if there are any.
 ///
 /// # Errors
 /// When the run is stopped or cannot be planned, its key cannot be had, or another process has the drill.
 pub(crate) async fn ready(
     checked: &Checked,
+    committed: Committed,
     templates: BTreeMap<String, String>,
     random: [u8; 16],
     connection: &Connection,
@@ -216,8 +216,6 @@ pub(crate) async fn ready(
     asked_at: Option<Timestamp>,
 ) -> Result<Ready, CliError> {
     let plan = allowed(connection, &checked.definition).await?;
-    let folder = folder_of(&checked.path);
-    let committed = tokio::spawn(async move { commit(&folder).await });
     let store = match store {
         Some(store) => store,
         None => place.store(connection.mode)?,
@@ -280,7 +278,7 @@ pub(crate) async fn begun(
     let history = earlier_runs(rows, &store, connection.mode);
     let mut started = started(&checked.loaded, plan, connection, templates, &checked.path, last_pass, history);
     started.asked_at = asked_at;
-    started.commit = committed.await.ok().flatten();
+    started.commit = committed.await;
     started.previous = before(place, connection.mode, (drill, &run));
     let first = Event::RunStarted(Box::new(started));
     let evidence = place.evidence(connection.mode, drill, &run);
@@ -390,7 +388,7 @@ fn started(
 }
 
 /// The folder of a definition.
-fn folder_of(path: &Path) -> PathBuf {
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
     let folder = path.parent().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
     folder.unwrap_or_default()
 }
@@ -440,7 +438,8 @@ pub async fn drive_to_end(
     journal: &mut RunJournal,
     signals: &mut Signals,
 ) -> Result<Ended, CliError> {
-    let services = Arc::new(services(connection, args, place, &state, journal)?);
+    let services = services(connection, args, place, &state, journal).map_err(|error| undriven(&state, error))?;
+    let services = Arc::new(services);
     let mut view = view(connection, ui, &state, signals);
     let ended = match signals.berth() {
         None => drive(services, state, journal, signals.receiver(), view.as_mut()).await,
@@ -471,12 +470,19 @@ pub(crate) async fn drive_among(
         let ended = drive_to_end(connection, args, place, ui, state, journal, signals).await;
         return ended.map(Driven::Ended);
     };
-    let services = Arc::new(services(connection, args, place, &state, journal)?);
+    let services = services(connection, args, place, &state, journal).map_err(|error| undriven(&state, error))?;
+    let services = Arc::new(services);
     let mut view = Keeping { inner: view(connection, ui, &state, signals), berth: Arc::clone(&berth) };
     let beside = Beside { crowd: Some(berth.crowd()), woken };
     let mut journal = Heard { run: state.run, inner: journal, berth };
     let driven = drive_beside(services, state, &mut journal, signals.receiver(), &mut view, beside).await;
     driven.map_err(CliError::Drive)
+}
+
+/// Of a run that nobody drives any more it is said what it may have made.
+fn undriven(state: &State, error: CliError) -> CliError {
+    let left = left(state);
+    if left.is_empty() { error } else { CliError::Undriven { left, source: Box::new(error) } }
 }
 
 /// Everything that a run is given besides its plan and its journal.

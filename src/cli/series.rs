@@ -64,6 +64,8 @@ impl<'a> Series<'a> {
                     return self.sleeps(*waits);
                 }
             }
+            let ui = self.ui;
+            self.endings.extend(self.rest.map(|one| Ending::not_gone_on(&one.row.drill, one.row.run, ui)));
             Came::Over(self.endings)
         }
         .boxed_local()

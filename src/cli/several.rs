@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::resource::facts;
 use crate::cli::asleep::{Sleeper, read_again};
+use crate::cli::commit::{Committed, asked};
 use crate::cli::connect::{Connection, start_world, world_spec};
 use crate::cli::connections::Connections;
 use crate::cli::error::CliError;
@@ -18,7 +19,7 @@ use crate::cli::keeper::{Came, Ending, Keeper, Task, Turn, concluded};
 use crate::cli::key::key;
 use crate::cli::place::Place;
 use crate::cli::resume::owed_by_others;
-use crate::cli::run::{Args, Checked, begun, drive_among, earlier_runs, hex, ready, told};
+use crate::cli::run::{Args, Checked, begun, drive_among, earlier_runs, folder_of, hex, ready, told};
 use crate::cli::signals::Signals;
 use crate::cli::signing;
 use crate::cli::stop::{StopFile, refuse_while_stopped};
@@ -43,13 +44,15 @@ use crate::words::time::Clock;
 /// When a definition or an option is wrong, or no cloud can be reached: nothing was started.
 pub(crate) async fn several(args: &Args, place: &Place, ui: &Ui) -> Result<Exit, CliError> {
     let (checked, spec) = all_checked(args, place, ui)?;
+    // A run may begin hours later, and what it goes by was read now. All definitions are in one folder.
+    let committed = asked(checked.first().map(|one| folder_of(&one.path)).unwrap_or_default());
     refuse_while_stopped(place)?;
     let world = match spec {
         Some(spec) => Some(start_world(spec, &args.cloud, place).await?),
         None => None,
     };
     let connections = Arc::new(Connections::new(world, tag()));
-    let ended = over(&connections, checked, args, place, ui).await;
+    let ended = over(&connections, checked, committed, args, place, ui).await;
     // Whoever shared it is over.
     if let Some(connections) = Arc::into_inner(connections) {
         connections.close().await;
@@ -135,6 +138,7 @@ struct Common<'a> {
     connections: &'a Connections,
     /// By the kind of cloud that they talk to: two kinds may have the same journals.
     stores: BTreeMap<Mode, Store>,
+    committed: Committed,
     asked_at: Timestamp,
 }
 
@@ -142,6 +146,7 @@ struct Common<'a> {
 async fn over(
     connections: &Arc<Connections>,
     checked: Vec<Checked>,
+    committed: Committed,
     args: &Args,
     place: &Place,
     ui: &Ui,
@@ -160,7 +165,7 @@ async fn over(
             keeper.drive_all(tasks, &mut signals).await;
         }
     }
-    let common = Common { args, place, ui, connections, stores, asked_at: clock.now() };
+    let common = Common { args, place, ui, connections, stores, committed, asked_at: clock.now() };
     let tasks = tasks(&common, checked).await?;
     Ok(keeper.drive_all(tasks, &mut signals).await)
 }
@@ -253,7 +258,7 @@ struct Begun {
 }
 
 async fn begin(common: &Common<'_>, one: &Checked, signals: &mut Signals) -> Result<Option<Begun>, CliError> {
-    let Common { args, place, ui, connections, stores, asked_at } = common;
+    let Common { args, place, ui, connections, stores, committed, asked_at } = common;
     if signals.asked_to_end() {
         return Ok(None);
     }
@@ -262,7 +267,8 @@ async fn begin(common: &Common<'_>, one: &Checked, signals: &mut Signals) -> Res
     let random = uuid::Uuid::new_v4().into_bytes();
     let connection = connections.of(&one.definition, &args.cloud, place).await?;
     let store = stores.get(&connection.mode).cloned();
-    let ready = ready(one, templates, random, &connection, place, store, Some(*asked_at)).await?;
+    let committed = committed.clone();
+    let ready = ready(one, committed, templates, random, &connection, place, store, Some(*asked_at)).await?;
     let begun = begun(ready, one, &connection, args, place, ui, signals).await?;
     Ok(begun.map(|(journal, state)| Begun { connection, journal, state }))
 }
@@ -278,6 +284,7 @@ fn goes_on<'a>(
     async move {
         let Common { args, place, ui, .. } = common;
         let Begun { connection, mut journal, state } = run;
+        let run = state.run;
         let driven = drive_among(&connection, &args.cloud, place, ui, state, &mut journal, &mut signals, woken).await;
         let mut parked = match driven {
             Ok(Driven::Parked(parked)) => parked,
@@ -286,13 +293,12 @@ fn goes_on<'a>(
                 let exit = ending.exit;
                 return Came::Over(vec![ending.with_exit(exit)]);
             }
-            Err(error) => return failed(common, &drill, None, &error),
+            Err(error) => return failed(common, &drill, Some(run), &error),
         };
         let (vault, clock) = (Arc::clone(&connection.cloud.vault), Arc::clone(&connection.clock));
         let (journal, left) = (journal.park(), std::mem::take(&mut parked.left));
         let wakes = move |signals: Signals, woken: Woken| {
             async move {
-                let run = journal.run();
                 match read_again(journal, left) {
                     Ok((journal, state)) => {
                         goes_on(common, drill, Begun { connection, journal, state }, signals, Some(woken)).await

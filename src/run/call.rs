@@ -159,6 +159,12 @@ pub fn nonsense(step: &StepId, what: &str) -> Outcome {
     Box::pin(std::future::ready(vec![end]))
 }
 
+/// The end of a step whose call ended in a panic.
+#[must_use]
+pub fn bug(step: &StepId) -> Event {
+    failed(step, Class::Environment, "drill has a bug: a call ended in a panic; please report it".to_owned(), None)
+}
+
 /// The event of a request that failed: tried again if it passes, the end of the step if not.
 #[must_use]
 pub fn stumble_or_fail(step: &StepId, error: CloudError) -> Event {

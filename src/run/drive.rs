@@ -17,12 +17,12 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use crate::journal::event::{CancelBy, Class, Event, GateAnswer, Recorded};
+use crate::journal::event::{CancelBy, Event, GateAnswer, Recorded};
 use crate::journal::ledger::Entry;
 use crate::journal::state::{Illegal, State, StepState};
 use crate::journal::store::{Append, StoreError};
 use crate::plan::step::{Plan, Step, Work};
-use crate::run::call::{Call, begin, failed, of_step};
+use crate::run::call::{Call, begin, bug, of_step};
 use crate::run::decide::is_forward;
 use crate::run::guards::Guard;
 use crate::run::needed::Needed;
@@ -126,6 +126,14 @@ fn left_text(left: &[String]) -> String {
     if left.is_empty() { String::new() } else { format!("; these may still exist: {}", left.join(", ")) }
 }
 
+/// What a run may have made and is not gone, in words.
+#[must_use]
+pub fn left(state: &State) -> Vec<String> {
+    let left = state.ledger.values().filter(|entry| entry.gone.is_none());
+    let undos = state.owed_undos().into_iter().map(|step| format!("what `{step}` undoes"));
+    left.map(Entry::label).chain(undos).collect()
+}
+
 /// Drives a run to its end.
 ///
 /// # Errors
@@ -225,6 +233,8 @@ impl Driver<'_> {
         self.look_for_cancel()?;
         while was_parked && let Ok(signal) = signals.try_recv() {
             if self.hears(signal)? {
+                // What was said before it is not forgotten: whoever goes on with a run that was ended clears up.
+                self.commit().await?;
                 return Ok(self.stopped());
             }
         }
@@ -266,20 +276,13 @@ impl Driver<'_> {
     }
 
     fn end(self) -> Result<Ended, DriveError> {
-        let left = self.left();
+        let left = left(&self.state);
         let Some(source) = self.broken else { return Ok(Ended::Concluded(Box::new(self.state))) };
         Err(DriveError::Journal { left, source })
     }
 
     fn stopped(self) -> Driven {
         Driven::Ended(Ended::Stopped(Box::new(self.state)))
-    }
-
-    /// What may still exist, in words.
-    fn left(&self) -> Vec<String> {
-        let left = self.state.ledger.values().filter(|entry| entry.gone.is_none());
-        let undos = self.state.owed_undos().into_iter().map(|step| format!("what `{step}` undoes"));
-        left.map(Entry::label).chain(undos).collect()
     }
 
     /// What a person asks. Whether the run is to stop at once.
@@ -458,7 +461,7 @@ impl Driver<'_> {
             Err(error) => {
                 let id = error.id();
                 let events = match self.under_way.get(&id) {
-                    Some(call) if error.is_panic() => vec![bug(call)],
+                    Some(call) if error.is_panic() => vec![bug(&call.step)],
                     _ => Vec::new(),
                 };
                 (id, events)
@@ -558,8 +561,4 @@ impl Driver<'_> {
 /// Whether a step clears up. It goes on when everything else is ended.
 fn is_backward(step: &StepId) -> bool {
     ["teardown", "undo"].iter().any(|kind| step.as_str().starts_with(kind))
-}
-
-fn bug(call: &UnderWay) -> Event {
-    failed(&call.step, Class::Environment, "drill has a bug: a call ended in a panic; please report it".into(), None)
 }

@@ -8,6 +8,7 @@
 //! the run as the outcome of the look that it would have made itself, so its journal is that of a run that was driven all
 //! the time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::cloud::vault::Vault;
 use crate::journal::event::Event;
-use crate::run::call::{Outcome, of_step};
+use crate::run::call::{Outcome, bug, of_step};
 use crate::run::pace::{Looked, Rhythm};
 use crate::run::step::restore::JobLook;
 use crate::words::id::{Name, RunId, StepId};
@@ -92,19 +93,20 @@ impl Parked {
     /// Looks at every job whose moment has come. Nothing if each is as it was.
     async fn look(&mut self, vault: &Arc<dyn Vault>, clock: &Arc<dyn Clock>) -> Option<Vec<News>> {
         let now = clock.now();
-        let mut looks = JoinSet::new();
+        let (mut looks, mut under_way) = (JoinSet::new(), HashMap::new());
         for (position, (look, rhythm)) in self.awaits.iter().enumerate() {
             if rhythm.next(self.looked.last(&look.step), now) > now {
                 continue;
             }
             let (step, look, vault, clock) = (look.step.clone(), look.clone(), Arc::clone(vault), Arc::clone(clock));
             let look: Outcome = Box::pin(async move { look.look(vault.as_ref(), clock.as_ref()).await });
-            looks.spawn(async move { (position, of_step(step, look).await) });
+            under_way.insert(looks.spawn(of_step(step, look)).id(), position);
         }
-        while let Some(ended) = looks.join_next().await {
-            // A look that ended in a panic is made once more by the run itself, which records what it was.
-            let Ok((position, events)) = ended else { return Some(Vec::new()) };
-            let Some((look, _)) = self.awaits.get(position) else { continue };
+        while let Some(ended) = looks.join_next_with_id().await {
+            let (id, events) = ended.map_or_else(|error| (error.id(), None), |(id, events)| (id, Some(events)));
+            let Some((look, _)) = under_way.get(&id).and_then(|position| self.awaits.get(*position)) else { continue };
+            // Nobody ends a look that is waited for, so it ended in a panic.
+            let events = events.unwrap_or_else(|| vec![bug(&look.step)]);
             if !events.is_empty() {
                 return Some(vec![News { step: look.step.clone(), restore: look.restore.clone(), events }]);
             }

@@ -2,6 +2,7 @@
 //! others, and none begins before its restores have places.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,15 +104,18 @@ impl Ground {
 
     /// Waits until the journal of a drill's run says that it is being ended.
     async fn is_ending(&self, drill: &str) {
-        let id = self.id_of(drill).await;
+        self.run_is_ending(&self.id_of(drill).await).await;
+    }
+
+    async fn run_is_ending(&self, id: &str) {
         let mut seen = String::new();
         for _ in 0..MOST_LOOKS {
-            seen = self.drill.ask(&["logs", &id]).await.stdout;
+            seen = self.drill.ask(&["logs", id]).await.stdout;
             if seen.contains(" ending ") {
                 return;
             }
         }
-        panic!("{drill} does not end:\n{seen}");
+        panic!("{id} does not end:\n{seen}");
     }
 
     /// Waits until the journals say that the restore job of each of these drills is under way: from there on the run has nothing
@@ -531,4 +535,53 @@ async fn a_run_that_cannot_be_read_when_its_wait_is_over_is_named_with_what_it_m
     for part in ["drill resume", "these may still exist: ", "record 3 was changed"] {
         assert!(error.contains(part), "`{part}` is not in: {error}");
     }
+}
+
+/// What a run is driven with is made anew when it wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_cannot_be_driven_on_when_their_wait_is_over_are_named_with_what_they_may_have_made() {
+    let case = "without a key";
+    let ground = crowd().await;
+    let running = ground.runs(&["--all", "--output", "json"]);
+    ground.all_wait(&CROWD).await;
+    let key = ground.drill.path().join(".drill/sandbox/key");
+    let whole = fs::read(&key).expect("there is a key");
+    fs::write(&key, "cut").expect("it is a file");
+    let json = running.ended_within(LONG).await.ends(4).json();
+    let mut wanted = CROWD.map(|drill| ended(drill, "", 4));
+    wanted.iter_mut().for_each(|one| one.1 = None);
+    assert_eq!(outcomes(&json), wanted);
+    for one in json["runs"].as_array().into_iter().flatten() {
+        let (run, error) = (text(one, "run"), text(one, "error"));
+        for part in ["drill resume", "these may still exist: ", "/key", "it is cut off"] {
+            assert!(error.contains(part), "`{part}` is not in what is said of {run}: {error}");
+        }
+    }
+    fs::write(&key, whole).expect("it is a file");
+    let resumed = ground.drill.spawn(&["resume", "--all", "--output", "json"]).ended_within(LONG).await.ends(0).json();
+    assert_eq!(outcomes(&resumed), CROWD.map(|drill| ended(drill, "passed", 0)));
+    ground.assert_harmless(case);
+}
+
+/// Of one drill runs are gone on with one after the other: who ends that is told of those that it did not come to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_ends_a_resume_is_told_of_the_runs_that_it_did_not_come_to() {
+    let ground = Ground::new(&["alpha"]).await;
+    ground.sandbox.add_fault(Fault::new(What::DenyDelete));
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        ground.runs(&["alpha"]).ended_within(LONG).await.ends(4);
+        runs.push(ground.id_of("alpha").await);
+    }
+    let held = ground.hold("rds:DeleteDBInstance", 1);
+    let resumed = ground.drill.spawn(&["resume", "--all", "--output", "json"]);
+    reached("resumed", &held).await;
+    resumed.signal(Signal::INT);
+    ground.run_is_ending(&runs[0]).await;
+    held.release();
+    let json = resumed.ended_within(LONG).await.ends(4).json();
+    assert_eq!(outcomes(&json), [ended("alpha", "leaked", 4), ("alpha".to_owned(), None, 3)]);
+    let other = &json["runs"][1];
+    assert_eq!(text(other, "run"), runs[1]);
+    assert!(text(other, "error").contains("was not gone on with"), "{other:#}");
 }

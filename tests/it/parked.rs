@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use restore_drill::journal::event::{GateAnswer, Recorded};
+use restore_drill::journal::event::{CancelBy, Event, GateAnswer, Recorded};
 use restore_drill::journal::store::{Store, StoreError};
 use restore_drill::run::drive::{Ended, Signal};
 use restore_drill::sandbox::{Fault, What};
@@ -13,6 +14,7 @@ use restore_drill::words::kind::Verdict;
 
 use crate::harness::life::conclusion;
 use crate::harness::paper::START;
+use crate::harness::seam::ToldVault;
 use crate::harness::still::{Lived, Scene, play};
 use crate::harness::worlds;
 
@@ -55,7 +57,7 @@ impl Case {
             if let Some(fault) = self.fault.clone() {
                 still.direct.add_fault(fault);
             }
-            still.lives(folder, parks, self.says.clone()).await
+            still.lives(folder, parks, self.says.iter().cloned().collect()).await
         })
     }
 }
@@ -140,7 +142,7 @@ fn a_job_that_goes_on_as_it_did_wakes_nobody() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = worlds::QUICK.replace("takes: 1m", "takes: 5h");
     let (lived, looks) = play(Scene::new(worlds::ORDERS, &file), |still| async move {
-        let lived = still.lives(folder.path(), true, None).await;
+        let lived = still.lives(folder.path(), true, Vec::new()).await;
         (lived, still.sent(LOOK).len())
     });
     let parked = lived.parked_until.len();
@@ -160,9 +162,53 @@ fn whoever_is_parked_keeps_its_drill_locked() {
             assert!(matches!(locked, Err(StoreError::Locked { .. })), "{locked:?}");
             store.runs(None).expect("the list is whole").len()
         };
-        let (lived, runs) = tokio::join!(still.lives(path, true, None), looks_in);
+        let (lived, runs) = tokio::join!(still.lives(path, true, Vec::new()), looks_in);
         let at = after(300);
         assert!(lived.parked_until.iter().any(|until| *until > at) && runs == 1);
         assert_eq!(verdict(&lived.ended), Some(Verdict::Passed));
     });
+}
+
+/// Both signals come before it is awake: it stops at once, and whoever goes on with it clears up and restores nothing more.
+#[test]
+fn a_run_that_is_woken_by_two_ctrl_c_stops_and_is_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let says = vec![(after(307), Signal::Cancel), (after(307), Signal::Stop)];
+    let file = worlds::QUICK.replace("takes: 1m", "takes: 12m");
+    let lived =
+        play(Scene::new(worlds::ORDERS, &file), |still| async move { still.lives(folder.path(), true, says).await });
+    assert!(lived.parked_until.iter().any(|until| *until > after(307)), "it was not parked");
+    assert_eq!(verdict(&lived.ended), None, "{:?}", lived.ended);
+    let last = records(&lived).last().map(|record| &record.event);
+    assert_eq!(last, Some(&Event::CancelRequested { by: CancelBy::Signal }));
+}
+
+/// A look that was made for a run that is parked is told like its own, whatever becomes of it.
+#[test]
+fn a_look_that_ends_in_a_panic_is_the_end_of_its_step_for_a_run_that_is_parked_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("own");
+    let own = own.as_path();
+    let file = worlds::QUICK.replace("takes: 1m", "takes: 12m");
+    let lives = |parks: bool| {
+        fs::create_dir(own).expect("a folder");
+        let lived = play(Scene::new(worlds::ORDERS, &file), |mut still| async move {
+            let mut vault = ToldVault::of(Arc::clone(&still.cloud.vault));
+            vault.job = |look, job| {
+                assert_ne!(look, 3, "this look ends in a panic");
+                job
+            };
+            still.cloud.vault = Arc::new(vault);
+            still.lives(own, parks, Vec::new()).await
+        });
+        fs::remove_dir_all(own).expect("it is there");
+        lived
+    };
+    let (driven, parked) = (lives(false), lives(true));
+    let is_bug = |record: &&&Recorded| {
+        matches!(record.event, Event::StepEnded { .. }) && format!("{record:?}").contains("ended in a panic")
+    };
+    assert_eq!(records(&parked).iter().filter(is_bug).count(), 1, "{:?}", parked.ended);
+    assert_eq!(verdict(&parked.ended), Some(Verdict::Inconclusive));
+    assert_eq!(records(&driven), records(&parked));
 }

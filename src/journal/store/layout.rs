@@ -101,7 +101,7 @@ fn is_new(path: &Path) -> bool {
 }
 
 /// Makes the database of a folder, whole or not at all, and never over another process's. The first record that is written
-/// syncs the folder as well.
+/// syncs the folder as well. Where a file cannot have a second name, none is made: it is laid out in its place then.
 fn make(path: &Path, folder: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Folder { path: path.to_owned(), source };
     let aside = folder.join(format!("{FILE}-{}", Uuid::new_v4().simple()));
@@ -109,12 +109,12 @@ fn make(path: &Path, folder: &Path) -> Result<(), StoreError> {
     let laid_out = database(path, lay_out(&aside)).and_then(|()| file.sync_all().map_err(failed));
     // Before it has its name: whoever closes a database's file takes SQLite's locks on it from the whole process.
     drop(file);
-    let named = laid_out.and_then(|()| match fs::hard_link(&aside, folder.join(FILE)) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
-        _ => Ok(()),
-    });
+    if laid_out.is_ok() {
+        // Another process may have been sooner.
+        let _ = fs::hard_link(&aside, folder.join(FILE));
+    }
     let _ = fs::remove_file(&aside);
-    named
+    laid_out
 }
 
 fn lay_out(path: &Path) -> rusqlite::Result<()> {

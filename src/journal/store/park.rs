@@ -32,7 +32,8 @@ impl ParkedJournal {
     /// process wrote.
     pub fn wake(self) -> Result<(RunJournal, State), StoreError> {
         let Self { store, run, home, last, lock } = self;
-        let (found, records) = store.loaded(&run)?;
+        // A connection that gave an error is not used again, and all who are parked share one: another may read it.
+        let (found, records) = store.loaded(&run).or_else(|_| store.loaded(&run))?;
         let is_ours = records.last().is_some_and(|record| (record.seq, &record.hash) == (last.0, &last.1));
         if found != home || !is_ours {
             return Err(StoreError::TakenOver(run));

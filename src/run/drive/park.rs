@@ -11,7 +11,7 @@ use crate::journal::state::State;
 use crate::journal::state::{Illegal, StepState};
 use crate::plan::step::Work;
 use crate::run::call::Call;
-use crate::run::drive::{Driver, Signal};
+use crate::run::drive::{Driver, Signal, left};
 use crate::run::pace::Rhythm;
 use crate::run::park::{Heeds, News, Parked, WORTH_IT, Woken};
 use crate::run::step::restore::{JobLook, awaited};
@@ -46,7 +46,7 @@ impl Driver<'_> {
         let mut looked = mem::take(&mut self.looked);
         let is_open = |step: &StepId| self.state.steps.get(step).is_some_and(|known| known.end().is_none());
         looked.retain(|step| *step == stop::look_id() || is_open(step));
-        let (run, heeds, left) = (self.state.run, self.heeds(), self.left());
+        let (run, heeds, left) = (self.state.run, self.heeds(), left(&self.state));
         Some(Box::new(Parked { run, until, heeds, left, awaits, looked }))
     }
 

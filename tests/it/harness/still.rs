@@ -250,16 +250,18 @@ impl Still {
     }
 
     /// A whole run with everything of its own in this folder, parked wherever a run among many is, or never; and what it is
-    /// told at a moment.
-    pub(crate) async fn lives(&self, folder: &Path, parks: bool, mut says: Option<(Timestamp, Signal)>) -> Lived {
+    /// told at some moments, in their order.
+    pub(crate) async fn lives(&self, folder: &Path, parks: bool, mut says: Vec<(Timestamp, Signal)>) -> Lived {
         let (mut journal, mut state) = self.begun(&self.plan, folder, 1, Vec::new()).await;
         let (sender, mut signals) = mpsc::channel(4);
         let (vault, clock) = (Arc::clone(&self.cloud.vault), Arc::clone(&self.clock) as Arc<dyn Clock>);
         let crowd = parks.then(|| Arc::new(AtomicBool::new(true)));
         let (mut appends, mut parked_until, mut woken) = (Appends(Vec::new()), Vec::new(), None);
-        let say = |says: &mut Option<(Timestamp, Signal)>| {
-            let (_, signal) = says.take().expect("it is said once");
-            sender.try_send(signal).expect("there is room");
+        let say = |says: &mut Vec<(Timestamp, Signal)>| {
+            let now = clock.now();
+            for (_, signal) in says.extract_if(.., |(at, _)| *at <= now) {
+                sender.try_send(signal).expect("there is room");
+            }
         };
         loop {
             let services = Arc::new(self.services(&self.plan, Arc::clone(&vault), folder));
@@ -271,7 +273,7 @@ impl Still {
                     tokio::select! {
                         biased;
                         driven = &mut drive => break driven,
-                        () = until(clock.as_ref(), says.as_ref()) => say(&mut says),
+                        () = until(clock.as_ref(), says.first()) => say(&mut says),
                     }
                 }
             };
@@ -284,7 +286,7 @@ impl Still {
             let news = tokio::select! {
                 biased;
                 news = parked.watch(&vault, &clock) => news,
-                () = until(clock.as_ref(), says.as_ref()) => {
+                () = until(clock.as_ref(), says.first()) => {
                     say(&mut says);
                     Vec::new()
                 }
