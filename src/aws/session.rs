@@ -223,7 +223,6 @@ pub async fn connect(
 ///
 /// # Errors
 /// As [`connect`].
-#[expect(clippy::unused_async, reason = "a session is waited for, wherever its requests go")]
 pub async fn connect_inside(
     destination: &Side,
     source: &Side,

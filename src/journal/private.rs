@@ -119,7 +119,9 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 pub fn replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io::Error)> {
     let placed = try_replace_all(files);
     if placed.is_err() {
-        files.iter().for_each(|(path, _)| drop(fs::remove_file(beside(path))));
+        for (path, _) in files {
+            drop(fs::remove_file(beside(path)));
+        }
     }
     placed
 }

@@ -144,6 +144,7 @@ async fn the_example_of_another_type_restores_and_removes_a_cluster() {
 }
 
 /// Runs a drill, and types what its report says to do by hand.
+#[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
 async fn typed(drill: &str) {
     let Some(programs) = programs() else {
         eprintln!("skipped: DRILL_WITHOUT_CLIENTS=1");

@@ -338,7 +338,7 @@ async fn what_many_first_records_have_in_common_is_there_once() {
 
 /// Whose name makes one plan another.
 fn owner(number: u8) -> &'static str {
-    if number % 2 == 0 { "even@example.com" } else { "odd@example.com" }
+    if number.is_multiple_of(2) { "even@example.com" } else { "odd@example.com" }
 }
 
 /// A text that was damaged is the damage of all first records that have it, and of no other.

@@ -549,7 +549,9 @@ async fn runs_that_cannot_be_driven_on_when_their_wait_is_over_are_named_with_wh
     fs::write(&key, "cut").expect("it is a file");
     let json = running.ended_within(LONG).await.ends(4).json();
     let mut wanted = CROWD.map(|drill| ended(drill, "", 4));
-    wanted.iter_mut().for_each(|one| one.1 = None);
+    for one in &mut wanted {
+        one.1 = None;
+    }
     assert_eq!(outcomes(&json), wanted);
     for one in json["runs"].as_array().into_iter().flatten() {
         let (run, error) = (text(one, "run"), text(one, "error"));

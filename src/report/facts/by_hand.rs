@@ -282,7 +282,7 @@ fn fill_in(
     }
     let unshown = SETTINGS.into_iter().filter(|(word, _)| stands(word));
     out.extend(unshown.map(|(word, what)| format!("{word}: {what}")));
-    if state.ledger.get(name).is_none() {
+    if !state.ledger.contains_key(name) {
         out.push(
             "This run started no restore, so nothing stands in the metadata: take them from the settings that the source \
              had, and from what the definition says under with."
