@@ -75,7 +75,7 @@ fn once(folder: &Path) -> Result<Once, String> {
         };
         tokio::select! {
             () = many::resume_all(&store, owed, AT_ONCE, services, over) => {}
-            () = all_looked_at(&asked, count.min(AT_ONCE)) => {}
+            () = first_asked(&asked) => {}
         }
         if let Some(why) = failed.take() {
             return Err(format!("one of {count} runs could not be gone on with: {why}"));
@@ -83,25 +83,19 @@ fn once(folder: &Path) -> Result<Once, String> {
         let first = watch.millis() - asked.since_first().ok_or("nothing was asked")?;
         let (jobs, lists, _) = asked.counts();
         let note = format!(
-            "{count} states after {} ms; then {jobs} looks at one job and {lists} pages of a list until each of those that \
-             are driven at once knew",
+            "{count} states after {} ms; then up to {AT_ONCE} are taken up at once; {jobs} looks at one job and {lists} pages of a \
+             list within the first second of asking",
             shown(rebuilt)
         );
         Ok(Once::new(first).note(note))
     })
 }
 
-/// Until every run was looked at, or a list was read and nobody asked for more for two seconds.
-async fn all_looked_at(asked: &waits::Asked, count: usize) {
+/// Until a second after the first request: by then it shows whether jobs are asked for one by one.
+async fn first_asked(asked: &waits::Asked) {
     let clock = MachineClock;
-    let wanted = u64::try_from(count).unwrap_or(u64::MAX);
-    let mut last = asked.counts();
-    let mut quiet = 0;
-    while asked.counts().0 < wanted && quiet < 40 {
-        let wake = clock.now().saturating_add(SignedDuration::from_millis(50));
+    while asked.since_first().is_none_or(|since| since < 1_000.0) {
+        let wake = clock.now().saturating_add(SignedDuration::from_millis(20));
         clock.sleep_until(wake.unwrap_or(jiff::Timestamp::MAX)).await;
-        let now = asked.counts();
-        quiet = if now == last && now.1 > 0 { quiet + 1 } else { 0 };
-        last = now;
     }
 }
