@@ -74,6 +74,8 @@ fn world() -> String {
 /// What the world's books say of one restored thing.
 #[derive(Default)]
 struct Life {
+    /// When it was last seen without being usable: the best that is known of one that was usable for less than a look.
+    coming: Option<Timestamp>,
     usable: Option<Timestamp>,
     gone: Option<Timestamp>,
 }
@@ -135,10 +137,12 @@ fn note_lives(books: &Inventory, lives: &mut BTreeMap<String, Life>) {
             Some(thing) if thing.state == "available" => {
                 life.usable.get_or_insert(books.now);
             }
+            Some(thing) if thing.state == "deleting" => life.usable = life.usable.or(life.coming),
+            Some(_) => life.coming = Some(books.now),
             None if life.usable.is_some() => {
                 life.gone.get_or_insert(books.now);
             }
-            _ => {}
+            None => {}
         }
     }
 }
