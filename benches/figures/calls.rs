@@ -83,7 +83,8 @@ fn thousand(_: &Path) -> Result<Once, String> {
     let each = |count: usize| number(count) / number(simulated.drills);
     if simulated.passed < simulated.drills {
         let failed = simulated.drills - simulated.passed;
-        return Err(format!("{failed} of {} drills did not pass", simulated.drills));
+        let complaint = simulated.complaint.unwrap_or_default();
+        return Err(format!("{failed} of {} drills did not pass; {complaint}", simulated.drills));
     }
     let note = format!(
         "{} looks at jobs and {} others a drill: {}",

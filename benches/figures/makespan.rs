@@ -39,10 +39,11 @@ fn makespan(drills: usize) -> Result<Once, String> {
     let hours = |seconds: f64| shown(seconds / 3_600.0);
     if simulated.passed < drills {
         return Err(format!(
-            "{} of {drills} drills did not pass ({} answers were throttled, {} said that all places are taken)",
+            "{} of {drills} drills did not pass ({} answers were throttled, {} said that all places are taken); {}",
             drills - simulated.passed,
             simulated.tally.throttled,
-            simulated.tally.full
+            simulated.tally.full,
+            simulated.complaint.unwrap_or_default()
         ));
     }
     let note = format!(

@@ -1,21 +1,24 @@
 //! Many runs in one process: the one place that starts them. What the program itself has for this later belongs here, and
 //! every figure of many drills goes on as it is.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, TryStreamExt as _};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use restore_drill::cloud::Cloud;
 use restore_drill::journal::event::{Event, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Append, Owed, ParkedJournal, RunJournal, RunRow, Store};
 use restore_drill::plan::step::Plan;
 use restore_drill::report::runbook;
+use restore_drill::run::admission::{Admission, Taken};
 use restore_drill::run::drive::{Beside, Driven, Ended, Observer, drive, drive_beside};
 use restore_drill::run::park::{News, Parked};
+use restore_drill::run::places::Wants;
 use restore_drill::run::services::Services;
 use restore_drill::sandbox::IdleClock;
 use restore_drill::words::id::RunId;
@@ -26,6 +29,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::figure::explain;
+
+/// A run that waits for its places.
+pub(crate) struct Asks {
+    pub(crate) wants: Wants,
+    pub(crate) expected: SignedDuration,
+}
 
 /// A run that was begun and is not driven yet.
 pub(crate) struct Begun {
@@ -130,6 +139,67 @@ pub(crate) async fn drive_all(runs: Vec<Begun>, mut over: impl FnMut(Result<Ende
         }
     };
     local.run_until(all).await;
+}
+
+/// Gives places back.
+struct Gives(Taken);
+
+impl Observer for Gives {
+    fn recorded(&mut self, records: &[Recorded], state: &State) {
+        self.0.note(records, state);
+    }
+}
+
+/// Drives all of them as `drill run NAME NAME...` does: each is begun when it is let in. Every end is handed to `over`.
+pub(crate) async fn drive_admitted(
+    asks: Vec<Asks>,
+    clock: &Arc<dyn Clock>,
+    begin: impl Fn(usize) -> Result<Begun, String>,
+    mut over: impl FnMut(usize, Result<Ended, String>),
+) -> Result<(), String> {
+    let (admission, local, mut tasks) = (Arc::new(Admission::default()), LocalSet::new(), JoinSet::new());
+    let now = clock.now();
+    let mut waiting = BTreeMap::new();
+    for (index, Asks { wants, expected }) in asks.into_iter().enumerate() {
+        waiting.insert(admission.places().ask(wants, expected, now), index);
+    }
+    let all = async {
+        loop {
+            let come = admission.places().let_in(clock.now());
+            for number in come {
+                let Some(index) = waiting.remove(&number) else { continue };
+                let Begun { services, state, mut journal } = begin(index)?;
+                let mut gives = Gives(Taken::new(number, Arc::clone(&admission)));
+                tasks.spawn_local(async move {
+                    let (_sender, mut signals) = mpsc::channel(1);
+                    let ended = drive(Arc::new(services), state, &mut journal, &mut signals, &mut gives).await;
+                    (number, index, ended.map_err(explain))
+                });
+            }
+            if tasks.is_empty() {
+                let left = waiting.len();
+                return if left == 0 { Ok(()) } else { Err(format!("{left} drills were never let in")) };
+            }
+            let wake = admission.places().wake();
+            let sleep = async {
+                match wake {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(ended) = tasks.join_next() => {
+                    let (number, index, ended) = ended.map_err(explain)?;
+                    admission.places().leave(number);
+                    over(index, ended);
+                }
+                () = admission.changed() => {}
+                () = sleep => {}
+            }
+        }
+    };
+    local.run_until(all).await
 }
 
 /// Goes on with all of them as `drill resume --all` does: so many at once, each taken up when its turn comes. Every end is

@@ -19,7 +19,9 @@ use restore_drill::journal::store::Store;
 use restore_drill::plan::compile::compile;
 use restore_drill::probe::Observed;
 use restore_drill::run::drive::Ended;
+use restore_drill::run::places::{expected, wants};
 use restore_drill::run::prober::{Prober, Question};
+use restore_drill::run::watch::Watch;
 use restore_drill::sandbox::{IdleClock, WorldFile, WorldSpec};
 use restore_drill::words::kind::Verdict;
 use restore_drill::words::time::Clock;
@@ -27,7 +29,7 @@ use serde_json::Value;
 
 use crate::figure::{explain, number};
 use crate::inside::{Door, Inside, Refusal, Tally};
-use crate::many::{self, Begun};
+use crate::many::{self, Asks, Begun};
 use crate::{no_op, waits};
 
 /// When every simulation begins.
@@ -140,11 +142,11 @@ fn resource(kind: &str, number: usize) -> (String, &'static str) {
 fn text(kind: &str, number: usize) -> String {
     let (arn, with) = resource(kind, number);
     format!(
-        "version: 1\nname: drill-{number:05}\ntitle: Drill {number}\nowner: platform@example.com\nlimits: {{ max_duration: 60d }}\n\
+        "version: 1\nname: drill-{number:05}\ntitle: Drill {number}\nowner: platform@example.com\nlimits: {{ max_duration: 20d }}\n\
          source: {{ region: eu-west-2, account: \"123456789012\" }}\ndestination:\n  region: eu-west-1\n  account: \
          \"123456789012\"\n  vault: vault-{kind}-dr\n  restore_role: arn:aws:iam::123456789012:role/drill-restore\nrestore:\n  \
-         it:\n    type: {kind}\n    resource: {arn}\n{with}    timeout: 30d\nprobes:\n  holds:\n    on: it\n    describe: {{}}\n\
-         teardown: {{ timeout: 30d }}\n"
+         it:\n    type: {kind}\n    resource: {arn}\n{with}    timeout: 15d\nprobes:\n  holds:\n    on: it\n    describe: {{}}\n\
+         teardown: {{ timeout: 15d }}\n"
     )
 }
 
@@ -265,6 +267,8 @@ pub(crate) struct Simulated {
     pub(crate) makespan: f64,
     pub(crate) bound: f64,
     pub(crate) tally: Tally,
+    /// What the first says that did not pass.
+    pub(crate) complaint: Option<String>,
 }
 
 /// So many drills, all asked for at once. `halves`: in the middle every rate of AWS becomes half of what it was.
@@ -294,30 +298,51 @@ async fn simulated(count: usize, halves: bool, clock: &Arc<IdleClock>) -> Result
     // Virtual time does not pass while a disk syncs: the journals are in memory where the machine has such a folder.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).map_err(explain)?;
     let store = Store::open(&folder.path().join("state")).map_err(explain)?;
-    let mut runs = Vec::new();
-    for (index, drill) in drills.iter().enumerate() {
-        let plan = compile(&drill.definition, facts).map_err(explain)?;
-        let begun = many::begin(&store, plan, began, u32::try_from(index).unwrap_or(u32::MAX));
+    let view = Arc::clone(clock) as Arc<dyn Clock>;
+    let watch = Watch::new(Arc::clone(&cloud.vault), Arc::clone(&view));
+    let of = |index: usize| folder.path().join(format!("run-{index}"));
+    let begin = |index: usize| {
+        let definition = &drills[index].definition;
+        let plan = compile(definition, facts).map_err(explain)?;
+        let begun = many::begin(&store, plan, view.now(), u32::try_from(index).unwrap_or(u32::MAX));
         let (state, journal) = begun.map_err(|why| format!("run {index} of {count} could not begin: {why}"))?;
-        let own = folder.path().join(format!("run-{index}"));
-        let mut services = no_op::services(cloud.clone(), &drill.definition.destination.region, &own);
-        services.clock = Arc::clone(clock) as Arc<dyn Clock>;
+        let own = Cloud { vault: Arc::new(watch.beside()), ..cloud.clone() };
+        let mut services = no_op::services(own, &definition.destination.region, &of(index));
+        services.clock = Arc::clone(&view);
         services.prober = Arc::new(AfterAWhile);
         services.look_for_requests = std::time::Duration::from_secs(24 * 3_600);
-        runs.push(Begun { services, state, journal });
-    }
-    let (mut passed, mut last) = (0, began);
-    many::drive_all(runs, |ended| {
-        if let Ok(Ended::Concluded(state)) = ended
-            && let Some((at, conclusion)) = &state.concluded
-        {
-            passed += usize::from(conclusion.verdict == Verdict::Passed);
-            last = last.max(*at);
+        Ok(Begun { services, state, journal })
+    };
+    let asks =
+        |drill: &Drill| Asks { wants: wants(&drill.definition), expected: expected(&drill.definition, &[], facts) };
+    let (mut passed, mut last, mut complaint) = (0, began, None);
+    let over = |index, ended| {
+        // So many reports are more than is needed.
+        let _ = std::fs::remove_dir_all(of(index));
+        match outcome(ended) {
+            Ok(at) => {
+                passed += 1;
+                last = last.max(at);
+            }
+            Err(why) => {
+                complaint.get_or_insert(why);
+            }
         }
-    })
-    .await;
+    };
+    many::drive_admitted(drills.iter().map(asks).collect(), &view, begin, over).await?;
     let makespan = last.duration_since(began).as_secs_f64();
-    Ok(Simulated { drills: count, passed, makespan, bound, tally: inside.tally() })
+    Ok(Simulated { drills: count, passed, makespan, bound, tally: inside.tally(), complaint })
+}
+
+/// When it passed, or why it did not.
+fn outcome(ended: Result<Ended, String>) -> Result<Timestamp, String> {
+    let Ended::Concluded(state) = ended? else { return Err("a drill did not end".to_owned()) };
+    let (at, conclusion) = state.concluded.as_ref().ok_or("a drill has no verdict")?;
+    if conclusion.verdict == Verdict::Passed {
+        return Ok(*at);
+    }
+    let reason = conclusion.reasons.first().map_or_else(String::new, |reason| format!(": {reason:?}"));
+    Err(format!("{} ended {}{reason}", state.started.plan.definition.name, conclusion.verdict))
 }
 
 /// The drill of each recovery point.

@@ -19,7 +19,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::cli::asleep::{Asleep, Sleeper};
 use crate::cli::connections::Connections;
@@ -27,12 +27,12 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::signals::Signals;
 use crate::cli::ui::{Ui, clean};
-use crate::cloud::vault::JobStatus;
 use crate::journal::event::{Event, GateAnswer, Recorded};
 use crate::journal::state::State;
 use crate::journal::store::{Append, Requests, RunJournal, Store, StoreError};
+use crate::run::admission::{Admission, Taken};
 use crate::run::drive::{Observer, Signal};
-use crate::run::places::{Places, Spot, Wants, left, spot};
+use crate::run::places::Wants;
 use crate::run::stop::StopSwitch;
 use crate::words::id::{DrillName, Name, RunId};
 use crate::words::time::Clock;
@@ -57,9 +57,6 @@ const AT_A_TIME: usize = 100;
 /// Of more runs than these, those that wait are parked. Builds for development park sooner, so that every test of a few runs
 /// is one of this as well.
 const PARKS_BEYOND: usize = if cfg!(debug_assertions) { 3 } else { 64 };
-
-/// AWS's word for a place that is not free.
-const NO_PLACE: &str = "LimitExceededException";
 
 /// When something begins.
 pub(crate) enum Turn {
@@ -182,60 +179,6 @@ pub(crate) fn concluded(endings: Vec<Ending>, ui: &Ui) -> Exit {
         ui.print(&format!("\n{} runs: {}", endings.len(), told.join(", ")));
     }
     exit
-}
-
-/// The places of a process, and a bell for whoever waits for them.
-#[derive(Default)]
-struct Admission {
-    places: Mutex<Places>,
-    changed: Notify,
-}
-
-impl Admission {
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The places that one run holds.
-struct Taken {
-    number: u64,
-    admission: Arc<Admission>,
-}
-
-impl Taken {
-    /// Learns from what a run recorded: a place that it needs no more, a start that was refused, a job that completed.
-    fn note(&self, records: &[Recorded], state: &State) {
-        let definition = &state.started.plan.definition;
-        let mut places = self.admission.places();
-        let mut may_need_less = false;
-        for record in records {
-            match &record.event {
-                Event::Stumbled { step, error } if error.code == NO_PLACE => {
-                    if let Some(spot) = spot_of_step(step.as_str(), state) {
-                        places.refused(&spot);
-                    }
-                }
-                Event::JobSeen { restore, job } if job.status.is_terminal() => {
-                    may_need_less = true;
-                    if let Some(spot) = spot(definition, restore).filter(|_| job.status == JobStatus::Completed) {
-                        places.completed(&spot);
-                    }
-                }
-                Event::StepEnded { .. } => may_need_less = true,
-                _ => {}
-            }
-        }
-        if may_need_less {
-            places.shrink(self.number, &left(state));
-            self.admission.changed.notify_one();
-        }
-    }
-}
-
-fn spot_of_step(step: &str, state: &State) -> Option<Spot> {
-    let name = step.strip_prefix("restore.")?.parse::<Name>().ok()?;
-    spot(&state.started.plan.definition, &name)
 }
 
 /// What a run that is driven among others shares with them.
@@ -434,7 +377,7 @@ impl Keeper {
                 Some(signal) = signals.receiver().recv() => crowd.hears(signal),
                 Some(over) = crowd.driven.next(), if !crowd.driven.is_empty() => self.over(over, &mut crowd),
                 () = crowd.asleep.wait(), if !crowd.asleep.is_quiet() => {}
-                () = self.admission.changed.notified() => {}
+                () = self.admission.changed() => {}
                 _ = look.tick() => {
                     self.look();
                     self.ask(&mut crowd);
@@ -494,7 +437,7 @@ impl Keeper {
         Berth {
             requests: Arc::clone(&self.requests),
             connections: Arc::clone(&self.connections),
-            taken: Taken { number, admission: Arc::clone(&self.admission) },
+            taken: Taken::new(number, Arc::clone(&self.admission)),
             crowd: Arc::clone(&self.crowd),
         }
     }

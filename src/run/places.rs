@@ -12,7 +12,7 @@
 //! all, and nobody behind it takes the places that it waits for: nobody starves.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -136,12 +136,49 @@ struct Figure {
     first: usize,
 }
 
-#[derive(Debug)]
-struct Waiting {
+/// Those who wait for the same: where the first of them does not fit, none does.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Longest expected first.
+    by_length: BTreeSet<(Reverse<SignedDuration>, u64)>,
+    /// In the order in which they came.
+    by_arrival: BTreeMap<u64, (SignedDuration, Timestamp)>,
+}
+
+impl Queue {
+    fn add(&mut self, number: u64, expected: SignedDuration, since: Timestamp) {
+        self.by_length.insert((Reverse(expected), number));
+        self.by_arrival.insert(number, (expected, since));
+    }
+
+    fn remove(&mut self, number: u64) {
+        if let Some((expected, _)) = self.by_arrival.remove(&number) {
+            self.by_length.remove(&(Reverse(expected), number));
+        }
+    }
+
+    fn longest(&self) -> Option<SignedDuration> {
+        self.by_length.first().map(|(Reverse(expected), _)| *expected)
+    }
+
+    /// Who has waited longer than this, else whoever takes longest.
+    fn first(&self, now: Timestamp, longest: SignedDuration) -> Option<Next> {
+        let (oldest, (_, since)) = self.by_arrival.first_key_value()?;
+        if now.duration_since(*since) > longest {
+            return Some(Next { is_patient: false, expected: Reverse(SignedDuration::ZERO), number: *oldest });
+        }
+        let (expected, number) = *self.by_length.first()?;
+        Some(Next { is_patient: true, expected, number })
+    }
+}
+
+/// Whose turn is next: the least comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Next {
+    /// Has not waited longer than anybody who waits is expected to take.
+    is_patient: bool,
+    expected: Reverse<SignedDuration>,
     number: u64,
-    wants: Wants,
-    expected: SignedDuration,
-    since: Timestamp,
 }
 
 /// The places of one process.
@@ -150,7 +187,7 @@ pub struct Places {
     figures: BTreeMap<Spot, Figure>,
     used: Wants,
     held: BTreeMap<u64, Wants>,
-    waiting: Vec<Waiting>,
+    waiting: BTreeMap<Wants, Queue>,
     /// When the starts that were let in will have been sent, at the documented rate.
     starts_until: BTreeMap<(AccountId, Region), Timestamp>,
     /// From when on somebody may be let in who fits now and comes too soon.
@@ -169,7 +206,7 @@ impl Places {
     /// Waits for places. The number is the run's from now on.
     pub fn ask(&mut self, wants: Wants, expected: SignedDuration, now: Timestamp) -> u64 {
         self.came += 1;
-        self.waiting.push(Waiting { number: self.came, wants, expected, since: now });
+        self.waiting.entry(wants).or_default().add(self.came, expected, now);
         self.came
     }
 
@@ -183,29 +220,32 @@ impl Places {
     /// Everybody whose turn it is, in order. They hold their places now.
     pub fn let_in(&mut self, now: Timestamp) -> Vec<u64> {
         self.too_soon_until = None;
-        let longest = self.waiting.iter().map(|one| one.expected).max().unwrap_or_default();
-        let is_overdue = |one: &Waiting| now.duration_since(one.since) > longest;
+        let longest = self.waiting.values().filter_map(Queue::longest).max().unwrap_or_default();
         let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.sort_by_key(|one| {
-            let overdue = is_overdue(one);
-            let expected = if overdue { SignedDuration::ZERO } else { one.expected };
-            (!overdue, Reverse(expected), one.number)
-        });
+        let first = |queue: &Queue| queue.first(now, longest);
+        let mut next: BTreeMap<Next, Wants> =
+            waiting.iter().filter_map(|(wants, queue)| Some((first(queue)?, wants.clone()))).collect();
         let (mut kept_free, mut let_in) = (Wants::new(), Vec::new());
-        for one in waiting {
-            if !self.fits(&one.wants, &kept_free) {
-                if is_overdue(&one) {
-                    one.wants.iter().for_each(|(spot, count)| *kept_free.entry(spot.clone()).or_default() += count);
+        while let Some((one, wants)) = next.pop_first() {
+            if !self.fits(&wants, &kept_free) {
+                if !one.is_patient {
+                    wants.into_iter().for_each(|(spot, count)| *kept_free.entry(spot).or_default() += count);
                 }
-                self.waiting.push(one);
-            } else if self.comes_too_soon(&one.wants, now) {
-                self.waiting.push(one);
-            } else {
-                self.will_start(&one.wants, now);
-                self.hold(one.number, one.wants);
-                let_in.push(one.number);
+                continue;
+            }
+            if self.comes_too_soon(&wants, now) {
+                continue;
+            }
+            self.will_start(&wants, now);
+            self.hold(one.number, wants.clone());
+            let_in.push(one.number);
+            if let Some(queue) = waiting.get_mut(&wants) {
+                queue.remove(one.number);
+                next.extend(first(queue).map(|one| (one, wants)));
             }
         }
+        waiting.retain(|_, queue| !queue.by_arrival.is_empty());
+        self.waiting = waiting;
         let_in
     }
 
@@ -228,7 +268,7 @@ impl Places {
 
     /// A run is over, or waits no more.
     pub fn leave(&mut self, number: u64) {
-        self.waiting.retain(|one| one.number != number);
+        self.waiting.values_mut().for_each(|queue| queue.remove(number));
         if let Some(held) = self.held.remove(&number) {
             self.release(&held);
         }

@@ -27,6 +27,7 @@ use crate::words::time::{show_duration, show_instant};
 /// At most so many candidates are described one by one before the pick gives up.
 const MOST_DESCRIBED: usize = 50;
 const NO_MOMENT: &str = "it is continuous, and neither `metadata:` nor `with:` names the moment to restore";
+const TEMPORARY: &str = "it is a temporary copy that vanishes once it is copied on (DELETE_AFTER_COPY)";
 /// After so many failed requests a source region that does not list its copy jobs is taken to be down.
 const MOST_STUMBLES: u32 = 5;
 
@@ -44,12 +45,17 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name) -> Next {
     }
     let message = match picked.rejected.as_slice() {
         [] => format!("vault `{}` holds no recovery point of the resource", situation.definition().destination.vault),
-        [newest, ..] => format!(
-            "no recovery point is eligible: {} rejected; the newest one, from {}: {}",
-            picked.rejected.len(),
-            newest.created.map_or_else(|| "an unknown time".to_owned(), show_instant),
-            newest.reason
-        ),
+        [newest, ..] => {
+            // One that was never meant to be restored says nothing about the others.
+            let telling = picked.rejected.iter().find(|point| point.reason != TEMPORARY).unwrap_or(newest);
+            format!(
+                "no recovery point is eligible: {} rejected; the newest{}, from {}: {}",
+                picked.rejected.len(),
+                if telling == newest { "" } else { " that is no temporary copy" },
+                telling.created.map_or_else(|| "an unknown time".to_owned(), show_instant),
+                telling.reason
+            )
+        }
     };
     let advice =
         Some("see whether the copy jobs into the vault succeed (the report lists every rejected recovery point)");
@@ -211,7 +217,7 @@ fn ineligible(point: &RecoveryPoint, restore: &Restore, facts: &dyn ResourceFact
         return Some(NO_MOMENT.into());
     }
     if point.delete_after_copy {
-        return Some("it is a temporary copy that vanishes once it is copied on (DELETE_AFTER_COPY)".into());
+        return Some(TEMPORARY.into());
     }
     if point.is_parent {
         return Some("it is the parent of a composite and cannot be restored by itself".into());
