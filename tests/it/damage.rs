@@ -193,7 +193,7 @@ async fn bundles_of_journals_with_other_texts_verify() {
         let hash = link(&run, record.seq, record.at, &body, &prev);
         let seq = i64::try_from(record.seq).expect("not so many");
         let update = "UPDATE events SET body = ?1, prev = ?2, hash = ?3 WHERE seq = ?4";
-        database.execute(update, (&body, prev.as_str(), hash.as_str(), seq)).expect("it can be written");
+        database.execute(update, (&body, prev.to_string(), hash.to_string(), seq)).expect("it can be written");
         prev = hash;
     }
     drop(database);
@@ -216,7 +216,7 @@ async fn bundles_of_journals_with_other_texts_verify() {
     database
         .execute(
             "UPDATE events SET body = ?1, hash = ?2 WHERE seq = ?3",
-            (&body, hash.as_str(), i64::try_from(seq).unwrap()),
+            (&body, hash.to_string(), i64::try_from(seq).unwrap()),
         )
         .expect("it can be written");
     drop(database);
