@@ -4,7 +4,8 @@
 //! until the name comes, and then reads what was kept. Drill writes the name first, so what it wrote is read in one go.
 //!
 //! Invariant: this only spares time. What is not read in one go, for whatever reason, is read the long way, whose answer and
-//! whose error count. `event::stored_by_name` makes both from one list.
+//! whose error count; `event::stored_by_name` makes both from one list. Fields that this version does not know are passed
+//! over in one go: they must be JSON, and no more is asked of them, so a number in them may be too large for any.
 
 use serde::Deserializer as _;
 use serde::de::value::{BorrowedStrDeserializer, EnumAccessDeserializer};

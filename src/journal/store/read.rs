@@ -208,7 +208,7 @@ fn records_of(connection: &Connection, chain: i64) -> rusqlite::Result<Vec<Row>>
         connection.prepare_cached("SELECT seq, at, body, hash FROM records WHERE chain = ?1 ORDER BY seq")?;
     let rows = statement.query_map([chain], |row| {
         let hash = Hash::of_bytes(row.get_ref(3)?.as_bytes()?);
-        Ok(Row { seq: row.get(0)?, at: row.get(1)?, body: Some(row.get(2)?), prev: None, hash })
+        Ok(Row { seq: row.get(0)?, at: row.get::<_, String>(1)?, body: Some(row.get(2)?), prev: None, hash })
     })?;
     let mut rows = rows.collect::<rusqlite::Result<Vec<Row>>>()?;
     if let Some(first) = rows.first_mut()
@@ -224,7 +224,7 @@ fn events_of(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Row>> {
         connection.prepare_cached("SELECT seq, at, body, prev, hash FROM events WHERE run = ?1 ORDER BY seq")?;
     let rows = statement.query_map([run], |row| {
         let (prev, hash) = (Hash::stored(row.get(3)?), Hash::stored(row.get(4)?));
-        Ok(Row { seq: row.get(0)?, at: row.get(1)?, body: Some(row.get(2)?), prev: Some(prev), hash })
+        Ok(Row { seq: row.get(0)?, at: row.get::<_, String>(1)?, body: Some(row.get(2)?), prev: Some(prev), hash })
     })?;
     rows.collect()
 }
