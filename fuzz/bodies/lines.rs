@@ -2,6 +2,7 @@
 
 use restore_drill::aws::resource::facts;
 use restore_drill::journal::chain::Hash;
+use restore_drill::journal::event::Event;
 use restore_drill::journal::lines::{LinesError, read_lines, write_lines};
 use restore_drill::journal::state::State;
 use restore_drill::run::step::report::rendered;
@@ -14,6 +15,10 @@ pub(crate) fn run(data: &[u8]) {
             for record in &records {
                 assert_eq!(record.prev, prev, "the chain is broken at {}", record.seq);
                 prev = record.hash.clone();
+                // In one go or for its name first: it is the same event.
+                if let Ok(event) = serde_json::from_str::<Event>(record.body()) {
+                    assert_eq!(record.event, event, "record {}", record.seq);
+                }
             }
             assert_eq!(records.len(), text.lines().count());
             // Whatever stands around them in this text, the texts of the events are kept: their hashes hold once more.

@@ -207,7 +207,7 @@ fn headline(manifest: &Manifest) -> String {
             "  the verdict was {} before, at {}: the bundle of that has the journal's head {}\n",
             earlier.verdict,
             show_instant(earlier.at),
-            earlier.head.as_str()
+            earlier.head
         ));
     }
     text

@@ -38,9 +38,23 @@ pub use crate::journal::record::Recorded;
 /// and the archive (`archive_intended`, `archived`, `archive_failed`).
 pub const FORMAT: u32 = 1;
 
+/// Makes [`Event`], and the same list once more for whoever knows already which of them a text is.
+macro_rules! stored_by_name {
+    ($(#[$about:meta])* pub enum Event { $($events:tt)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "event", rename_all = "snake_case")]
+        pub enum Event { $($events)* }
+
+        /// How [`tagged`](crate::journal::tagged) reads an [`Event`].
+        #[derive(Deserialize)]
+        #[serde(remote = "Event", rename_all = "snake_case")]
+        pub(super) enum ByName { $($events)* }
+    };
+}
+
+stored_by_name! {
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The run exists. First record, once.
     RunStarted(Box<RunStarted>),
@@ -157,6 +171,7 @@ pub enum Event {
     Archived { place: String, until: Timestamp, files: Vec<ReportFile> },
     /// It is not, or not all of it; `drill report RUN --archive` tries again.
     ArchiveFailed { message: String },
+}
 }
 
 /// The first record: everything that the run, its resume and its report need.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::journal::chain::{BrokenChain, Hash, verify};
-use crate::journal::record::{Position, Recorded, Unread};
+use crate::journal::record::{Position, Recorded};
 use crate::words::id::RunId;
 
 /// The longest line that is read, in bytes. The first record holds the plan, the definition and the templates, and is by
@@ -146,7 +146,7 @@ fn read_line(line: usize, written: &str) -> Result<Recorded, LinesError> {
     let Line { run, seq, at, event, prev, hash } =
         serde_json::from_str(written).map_err(|source| LinesError::NoRecord { line, source })?;
     let read = Recorded::found(Position { run, seq, at, prev, hash }, event.get().to_owned());
-    read.map_err(|Unread { source, .. }| LinesError::NoEvent { line, source })
+    read.map_err(|source| LinesError::NoEvent { line, source })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::journal::chain::{Hash, link};
 use crate::journal::event::Event;
+use crate::journal::tagged::event_of;
 use crate::words::id::RunId;
 
 /// How the text of a first record begins, as drill writes it.
@@ -42,13 +43,6 @@ pub(super) struct Position {
     pub(super) hash: Hash,
 }
 
-/// A text that is no event.
-#[derive(Debug)]
-pub(super) struct Unread {
-    pub(super) source: serde_json::Error,
-    pub(super) body: String,
-}
-
 impl Recorded {
     /// The record of an event that comes after the one with the hash `prev`, in the text in which this version writes it.
     ///
@@ -62,21 +56,20 @@ impl Recorded {
 
     /// The record that stands there with this text. Whether it is the one that was written is for
     /// [`verify`](crate::journal::chain::verify) to say.
-    pub(super) fn found(position: Position, body: String) -> Result<Self, Unread> {
-        Self::found_as(position, body, event_of)
+    pub(super) fn found(position: Position, body: String) -> serde_json::Result<Self> {
+        event_of(&body).map(|event| Self::read(position, event, body))
     }
 
-    /// The same, with another way to the event that the text is.
-    pub(super) fn found_as(
-        position: Position,
-        body: String,
-        event_of: impl FnOnce(&str) -> serde_json::Result<Event>,
-    ) -> Result<Self, Unread> {
+    /// The same where the event of the text is known.
+    pub(super) fn read(position: Position, event: Event, body: String) -> Self {
         let Position { run, seq, at, prev, hash } = position;
-        match event_of(&body) {
-            Ok(event) => Ok(Self { run, seq, at, event, prev, hash, body: body.into_boxed_str() }),
-            Err(source) => Err(Unread { source, body }),
-        }
+        Self { run, seq, at, event, prev, hash, body: body.into_boxed_str() }
+    }
+
+    /// Its place.
+    pub(super) fn position(&self) -> Position {
+        let Self { run, seq, at, prev, hash, .. } = self;
+        Position { run: *run, seq: *seq, at: *at, prev: prev.clone(), hash: hash.clone() }
     }
 
     /// The event's text, which the hash covers.
@@ -90,13 +83,4 @@ impl Recorded {
     pub fn is_own_text(&self) -> bool {
         serde_json::to_string(&self.event).is_ok_and(|own| own == *self.body)
     }
-}
-
-/// The event that a text is. A first record is by far the longest: it is read in one go, and not once for its name and once
-/// for the rest.
-pub(super) fn event_of(body: &str) -> serde_json::Result<Event> {
-    if body.starts_with(RUN_STARTED) {
-        return serde_json::from_str(body).map(Event::RunStarted);
-    }
-    serde_json::from_str(body)
 }

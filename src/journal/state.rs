@@ -220,6 +220,14 @@ impl State {
     /// # Errors
     /// When it is not a run's first record, or is of a format that this version cannot read.
     pub fn begin(run: RunId, at: Timestamp, event: &Event) -> Result<Self, Illegal> {
+        Self::begin_with(run, at, event.clone())
+    }
+
+    /// The same for whoever needs the event no more.
+    ///
+    /// # Errors
+    /// As [`State::begin`].
+    pub fn begin_with(run: RunId, at: Timestamp, event: Event) -> Result<Self, Illegal> {
         let Event::RunStarted(started) = event else {
             return Err(Illegal { seq: 1, why: "a journal begins with `run_started`".into() });
         };
@@ -235,7 +243,7 @@ impl State {
         Ok(Self {
             run,
             steps: started.plan.steps.iter().map(|step| (step.id.clone(), StepState::Waiting)).collect(),
-            started: started.clone(),
+            started,
             started_at: at,
             last_at: at,
             seq: 1,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use restore_drill::aws::resource::facts;
 use restore_drill::journal::chain::{Hash, link};
-use restore_drill::journal::event::Recorded;
+use restore_drill::journal::event::{Event, Recorded};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Store, StoreError};
 use restore_drill::run::step::report::rendered;
@@ -103,6 +103,11 @@ fn journals_of_every_layout_are_read_rendered_and_kept() {
         assert_eq!(rows.iter().map(|row| row.run).collect::<Vec<_>>(), [run], "{name}");
         assert_eq!(rows[0].verdict, Some(Verdict::Passed), "{name}");
         let records = store.load(&run).unwrap_or_else(|error| panic!("{name}: {}", told(&error)));
+        // Read in one go, where drill wrote it, and for its name first: both are the same.
+        for record in &records {
+            let event: Event = serde_json::from_str(record.body()).expect("it is an event");
+            assert_eq!(record.event, event, "{name}, record {}", record.seq);
+        }
         let state = State::replay(&records).unwrap_or_else(|illegal| panic!("{name}: {illegal}"));
         let conclusion = &state.concluded.as_ref().unwrap_or_else(|| panic!("{name}: no verdict")).1;
         assert_eq!(conclusion.verdict, Verdict::Passed, "{name}");
@@ -193,7 +198,7 @@ async fn bundles_of_journals_with_other_texts_verify() {
         let hash = link(&run, record.seq, record.at, &body, &prev);
         let seq = i64::try_from(record.seq).expect("not so many");
         let update = "UPDATE events SET body = ?1, prev = ?2, hash = ?3 WHERE seq = ?4";
-        database.execute(update, (&body, prev.as_str(), hash.as_str(), seq)).expect("it can be written");
+        database.execute(update, (&body, prev.to_string(), hash.to_string(), seq)).expect("it can be written");
         prev = hash;
     }
     drop(database);
@@ -216,7 +221,7 @@ async fn bundles_of_journals_with_other_texts_verify() {
     database
         .execute(
             "UPDATE events SET body = ?1, hash = ?2 WHERE seq = ?3",
-            (&body, hash.as_str(), i64::try_from(seq).unwrap()),
+            (&body, hash.to_string(), i64::try_from(seq).unwrap()),
         )
         .expect("it can be written");
     drop(database);

@@ -6,7 +6,7 @@ use std::path::Path;
 use futures_util::future::{FutureExt as _, join_all};
 use jiff::Timestamp;
 use restore_drill::history::summary::{Summary, summarize};
-use restore_drill::journal::chain::{Hash, verify};
+use restore_drill::journal::chain::{BrokenChain, Hash, verify};
 use restore_drill::journal::event::{Event, Recorded};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Append as _, RunJournal, Store, StoreError};
@@ -307,6 +307,26 @@ async fn all_unfinished_runs_are_read_in_one_pass_as_each_is_by_itself() {
         }
     }
     assert!(store.state(&id(3)).is_err());
+}
+
+/// More records than one thread checks, and damage in one part after the other, from the last to the first.
+#[tokio::test]
+async fn a_long_run_is_checked_in_parts_and_what_is_wrong_first_is_said() {
+    let (folder, store) = opened();
+    let mut journal = begun(&store, 1).await;
+    let mut truth = store.load(&id(1)).expect("it verifies");
+    for piece in 0..6 {
+        let events: Vec<_> = (0..500).map(|nth| warned(format!("{piece} {nth}"))).collect();
+        truth.extend(journal.append(&events).await.expect("they are durable"));
+    }
+    assert_eq!(truth.len(), 3_001);
+    assert_eq!(store.load(&id(1)).expect("it verifies"), truth);
+    for seq in (2..3_002_u32).step_by(250).rev() {
+        change(folder.path(), &format!("UPDATE records SET body = replace(body, ' ', '  ') WHERE seq = {seq};"));
+        let error = store.load(&id(1)).expect_err("a record was changed");
+        let first = BrokenChain::Changed { seq: u64::from(seq) };
+        assert!(matches!(&error, StoreError::Broken { source, .. } if *source == first), "{seq}: {error:?}");
+    }
 }
 
 /// Two drills with many runs each: what their plans are is read twice, and what their templates are once.

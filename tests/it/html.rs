@@ -142,6 +142,7 @@ fn a_reader_finds_the_verdict_first_and_everything_that_counts() {
     assert!(headings >= 12, "{headings} sections");
     let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("`{part}` is missing in:\n{text}"));
     assert!(at("REHEARSAL — simulated AWS, seed 7. Not evidence.") < at("The chosen recovery point was restored"));
+    let head = journal.records.last().expect("there are records").hash.to_string();
     let wanted = [
         "The chosen recovery point was restored",
         "Recovery time (RTO)",
@@ -160,7 +161,7 @@ fn a_reader_finds_the_verdict_first_and_everything_that_counts() {
         "drill does not know this control",
         "Started by",
         "aws backup start-restore-job",
-        journal.records.last().expect("there are records").hash.as_str(),
+        head.as_str(),
     ];
     for part in wanted {
         at(part);

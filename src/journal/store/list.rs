@@ -1,12 +1,15 @@
 //! The list of runs. It is a function of their events, and it is read only while it is: a list that hides a run would say
 //! that nothing is owed to it.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
-use crate::journal::store::lock::Word;
+use crate::journal::store::lock::{MANY, Word};
 use crate::journal::store::origin::Origin;
 use crate::journal::store::read::has;
 use crate::words::id::{DrillName, RunId};
@@ -100,8 +103,18 @@ impl Store {
 
     /// Checks the list as a whole: against the records, and against the last runs as their locks name them.
     pub(super) fn check_list(&self, last: &[Word]) -> Result<(), StoreError> {
-        self.lost(last)?;
-        let is_whole: bool = self.reading(|connection| connection.query_row(IS_WHOLE, [], |row| row.get(0)))?;
+        let look = |connection: &Connection| connection.query_row(IS_WHOLE, [], |row| row.get(0));
+        let is_whole: bool = if last.len() < MANY {
+            self.lost(last)?;
+            self.reading(look)?
+        } else {
+            thread::scope(|scope| {
+                let lost = scope.spawn(|| self.lost(last));
+                let is_whole = self.connect().and_then(|connection| self.database(look(&connection)));
+                lost.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+                is_whole
+            })?
+        };
         if is_whole { Ok(()) } else { Err(StoreError::List { path: self.path() }) }
     }
 

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::journal::event::{Event, Recorded};
 use crate::journal::private;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
+use crate::journal::store::read::threads;
 use crate::words::id::{DrillName, RunId};
 use crate::words::text::tame;
 
@@ -22,6 +24,9 @@ const LONGEST_WORD: usize = 200;
 
 /// Nobody looks at a lock for longer than so many times [`LOOK_PASSES`], unless its process is stopped.
 const MOST_LOOKS: u32 = 500;
+
+/// Fewer locks are read, and looked for in the journal, by one thread.
+pub(super) const MANY: usize = 256;
 
 /// Real time: a look at a lock is over long before.
 const LOOK_PASSES: Duration = Duration::from_millis(10);
@@ -132,16 +137,31 @@ impl Store {
     pub(super) fn last_runs(&self, drill: Option<&DrillName>) -> Result<Vec<Word>, StoreError> {
         let folder = self.locks();
         let failed = |source| StoreError::Folder { path: folder.clone(), source };
-        let mut named = Vec::new();
+        let mut locks = Vec::new();
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let lock = entry.map_err(failed)?.path();
-            let asked_for = drill.is_none_or(|drill| lock.file_stem().is_some_and(|stem| stem == drill.as_str()));
-            if asked_for && let Some((run, records)) = word_of(&lock) {
-                named.push(Word { run, records, lock });
+            if drill.is_none_or(|drill| lock.file_stem().is_some_and(|stem| stem == drill.as_str())) {
+                locks.push(lock);
             }
         }
-        Ok(named)
+        Ok(words_of(&locks))
     }
+}
+
+/// The words in these locks, without those that say nothing.
+fn words_of(locks: &[PathBuf]) -> Vec<Word> {
+    let words = |locks: &[PathBuf]| -> Vec<Word> {
+        let word = |lock: &PathBuf| word_of(lock).map(|(run, records)| Word { run, records, lock: lock.clone() });
+        locks.iter().filter_map(word).collect()
+    };
+    if locks.len() < MANY {
+        return words(locks);
+    }
+    thread::scope(|scope| {
+        let parts = locks.chunks(locks.len().div_ceil(threads()));
+        let parts: Vec<_> = parts.map(|part| scope.spawn(move || words(part))).collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 /// Whether a lock was had.

@@ -1,29 +1,40 @@
 //! Reading one run: its records from wherever they stand, each checked against the one before.
 
 use std::collections::HashMap;
+use std::mem;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
 
 use rusqlite::{Connection, OptionalExtension as _};
 use serde::Deserialize;
 
-use crate::journal::chain::{BrokenChain, Hash, verify};
+use crate::journal::chain::{BrokenChain, Hash, verify_at};
 use crate::journal::event::{Event, FORMAT};
-use crate::journal::record::{Position, Recorded, Unread, event_of};
+use crate::journal::record::{Position, Recorded};
 use crate::journal::state::State;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::journal::store::lock::DrillLock;
 use crate::journal::store::texts::whole;
 use crate::journal::store::write::{Home, RunJournal};
+use crate::journal::tagged::event_of;
 use crate::words::id::RunId;
 use crate::words::text::tame;
 
+/// Threads that read at once, at most.
+const MOST_THREADS: usize = 8;
+
+/// Fewer records of a run are checked by one thread.
+const MANY: usize = 2_000;
+
 /// A record as it stands in its table.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct Row<T = String> {
     pub(super) seq: i64,
-    pub(super) at: String,
+    pub(super) at: T,
     /// The event's text; none if a part of it that is kept apart is not there.
-    pub(super) body: Option<String>,
+    pub(super) body: Option<T>,
     /// Only `events` say what they continue.
     pub(super) prev: Option<Hash>,
     pub(super) hash: Hash,
@@ -197,7 +208,7 @@ fn records_of(connection: &Connection, chain: i64) -> rusqlite::Result<Vec<Row>>
         connection.prepare_cached("SELECT seq, at, body, hash FROM records WHERE chain = ?1 ORDER BY seq")?;
     let rows = statement.query_map([chain], |row| {
         let hash = Hash::of_bytes(row.get_ref(3)?.as_bytes()?);
-        Ok(Row { seq: row.get(0)?, at: row.get(1)?, body: Some(row.get(2)?), prev: None, hash })
+        Ok(Row { seq: row.get(0)?, at: row.get::<_, String>(1)?, body: Some(row.get(2)?), prev: None, hash })
     })?;
     let mut rows = rows.collect::<rusqlite::Result<Vec<Row>>>()?;
     if let Some(first) = rows.first_mut()
@@ -213,61 +224,88 @@ fn events_of(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Row>> {
         connection.prepare_cached("SELECT seq, at, body, prev, hash FROM events WHERE run = ?1 ORDER BY seq")?;
     let rows = statement.query_map([run], |row| {
         let (prev, hash) = (Hash::stored(row.get(3)?), Hash::stored(row.get(4)?));
-        Ok(Row { seq: row.get(0)?, at: row.get(1)?, body: Some(row.get(2)?), prev: Some(prev), hash })
+        Ok(Row { seq: row.get(0)?, at: row.get::<_, String>(1)?, body: Some(row.get(2)?), prev: Some(prev), hash })
     })?;
     rows.collect()
 }
 
-/// The records that stand there, each checked against the one before.
+/// The records that stand there, each checked against the one before. Which hash that has stands beside it, so many are
+/// checked in parts, each part by a thread. What is wrong first is said, as if they had been checked one by one.
 pub(super) fn decoded(run: &RunId, stored: Stored) -> Result<Vec<Recorded>, StoreError> {
     if stored.chain.is_some() && stored.in_events {
         return Err(StoreError::Broken { run: *run, source: BrokenChain::Twice });
     }
-    let mut records: Vec<Recorded> = Vec::with_capacity(stored.rows.len());
-    let mut prev = Hash::zero();
-    for (expected, row) in (1_u64..).zip(stored.rows) {
-        let record = record(run, row, expected, &prev)?;
-        prev = record.hash.clone();
-        records.push(record);
+    let mut rows = stored.rows;
+    let all = rows.len();
+    let size = if all < MANY { all } else { all.div_ceil(threads()) };
+    let (mut begins, mut prev) = (1, Hash::zero());
+    thread::scope(|scope| {
+        let mut parts = Vec::new();
+        while rows.len() > size {
+            let rest = rows.split_off(size);
+            let part = mem::replace(&mut rows, rest);
+            let next = part.last().map_or_else(Hash::zero, |last| last.hash.clone());
+            let (seq, before) = (begins, mem::replace(&mut prev, next));
+            begins += u64::try_from(part.len()).unwrap_or(0);
+            parts.push(scope.spawn(move || in_order(run, part, seq, before)));
+        }
+        let last = in_order(run, rows, begins, prev);
+        if parts.is_empty() {
+            return last;
+        }
+        let mut records = Vec::with_capacity(all);
+        for part in parts {
+            records.append(&mut part.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        records.append(&mut last?);
+        Ok(records)
+    })
+}
+
+/// The records of rows that follow each other: the first of them has this number and comes after this hash.
+fn in_order(run: &RunId, rows: Vec<Row>, begins: u64, mut prev: Hash) -> Result<Vec<Recorded>, StoreError> {
+    let mut records = Vec::with_capacity(rows.len());
+    for (expected, row) in (begins..).zip(rows) {
+        let (position, event) = checked(run, &row, expected, &prev, event_of)?;
+        prev = position.hash.clone();
+        records.push(Recorded::read(position, event, row.body.unwrap_or_default()));
     }
     Ok(records)
 }
 
-/// The record that a row is, checked against the one before it.
-fn record(run: &RunId, row: Row, expected: u64, prev: &Hash) -> Result<Recorded, StoreError> {
-    record_as(run, row, expected, prev, event_of)
-}
-
-/// The same, with another way to the event that its text is.
-pub(super) fn record_as(
+/// The place and the event of a row, checked against the record before it.
+pub(super) fn checked<T: AsRef<str>>(
     run: &RunId,
-    row: Row,
+    row: &Row<T>,
     expected: u64,
     prev: &Hash,
     event_of: impl FnOnce(&str) -> serde_json::Result<Event>,
-) -> Result<Recorded, StoreError> {
+) -> Result<(Position, Event), StoreError> {
     let seq = u64::try_from(row.seq).unwrap_or(0);
     let broken = |source| StoreError::Broken { run: *run, source };
-    let body = row.body.ok_or_else(|| broken(BrokenChain::Changed { seq }))?;
-    let at = row.at.parse().map_err(|_| broken(BrokenChain::Changed { seq }))?;
-    let before = row.prev.unwrap_or_else(|| prev.clone());
-    let record = match Recorded::found_as(Position { run: *run, seq, at, prev: before, hash: row.hash }, body, event_of)
-    {
-        Ok(record) => record,
-        Err(Unread { source, body }) => {
-            let newer = newer(&body).filter(|_| expected == 1);
-            let newer = newer.map(|(format, version)| StoreError::Newer { run: *run, format, version });
-            return Err(newer.unwrap_or(StoreError::Unreadable { run: *run, seq, source }));
-        }
-    };
-    if let Event::RunStarted(started) = &record.event
+    let changed = || broken(BrokenChain::Changed { seq });
+    let body: &str = row.body.as_ref().ok_or_else(changed)?.as_ref();
+    let at = row.at.as_ref().parse().map_err(|_| changed())?;
+    let before = row.prev.as_ref().unwrap_or(prev).clone();
+    let event = event_of(body).map_err(|source| {
+        let newer = newer(body).filter(|_| expected == 1);
+        let newer = newer.map(|(format, version)| StoreError::Newer { run: *run, format, version });
+        newer.unwrap_or(StoreError::Unreadable { run: *run, seq, source })
+    })?;
+    if let Event::RunStarted(started) = &event
         && started.format > FORMAT
     {
         let (format, version) = (started.format, tame(&started.version));
         return Err(StoreError::Newer { run: *run, format, version });
     }
-    verify(&record, run, expected, prev).map_err(broken)?;
-    Ok(record)
+    let position = Position { run: *run, seq, at, prev: before, hash: row.hash.clone() };
+    verify_at(&position, body, run, expected, prev).map_err(broken)?;
+    Ok((position, event))
+}
+
+/// How many threads read at once.
+pub(super) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS)
 }
 
 /// Whether the journal has any record of a run.

@@ -49,7 +49,7 @@ pub(super) fn note(connection: &Connection, summary: &Summary) -> rusqlite::Resu
     let insert = "INSERT OR REPLACE INTO summaries (run, seq, hash, body, checksum) VALUES (?1, ?2, ?3, ?4, ?5)";
     let (run, checksum) = (summary.run.to_string(), summary.checksum());
     let Summary { seq, hash, text, .. } = summary;
-    connection.prepare_cached(insert)?.execute(params![run, seq, hash.as_str(), text, checksum])?;
+    connection.prepare_cached(insert)?.execute(params![run, seq, hash.to_string(), text, checksum])?;
     Ok(())
 }
 

@@ -9,7 +9,8 @@
 //! and at the word in its lock once more. Where they are others, or anything was wrong, the run is read by itself.
 
 use std::collections::{HashMap, HashSet};
-use std::num::NonZero;
+use std::mem;
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
@@ -18,27 +19,28 @@ use rusqlite::{Connection, OptionalExtension as _, Row as Found};
 
 use crate::journal::chain::{BrokenChain, Hash};
 use crate::journal::event::Event;
-use crate::journal::record::event_of;
+use crate::journal::record::Position;
 use crate::journal::state::State;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::journal::store::list::RunRow;
 use crate::journal::store::lock::DrillLock;
-use crate::journal::store::read::{Row, record_as};
+use crate::journal::store::read::{Row, checked, threads};
 use crate::journal::store::texts::{Kept, Known};
 use crate::journal::store::write::{Home, RunJournal};
+use crate::journal::tagged::event_of;
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::Verdict;
 
 /// Fewer runs are read one by one, each through the index: there may be many others between their records.
 const FEW: usize = 32;
 
-/// Threads that fold, at most.
-const MOST_THREADS: usize = 8;
-
 /// Records that are handed over at once, and how often that may be ahead of the fold.
-const HANDFUL: usize = 512;
-const AHEAD: usize = 4;
+const HANDFUL: usize = 256;
+const AHEAD: usize = 8;
+
+/// How long the texts of a record are, about, in bytes: so much is asked for at once.
+const TEXTS: usize = 384;
 
 /// A run to which something may be owed, read to its last record.
 #[derive(Debug)]
@@ -51,64 +53,115 @@ pub struct Unfinished {
     is_counted: bool,
 }
 
-/// A record on its way to the fold of its run.
+/// Records on their way to the folds of their runs. Their texts stand in one piece: what one thread asks for and another
+/// gives back is a few pieces of memory, and not some for each record.
+struct Handful {
+    texts: String,
+    sent: Vec<Sent>,
+}
+
+/// One of them.
 struct Sent {
-    chain: i64,
+    /// Which of the folds of the thread.
+    fold: usize,
+    seq: i64,
+    at: Range<usize>,
     /// Without the text of its event, if that is in `first`.
-    row: Row,
+    body: Option<Range<usize>>,
+    hash: Hash,
     /// A first record, which may have texts in common with others.
     first: Option<Kept>,
+}
+
+impl Handful {
+    fn new() -> Self {
+        Self { texts: String::with_capacity(HANDFUL * TEXTS), sent: Vec::with_capacity(HANDFUL) }
+    }
+
+    fn put(
+        &mut self,
+        connection: &Connection,
+        fold: usize,
+        row: &Found<'_>,
+        texts: &mut Known,
+    ) -> rusqlite::Result<()> {
+        let (seq, at, body): (i64, &str, &str) = (row.get(1)?, row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
+        let hash = Hash::of_bytes(row.get_ref(4)?.as_bytes()?);
+        let first = if seq == 1 { texts.first(connection, body.to_owned())? } else { None };
+        let (at, body) = (self.add(at), (seq != 1).then(|| self.add(body)));
+        self.sent.push(Sent { fold, seq, at, body, hash, first });
+        Ok(())
+    }
+
+    /// What stands for a row whose columns are not what a drill writes.
+    fn put_unreadable(&mut self, fold: usize) {
+        self.sent.push(Sent { fold, seq: 0, at: 0..0, body: None, hash: Hash::zero(), first: None });
+    }
+
+    fn add(&mut self, text: &str) -> Range<usize> {
+        let begins = self.texts.len();
+        self.texts.push_str(text);
+        begins..self.texts.len()
+    }
+
+    /// Hands each record to its fold.
+    fn fold(self, folds: &mut [Fold]) {
+        let text = |range: Range<usize>| self.texts.get(range).unwrap_or_default();
+        for Sent { fold, seq, at, body, hash, first } in self.sent {
+            if let Some(fold) = folds.get_mut(fold) {
+                let row = Row { seq, at: text(at), body: body.map(text), prev: None, hash };
+                fold.add(row, first.as_ref());
+            }
+        }
+    }
 }
 
 /// A run, as far as its records were folded.
 struct Fold {
     run: RunId,
+    chain: i64,
     last: (u64, Hash),
     state: Option<Box<State>>,
     broken: Option<StoreError>,
 }
 
-/// The folds of some runs, by their chains.
-type Folds = HashMap<i64, Fold>;
-
 impl Fold {
-    fn new(run: RunId) -> Self {
-        Self { run, last: (0, Hash::zero()), state: None, broken: None }
+    fn new(run: RunId, chain: i64) -> Self {
+        Self { run, chain, last: (0, Hash::zero()), state: None, broken: None }
     }
 
-    fn add(&mut self, row: Row, first: Option<&Kept>) {
+    fn add(&mut self, row: Row<&str>, first: Option<&Kept>) {
         if self.broken.is_none() {
             self.broken = self.follow(row, first).err();
         }
     }
 
-    fn follow(&mut self, mut row: Row, first: Option<&Kept>) -> Result<(), StoreError> {
+    fn follow(&mut self, row: Row<&str>, first: Option<&Kept>) -> Result<(), StoreError> {
         let run = self.run;
-        if let Some(first) = first {
-            row.body = Some(first.whole());
-        }
+        let whole = first.map(Kept::whole);
+        let row = Row { body: whole.as_deref().or(row.body), ..row };
         // The hash is over the whole text, whatever way the event was come by.
         let event = |whole: &str| match first.and_then(Kept::started) {
             Some(started) => Ok(Event::RunStarted(Box::new(started))),
             None => event_of(whole),
         };
-        let record = record_as(&run, row, self.last.0 + 1, &self.last.1, event)?;
+        let (Position { seq, at, hash, .. }, event) = checked(&run, &row, self.last.0 + 1, &self.last.1, event)?;
         let senseless = |source| StoreError::Senseless { run, source };
         match &mut self.state {
-            Some(state) => state.apply(record.at, &record.event).map_err(senseless)?,
-            None => self.state = Some(Box::new(State::begin(run, record.at, &record.event).map_err(senseless)?)),
+            Some(state) => state.apply(at, &event).map_err(senseless)?,
+            None => self.state = Some(Box::new(State::begin_with(run, at, event).map_err(senseless)?)),
         }
-        self.last = (record.seq, record.hash);
+        self.last = (seq, hash);
         Ok(())
     }
 
-    fn end(self, home: Home) -> Result<Unfinished, StoreError> {
+    fn end(self) -> Result<Unfinished, StoreError> {
         if let Some(broken) = self.broken {
             return Err(broken);
         }
         let missing = || StoreError::Broken { run: self.run, source: BrokenChain::Missing };
         let state = self.state.ok_or_else(missing)?;
-        Ok(Unfinished { state, home, last: self.last, is_counted: true })
+        Ok(Unfinished { state, home: Home::Chain(self.chain), last: self.last, is_counted: true })
     }
 }
 
@@ -175,23 +228,26 @@ impl Store {
     fn in_one_pass(&self, rows: &[RunRow]) -> Result<HashMap<RunId, Result<Unfinished, StoreError>>, StoreError> {
         let connection = self.connect()?;
         let chains: HashMap<RunId, i64> = self.database(chains_of(&connection))?;
-        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
-        let mut parts: Vec<Folds> = (0..threads).map(|_| Folds::new()).collect();
-        let mut homes: HashMap<i64, usize> = HashMap::new();
+        let threads = threads();
+        let mut parts: Vec<Vec<Fold>> = (0..threads).map(|_| Vec::new()).collect();
+        let mut homes = Homes::new();
         for (row, part) in rows.iter().zip((0..threads).cycle()) {
             if let (Some(chain), Some(folds)) = (chains.get(&row.run), parts.get_mut(part)) {
-                folds.insert(*chain, Fold::new(row.run));
-                homes.insert(*chain, part);
+                homes.insert(*chain, (part, folds.len()));
+                folds.push(Fold::new(row.run, *chain));
             }
         }
         let Ok((folds, strays)) = fold_all(&connection, parts, &homes) else { return Ok(HashMap::new()) };
         // A run in both tables, or with a record where none can be, is damage, and whoever reads it by itself finds that.
         let in_both = self.database(in_events(&connection))?;
         let folds = folds.into_iter().flatten();
-        let sound = folds.filter(|(chain, fold)| !strays.contains(chain) && !in_both.contains(&fold.run));
-        Ok(sound.map(|(chain, fold)| (fold.run, fold.end(Home::Chain(chain)))).collect())
+        let sound = folds.filter(|fold| !strays.contains(&fold.chain) && !in_both.contains(&fold.run));
+        Ok(sound.map(|fold| (fold.run, fold.end())).collect())
     }
 }
+
+/// Which thread folds a chain, and which of its folds that is.
+type Homes = HashMap<i64, (usize, usize)>;
 
 /// The lock of a drill may say that its last run had more records.
 fn complete(one: Unfinished, told: Option<u64>) -> Result<Unfinished, StoreError> {
@@ -206,20 +262,18 @@ fn complete(one: Unfinished, told: Option<u64>) -> Result<Unfinished, StoreError
 /// records stand before all that was gone through.
 fn fold_all(
     connection: &Connection,
-    parts: Vec<Folds>,
-    homes: &HashMap<i64, usize>,
-) -> rusqlite::Result<(Vec<Folds>, HashSet<i64>)> {
+    parts: Vec<Vec<Fold>>,
+    homes: &Homes,
+) -> rusqlite::Result<(Vec<Vec<Fold>>, HashSet<i64>)> {
     thread::scope(|scope| {
         let mut senders = Vec::with_capacity(parts.len());
         let mut threads = Vec::with_capacity(parts.len());
         for mut folds in parts {
-            let (sender, receiver) = sync_channel::<Vec<Sent>>(AHEAD);
+            let (sender, receiver) = sync_channel::<Handful>(AHEAD);
             senders.push(sender);
             threads.push(scope.spawn(move || {
-                for Sent { chain, row, first } in receiver.into_iter().flatten() {
-                    if let Some(fold) = folds.get_mut(&chain) {
-                        fold.add(row, first.as_ref());
-                    }
+                for handful in receiver {
+                    handful.fold(&mut folds);
                 }
                 folds
             }));
@@ -228,31 +282,29 @@ fn fold_all(
         // The threads end when nothing more can come.
         drop(senders);
         let folds = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        let folds: Vec<Folds> = folds.collect();
+        let folds: Vec<Vec<Fold>> = folds.collect();
         read.map(|strays| (folds, strays))
     })
 }
 
-fn hand_out(
-    connection: &Connection,
-    homes: &HashMap<i64, usize>,
-    senders: &[SyncSender<Vec<Sent>>],
-) -> rusqlite::Result<HashSet<i64>> {
+fn hand_out(connection: &Connection, homes: &Homes, senders: &[SyncSender<Handful>]) -> rusqlite::Result<HashSet<i64>> {
     let Some(oldest) = homes.keys().min() else { return Ok(HashSet::new()) };
     let begins = first_of(connection, *oldest)?;
     let mut texts = Known::default();
-    let mut hands: Vec<Vec<Sent>> = senders.iter().map(|_| Vec::with_capacity(HANDFUL)).collect();
+    let mut hands: Vec<Handful> = senders.iter().map(|_| Handful::new()).collect();
     let every = "SELECT chain, seq, at, body, hash FROM records NOT INDEXED WHERE rowid >= ?1 ORDER BY rowid";
     let mut statement = connection.prepare(every)?;
     let mut found = statement.query([begins])?;
     while let Some(row) = found.next()? {
         let Ok(chain) = row.get_ref(0)?.as_i64() else { continue };
-        let Some(home) = homes.get(&chain) else { continue };
-        let (Some(hand), Some(sender)) = (hands.get_mut(*home), senders.get(*home)) else { continue };
-        hand.push(sent(connection, chain, row, &mut texts).unwrap_or_else(|_| unreadable(chain)));
-        if hand.len() == HANDFUL {
+        let Some((thread, fold)) = homes.get(&chain) else { continue };
+        let (Some(hand), Some(sender)) = (hands.get_mut(*thread), senders.get(*thread)) else { continue };
+        if hand.put(connection, *fold, row, &mut texts).is_err() {
+            hand.put_unreadable(*fold);
+        }
+        if hand.sent.len() == HANDFUL {
             // A thread that ended is a panic, which is found when it is joined.
-            let _ = sender.send(std::mem::replace(hand, Vec::with_capacity(HANDFUL)));
+            let _ = sender.send(mem::replace(hand, Handful::new()));
         }
     }
     for (sender, hand) in senders.iter().zip(hands) {
@@ -262,7 +314,7 @@ fn hand_out(
 }
 
 /// The chains of which records stand before this place, where all of them were begun later: nobody wrote them there.
-fn strays(connection: &Connection, begins: i64, homes: &HashMap<i64, usize>) -> rusqlite::Result<HashSet<i64>> {
+fn strays(connection: &Connection, begins: i64, homes: &Homes) -> rusqlite::Result<HashSet<i64>> {
     let mut statement = connection.prepare("SELECT chain FROM records NOT INDEXED WHERE rowid < ?1")?;
     let mut found = statement.query([begins])?;
     let mut strays = HashSet::new();
@@ -275,19 +327,6 @@ fn strays(connection: &Connection, begins: i64, homes: &HashMap<i64, usize>) -> 
         }
     }
     Ok(strays)
-}
-
-fn sent(connection: &Connection, chain: i64, row: &Found<'_>, texts: &mut Known) -> rusqlite::Result<Sent> {
-    let (seq, body): (i64, String) = (row.get(1)?, row.get(3)?);
-    let (body, first) = if seq == 1 { (None, texts.first(connection, body)?) } else { (Some(body), None) };
-    let hash = Hash::of_bytes(row.get_ref(4)?.as_bytes()?);
-    Ok(Sent { chain, row: Row { seq, at: row.get(2)?, body, prev: None, hash }, first })
-}
-
-/// What stands for a row whose columns are not what a drill writes.
-fn unreadable(chain: i64) -> Sent {
-    let row = Row { seq: 0, at: String::new(), body: None, prev: None, hash: Hash::zero() };
-    Sent { chain, row, first: None }
 }
 
 /// Where the first record of a chain stands: chains are begun in the order of their numbers.

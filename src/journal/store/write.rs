@@ -156,8 +156,8 @@ fn insert_event(connection: &Connection, line: &Line) -> rusqlite::Result<()> {
         number(record.seq),
         at,
         line.body(),
-        record.prev.as_str(),
-        record.hash.as_str()
+        record.prev.to_string(),
+        record.hash.to_string()
     ])?;
     Ok(())
 }

@@ -30,7 +30,7 @@ pub fn earlier(state: &State, events: &[Recorded]) -> Vec<EarlierFacts> {
         head: events
             .iter()
             .find(|record| record.seq == earlier.seq)
-            .map_or_else(|| "no record".to_owned(), |record| record.hash.as_str().to_owned()),
+            .map_or_else(|| "no record".to_owned(), |record| record.hash.to_string()),
     };
     state.reopened.iter().map(one).collect()
 }

@@ -33,7 +33,7 @@ pub fn seal(state: &State, events: &[Recorded]) -> Seal {
     let (there, here) = (&definition.destination.region, &definition.source.region);
     let regions = if there == here { there.to_string() } else { format!("{there} and {here}") };
     Seal {
-        head: events.last().map_or_else(|| "no records".to_owned(), |record| record.hash.as_str().to_owned()),
+        head: events.last().map_or_else(|| "no records".to_owned(), |record| record.hash.to_string()),
         records: events.last().map_or(0, |record| record.seq),
         last: show_instant(events.last().map_or(state.started_at, |record| record.at)),
         signer: match &report.sign {
