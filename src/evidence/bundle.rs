@@ -9,6 +9,7 @@ use crate::evidence::statement;
 use crate::journal::event::{Event, Recorded};
 use crate::journal::lines::write_lines;
 use crate::report::facts::until_verdict;
+use crate::words::both::both;
 
 /// The records up to the verdict, one a line.
 pub const JOURNAL: &str = "journal.jsonl";
@@ -22,6 +23,10 @@ pub const SIGNATURE: &str = "manifest.sig";
 pub const ADDENDA: &str = "addenda";
 /// What a bundle cannot be without, besides the manifest.
 pub const REQUIRED: [&str; 4] = ["report.md", "report.json", JOURNAL, DEFINITION];
+
+/// From so many records on, the journal is written while the report's files are hashed: each takes a millisecond, and a thread
+/// much less.
+const LARGE: usize = 1_000;
 
 /// A bundle as somebody found it: whatever is in its folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,10 +68,19 @@ impl Draft {
     pub fn of(history: &[Recorded], rendered: &[(&str, &[u8])], signer: Option<&PublicKey>) -> Option<Self> {
         let records = until_verdict(history);
         let Some(Recorded { event: Event::RunStarted(started), .. }) = records.first() else { return None };
-        let mut files = vec![(JOURNAL, write_lines(records)), (DEFINITION, started.definition.clone())];
-        let made = files.iter().map(|(name, text)| Listed::of(name, text.as_bytes()));
-        let mut listed: Vec<Listed> =
-            rendered.iter().map(|(name, bytes)| Listed::of(name, bytes)).chain(made).collect();
+        let journal = || {
+            let text = write_lines(records);
+            let listed = Listed::of(JOURNAL, text.as_bytes());
+            (text, listed)
+        };
+        let others = || -> Vec<Listed> {
+            let definition = Listed::of(DEFINITION, started.definition.as_bytes());
+            rendered.iter().map(|(name, bytes)| Listed::of(name, bytes)).chain([definition]).collect()
+        };
+        let is_large = records.len() >= LARGE;
+        let ((journal, own), mut listed) = if is_large { both(journal, others) } else { (journal(), others()) };
+        let mut files = vec![(JOURNAL, journal), (DEFINITION, started.definition.clone())];
+        listed.push(own);
         listed.sort_by(|one, other| one.name.cmp(&other.name));
         let manifest = Manifest::of(records, listed, signer.map(SignedBy::of), env!("CARGO_PKG_VERSION"))?;
         files.push((MANIFEST, manifest.text()));

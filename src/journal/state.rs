@@ -311,7 +311,17 @@ impl State {
 
     /// The plan's steps with their states, in the order of the plan.
     pub fn in_order(&self) -> impl Iterator<Item = (&Step, &StepState)> {
-        self.started.plan.steps.iter().filter_map(|step| self.steps.get(&step.id).map(|state| (step, state)))
+        // Steps of a kind stand beside each other in the order of ids, too: the next one is mostly right behind the last.
+        let mut near = self.steps.range::<StepId, _>(..);
+        self.started.plan.steps.iter().filter_map(move |step| {
+            if let Some((id, state)) = near.next()
+                && *id == step.id
+            {
+                return Some((step, state));
+            }
+            near = self.steps.range::<StepId, _>(&step.id..);
+            near.next().filter(|(id, _)| **id == step.id).map(|(_, state)| (step, state))
+        })
     }
 
     /// Applies one more event.

@@ -12,6 +12,8 @@ use handlebars::{
 };
 use serde_json::Value;
 
+use crate::report::row::Row;
+
 /// The most elements of lists that one rendering walks. A report of 5,000 steps walks fewer than 100,000.
 pub const MOST_ELEMENTS: usize = 500_000;
 
@@ -66,7 +68,10 @@ fn spend() -> Result<(), RenderError> {
 /// `{{#each}}` as Handlebars has it, within [`MOST_ELEMENTS`] since [`begin`]. Strict: what is no list is an error unless
 /// there is an `{{else}}`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Each;
+pub(crate) struct Each {
+    /// No template that it is used with gives names to values: what [`Row`] needs.
+    pub(crate) plain: bool,
+}
 
 impl HelperDef for Each {
     fn call<'reg: 'rc, 'rc>(
@@ -93,13 +98,17 @@ impl HelperDef for Each {
             (Some(_), None) => return Ok(()),
             (None, None) => return Err(RenderError::strict_error(list.relative_path())),
         };
+        let row = self.plain.then(|| Row::of(template));
         context.push_block(BlockContext::new());
         for (index, (key, item)) in items.iter().enumerate() {
             spend()?;
             if let Some(block) = context.block_mut() {
                 enter(block, helper, list.context_path(), (index, items.len()), *key, item);
             }
-            template.render(registry, data, context, out)?;
+            match &row {
+                Some(row) => row.render(item, registry, data, context, out)?,
+                None => template.render(registry, data, context, out)?,
+            }
         }
         context.pop_block();
         Ok(())
@@ -124,7 +133,13 @@ fn enter<'rc>(
     }
     if let Some(path) = path {
         let own = key.map_or_else(|| index.to_string(), str::to_owned);
-        *block.base_path_mut() = path.iter().cloned().chain([own]).collect();
+        // Of the element before, all but the last part is the same.
+        let base = block.base_path_mut();
+        base.truncate(path.len());
+        if base.len() < path.len() {
+            base.clone_from(path);
+        }
+        base.push(own);
     } else {
         block.set_base_value(item.clone());
     }
@@ -152,7 +167,7 @@ mod tests {
     fn rendered(template: &str, data: &serde_json::Value) -> Result<String, String> {
         let mut registry = Handlebars::new();
         registry.set_strict_mode(true);
-        registry.register_helper("each", Box::new(Each));
+        registry.register_helper("each", Box::new(Each { plain: false }));
         registry.render_template(template, data).map_err(|error| error.to_string())
     }
 

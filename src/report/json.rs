@@ -1,11 +1,12 @@
 //! A run for programs: what `drill run --output json` prints, and `report.json`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::definition::model::Redaction;
 use crate::journal::event::{Class, Failure, GoneProof, StepEnd};
 use crate::journal::ledger::{Entry, Existence};
 use crate::journal::measure::{Measure, Measures, RestoreMeasures};
@@ -18,8 +19,8 @@ use crate::report::facts::restore::made_arn;
 use crate::report::facts::steps::{attempts, status, took};
 use crate::report::facts::teardown::existence_word;
 use crate::report::redact;
-use crate::words::id::{Name, StepId};
-use crate::words::kind::Verdict;
+use crate::words::id::{DrillName, Name, RunId, StepId};
+use crate::words::kind::{Mode, Verdict};
 
 /// Version of the JSON that [`summary`] and [`Report`] make.
 ///
@@ -46,34 +47,81 @@ pub const VERSION: u32 = 1;
 /// `untrustworthy` or `leaked`; its step is null where it is about the whole run. `failure` is the one that decided.
 /// `earlier_verdicts` are those after which the teardown was opened once more.
 /// `kept_until` is null unless something is kept on purpose; `cost` is null unless the definition has rates.
+///
+/// # Panics
+/// Never: every key of it is a text.
 #[must_use]
 pub fn summary(state: &State, evidence: Option<&str>) -> Value {
-    let definition = &state.started.plan.definition;
-    let verdict = state.concluded.as_ref().map(|(_, conclusion)| conclusion.verdict);
-    let failures = failures(state);
-    let decided = failures.first().filter(|_| verdict != Some(Verdict::Passed));
-    let restores: Map<String, Value> =
-        definition.restore.keys().map(|name| (name.to_string(), restore(state, name))).collect();
-    json!({
-        "version": VERSION,
-        "run": state.run,
-        "drill": definition.name,
-        "mode": state.started.mode,
-        "verdict": verdict,
-        "exit_code": verdict.map(Verdict::exit_code),
-        "earlier_verdicts": state.reopened.iter().map(earlier).collect::<Vec<Value>>(),
-        "evidence": evidence,
-        "measures": measures(state),
-        "steps": state.started.plan.steps.iter().map(|one| step(state, one)).collect::<Vec<Value>>(),
-        "kept_until": state.lease().map(|until| until.to_string()),
-        "cost": cost(state),
-        "created": state.ledger.iter().filter_map(|(name, entry)| created(state, name, entry)).collect::<Vec<Value>>(),
-        "gates": state.gates.iter().map(|(name, (_, answer))| (name.to_string(), json!(answer))).collect::<Map<_, _>>(),
-        "actions": actions(state),
-        "failure": decided,
-        "failures": failures,
-        "restores": restores,
-    })
+    serde_json::to_value(Summary::of(state, evidence)).expect("every key of it is a text")
+}
+
+/// The same, made into JSON only where it is written: a large run has many steps.
+#[derive(Debug, Serialize)]
+struct Summary<'a> {
+    version: u32,
+    run: RunId,
+    drill: &'a DrillName,
+    mode: Mode,
+    verdict: Option<Verdict>,
+    exit_code: Option<u8>,
+    earlier_verdicts: Vec<Value>,
+    evidence: Option<&'a str>,
+    measures: Value,
+    steps: Vec<StepSummary<'a>>,
+    kept_until: Option<String>,
+    cost: Option<Value>,
+    created: Vec<Value>,
+    gates: Map<String, Value>,
+    actions: BTreeMap<&'a str, ActionSummary>,
+    failure: Option<Value>,
+    failures: Vec<Value>,
+    restores: Map<String, Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepSummary<'a> {
+    id: &'a str,
+    kind: &'static str,
+    status: &'static str,
+    seconds: Option<Value>,
+    attempts: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ActionSummary {
+    attempts: usize,
+    /// Null where there is no undo.
+    undone: Option<bool>,
+}
+
+impl<'a> Summary<'a> {
+    fn of(state: &'a State, evidence: Option<&'a str>) -> Self {
+        let definition = &state.started.plan.definition;
+        let verdict = state.concluded.as_ref().map(|(_, conclusion)| conclusion.verdict);
+        let failures = failures(state);
+        let steps = state.in_order().map(|(one, now)| step(state, one, now));
+        let gates = state.gates.iter().map(|(name, (_, answer))| (name.to_string(), json!(answer)));
+        Self {
+            version: VERSION,
+            run: state.run,
+            drill: &definition.name,
+            mode: state.started.mode,
+            verdict,
+            exit_code: verdict.map(Verdict::exit_code),
+            earlier_verdicts: state.reopened.iter().map(earlier).collect(),
+            evidence,
+            measures: measures(state),
+            steps: steps.collect(),
+            kept_until: state.lease().map(|until| until.to_string()),
+            cost: cost(state),
+            created: state.ledger.iter().filter_map(|(name, entry)| created(state, name, entry)).collect(),
+            gates: gates.collect(),
+            actions: actions(state),
+            failure: failures.first().filter(|_| verdict != Some(Verdict::Passed)).cloned(),
+            failures,
+            restores: definition.restore.keys().map(|name| (name.to_string(), restore(state, name))).collect(),
+        }
+    }
 }
 
 /// `report.json`: the summary at the verdict, and under `report` the context of the report's template. Like the report
@@ -81,15 +129,28 @@ pub fn summary(state: &State, evidence: Option<&str>) -> Value {
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     #[serde(flatten)]
-    summary: Value,
+    summary: Shown<'a>,
     report: &'a Context,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Whole(Box<Summary<'a>>),
+    Redacted(Value),
 }
 
 impl<'a> Report<'a> {
     /// The one of a state as [`at_verdict`](crate::report::facts::at_verdict) makes it, and of its context.
     #[must_use]
-    pub fn new(at_verdict: &State, context: &'a Context) -> Self {
-        Self { summary: redact::accounts(at_verdict, summary(at_verdict, None)), report: context }
+    pub fn new(at_verdict: &'a State, context: &'a Context) -> Self {
+        let redacts = at_verdict.started.plan.definition.report.hides(Redaction::AccountIds);
+        let summary = if redacts {
+            Shown::Redacted(redact::accounts(at_verdict, summary(at_verdict, None)))
+        } else {
+            Shown::Whole(Box::new(Summary::of(at_verdict, None)))
+        };
+        Self { summary, report: context }
     }
 }
 
@@ -139,15 +200,14 @@ fn seconds(duration: SignedDuration) -> Value {
     if duration.subsec_nanos() == 0 { json!(duration.as_secs()) } else { json!(duration.as_secs_f64()) }
 }
 
-fn step(state: &State, step: &Step) -> Value {
-    let now = state.steps.get(&step.id).unwrap_or(&StepState::Waiting);
-    json!({
-        "id": step.id,
-        "kind": step.work.kind(),
-        "status": status(now),
-        "seconds": took(now).map(seconds),
-        "attempts": attempts(state, step),
-    })
+fn step<'a>(state: &State, step: &'a Step, now: &StepState) -> StepSummary<'a> {
+    StepSummary {
+        id: step.id.as_str(),
+        kind: step.work.kind(),
+        status: status(now),
+        seconds: took(now).map(seconds),
+        attempts: attempts(state, step),
+    }
 }
 
 /// What was made, or may have been: a start that AWS refused made nothing.
@@ -173,15 +233,15 @@ fn cost(state: &State) -> Option<Value> {
     known.then(|| json!({ "spent_usd": cents(spent_usd(state)), "max_usd": limit }))
 }
 
-/// What was done, and whether it was undone (null where there is no undo).
-fn actions(state: &State) -> Value {
-    let owed = state.owed_undos();
-    let one = |(name, done): (&Name, &ActionState)| {
+/// What was done, and whether it was undone.
+fn actions(state: &State) -> BTreeMap<&str, ActionSummary> {
+    let owed: BTreeSet<StepId> = state.owed_undos().into_iter().collect();
+    let one = |name: &Name, done: &ActionState| {
         let undo = state.started.plan.definition.actions.get(name).and_then(|action| action.undo.as_ref());
         let undone = undo.map(|_| !owed.contains(&Work::Undo(name.clone()).id()));
-        (name.to_string(), json!({ "attempts": done.tried.len(), "undone": undone }))
+        ActionSummary { attempts: done.tried.len(), undone }
     };
-    state.actions.iter().map(one).collect::<Map<_, _>>().into()
+    state.actions.iter().map(|(name, done)| (name.as_str(), one(name, done))).collect()
 }
 
 fn restore(state: &State, name: &Name) -> Value {

@@ -4,17 +4,21 @@
 //! heading, list, table, link, image, tag, math, mention), and what comes out of [`block`] is one closed fence. Texts
 //! may be put beside each other: what is safe alone is safe joined.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::words::text::{is_hostile, tame};
+use crate::words::text::{LONGEST, is_hostile, tamed};
 
 /// What stands for a value that is empty.
 const NOTHING: &str = "–";
 
 /// `text` as one line of ordinary text.
 #[must_use]
-pub fn inline(text: &str) -> String {
-    let tamed = tame(text);
+pub fn inline(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let tamed = tamed(text);
     let text = tamed.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let mut out = String::with_capacity(text.len() + text.len() / 4);
@@ -35,30 +39,51 @@ pub fn inline(text: &str) -> String {
         }
         before = Some(c);
     }
-    out
+    Cow::Owned(out)
+}
+
+/// Whether [`inline`] has nothing to do: most texts are words, names, times. It may say no of a text that is fine.
+fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_number = bytes.first().is_some_and(u8::is_ascii_digit);
+    let begins = bytes.first().is_none_or(u8::is_ascii_alphanumeric);
+    let ends = bytes.last().is_none_or(|last| *last != b' ');
+    let is_plain = |(at, byte): (usize, &u8)| match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b' ' | b',' | b';' | b'-' | b'/' | b'(' | b'%' | b'+' | b'=' => true,
+        b'"' | b'\'' | b'!' | b'?' => true,
+        // What could be the mark of a list's number is looked at with care.
+        b')' => !is_number,
+        b'.' => !is_number && !matches!(at.checked_sub(1).and_then(|before| bytes.get(before)), Some(b'w' | b'W')),
+        b':' => bytes.get(at + 1) != Some(&b'/'),
+        _ => false,
+    };
+    begins && ends && bytes.len() <= LONGEST && bytes.iter().enumerate().all(is_plain)
 }
 
 /// [`inline`] for a cell of a table: never empty.
 #[must_use]
-pub fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> Cow<'_, str> {
     let shown = inline(text);
-    if shown.is_empty() { NOTHING.to_owned() } else { shown }
+    if shown.is_empty() { Cow::Borrowed(NOTHING) } else { shown }
 }
 
 /// `text` as inline code, inside a table or not. A pipe would end a table's cell even in code, and not every reader of
 /// Markdown leaves tags in code alone: with either, the code is written with entities.
 #[must_use]
-pub fn code(text: &str) -> String {
-    let text = tame(text);
+pub fn code(text: &str) -> Cow<'_, str> {
+    let text = tamed(text);
     if text.trim().is_empty() {
-        return NOTHING.to_owned();
+        return Cow::Borrowed(NOTHING);
     }
     if text.contains(['|', '<']) {
-        return format!("<code>{}</code>", entities(&text));
+        return Cow::Owned(format!("<code>{}</code>", entities(&text)));
+    }
+    if !text.contains('`') && !text.starts_with(' ') && !text.ends_with(' ') {
+        return Cow::Owned(["`", &*text, "`"].concat());
     }
     let fence = "`".repeat(longest_run(&text, '`') + 1);
     let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
+    Cow::Owned(format!("{fence}{pad}{text}{pad}{fence}"))
 }
 
 /// `text` as a fenced block, without a newline at its end. Lines are kept.
@@ -116,7 +141,24 @@ fn longest_run(text: &str, wanted: char) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::{block, cell, code, inline};
+
+    #[test]
+    fn what_is_plain_is_not_copied() {
+        for text in
+            ["passed", "2026-11-21 03:00:12 UTC", "12m 34s", "it was done; nothing (more) to say.", "a/b-c: d", ""]
+        {
+            assert!(matches!(inline(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+        // Each of them could open something, or is trimmed.
+        for (text, shown) in
+            [("1. a", "1\\. a"), ("1)", "1\\)"), ("www.a", "www\\.a"), ("a://b", "a\\://b"), (" a", "a"), ("a ", "a")]
+        {
+            assert_eq!(inline(text), shown);
+        }
+    }
 
     #[test]
     fn nothing_opens_at_the_start_of_a_line() {

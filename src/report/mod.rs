@@ -12,6 +12,7 @@ pub mod junit;
 pub mod markdown;
 pub mod oscal;
 pub mod redact;
+mod row;
 pub mod runbook;
 pub mod sample;
 pub mod schema;

@@ -331,7 +331,7 @@ fn prop(name: &str, value: &str) -> Value {
 
 /// Text where OSCAL reads Markdown: it is shown as it is, and is never empty.
 fn markup(text: &str) -> String {
-    markdown::cell(text)
+    markdown::cell(text).into_owned()
 }
 
 /// One line with something in it: what OSCAL takes as a value.

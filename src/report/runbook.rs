@@ -15,6 +15,7 @@
 //!
 //! docs/report.md says which fields there are, and `sample` where that list comes from.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,6 +31,7 @@ use crate::report::bound::{self, Bounded, Each};
 use crate::report::facts::Context;
 use crate::report::include::{self, Include, compiled};
 use crate::report::markdown;
+use crate::report::row::{ESCAPING, Escaping, is_plain};
 use crate::report::sample::{DEEPEST, sample};
 use crate::report::template::{Refused, check as look, include_problem};
 use crate::words::id::Name;
@@ -213,12 +215,16 @@ fn registered(
         return Err(refusal(&name, text, refused));
     }
     let wanted = runbook.map(|runbook| reached(runbook, &includes));
+    let mut plain = true;
     for (name, text) in all {
         if wanted.as_ref().is_some_and(|wanted| !wanted.contains(name.as_str())) {
             continue;
         }
-        registry.register_template(name, compiled(name, text).map_err(|error| syntax(name, &error))?);
+        let template = compiled(name, text).map_err(|error| syntax(name, &error))?;
+        plain &= is_plain(&template);
+        registry.register_template(name, template);
     }
+    registry.register_helper("each", Box::new(Each { plain }));
     Ok(registry)
 }
 
@@ -389,7 +395,12 @@ fn tidy(markdown: &str) -> String {
         }
         let empty = fence.is_none() && line.trim().is_empty();
         if !(empty && after_empty) {
-            out.extend(line.chars().map(|c| if c != '\t' && is_hostile(c) { '\u{fffd}' } else { c }));
+            let is_bad = |c: char| c != '\t' && is_hostile(c);
+            if line.contains(is_bad) {
+                out.extend(line.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }));
+            } else {
+                out.push_str(line);
+            }
             out.push('\n');
         }
         after_empty = empty;
@@ -409,16 +420,23 @@ enum Branches {
 fn registry(branches: Branches) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
-    registry.register_escape_fn(markdown::inline);
-    registry.register_helper("each", Box::new(Each));
+    registry.register_escape_fn(|text| markdown::inline(text).into_owned());
     registry.register_helper(include::NAME, Box::new(Include));
     registry.register_helper("if", Box::new(If { when: true, branches }));
     registry.register_helper("unless", Box::new(If { when: false, branches }));
-    registry.register_helper("md", Box::new(Escape { name: "md", escape: markdown::inline }));
-    registry.register_helper("cell", Box::new(Escape { name: "cell", escape: markdown::cell }));
-    registry.register_helper("code", Box::new(Escape { name: "code", escape: markdown::code }));
-    registry.register_helper("mermaid", Box::new(Escape { name: "mermaid", escape: label }));
+    for (name, escape) in ESCAPING {
+        registry.register_helper(name, Box::new(Escape { name, escape }));
+    }
+    registry.register_helper("mermaid", Box::new(Escape { name: "mermaid", escape: |text| Cow::Owned(label(text)) }));
     registry.register_helper("block", Box::new(Block));
+    registry
+}
+
+/// The helpers alone.
+#[cfg(test)]
+pub(crate) fn registry_for_tests(plain: bool) -> Handlebars<'static> {
+    let mut registry = registry(Branches::Chosen);
+    registry.register_helper("each", Box::new(Each { plain }));
     registry
 }
 
@@ -452,7 +470,7 @@ fn parameter(helper: &Helper<'_>, name: &'static str, index: usize) -> Result<St
 /// A helper that puts out its one parameter, escaped.
 struct Escape {
     name: &'static str,
-    escape: fn(&str) -> String,
+    escape: Escaping,
 }
 
 impl HelperDef for Escape {

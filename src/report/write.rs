@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::ReportFile;
 use crate::journal::private;
+use crate::words::both::both;
 
 /// The folder of rehearsals, below that of reports.
 pub const REHEARSALS: &str = ".rehearsal";
+
+/// Of so many bytes the hashes are made while the disk writes: it takes about a millisecond, and a thread much less.
+const LARGE: usize = 1024 * 1024;
 
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +37,12 @@ pub fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<ReportFile>, W
     let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
     let whole: Vec<(&Path, &[u8])> =
         paths.iter().zip(files).map(|(path, (_, content))| (path.as_path(), content.as_bytes())).collect();
-    private::replace_all(&whole).map_err(|(path, source)| WriteError { path: path.to_owned(), source })?;
-    Ok(files.iter().map(|(name, content)| written(name, content.as_bytes())).collect())
+    let hashed = || files.iter().map(|(name, content)| written(name, content.as_bytes())).collect::<Vec<ReportFile>>();
+    let place = || private::replace_all(&whole);
+    let is_large = files.iter().map(|(_, content)| content.len()).sum::<usize>() >= LARGE;
+    let (written, placed) = if is_large { both(hashed, place) } else { (hashed(), place()) };
+    placed.map_err(|(path, source)| WriteError { path: path.to_owned(), source })?;
+    Ok(written)
 }
 
 fn written(name: &str, content: &[u8]) -> ReportFile {

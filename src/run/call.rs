@@ -124,6 +124,9 @@ pub fn begin(
     history: impl FnOnce() -> Result<Vec<Recorded>, StoreError>,
 ) -> Outcome {
     let services = Arc::clone(services);
+    if matches!(call, Call::Act(_) | Call::Probe(_) | Call::Survey(_)) {
+        step::report::compile_meanwhile(state);
+    }
     match call {
         Call::Preflight => step::preflight::look(step, state, services),
         Call::Pick(name) => step::pick::pick(step, name, state, services),

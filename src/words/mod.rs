@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod arn;
 pub mod base64;
+pub mod both;
 pub mod id;
 pub mod kind;
 pub mod path;

@@ -1,5 +1,7 @@
 //! Text that others wrote, made harmless for a terminal and bounded in size.
 
+use std::borrow::Cow;
+
 /// The longest text from outside that is kept anywhere, in characters.
 pub const LONGEST: usize = 2_000;
 
@@ -8,6 +10,15 @@ pub const LONGEST: usize = 2_000;
 /// Newlines and tabs become spaces: a message is one line.
 #[must_use]
 pub fn tame(text: &str) -> String {
+    tamed(text).into_owned()
+}
+
+/// [`tame`], without a copy of what is tame as it is.
+#[must_use]
+pub fn tamed(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len().min(LONGEST));
     for (count, c) in text.chars().enumerate() {
         if count == LONGEST {
@@ -20,12 +31,15 @@ pub fn tame(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// Characters that move a cursor, hide text or reverse its direction.
 #[must_use]
 pub fn is_hostile(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
 }
@@ -43,7 +57,20 @@ pub fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::tame;
+    use std::borrow::Cow;
+
+    use super::{LONGEST, tame, tamed};
+
+    #[test]
+    fn what_is_tame_is_not_copied() {
+        for text in ["", "action.step-00001", "a ~ b", &"x".repeat(LONGEST)] {
+            assert!(matches!(tamed(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+        for text in ["a\tb", "a\u{7f}", "\u{202e}", &"x".repeat(LONGEST + 1)] {
+            assert!(matches!(tamed(text), Cow::Owned(other) if other != text), "{text}");
+        }
+        assert_eq!(tamed("✅ ü"), "✅ ü");
+    }
 
     #[test]
     fn escapes_and_newlines_are_gone_and_length_is_bounded() {

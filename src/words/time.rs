@@ -1,6 +1,7 @@
 //! Time: the clock that everything else is given, and durations as users write them.
 
 use async_trait::async_trait;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
 /// Where "now" comes from. The command line constructs one: the machine's, or the simulated world's.
@@ -77,13 +78,54 @@ fn units(units: &[(u128, &str)]) -> String {
 /// `2026-11-21 03:00:12 UTC`: how people read an instant.
 #[must_use]
 pub fn show_instant(instant: Timestamp) -> String {
-    instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    let at = Offset::UTC.to_datetime(instant);
+    if !(0..=9_999).contains(&at.year()) {
+        return instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    }
+    let [month, day] = [at.month(), at.day()].map(i16::from);
+    let [hour, minute, second] = [at.hour(), at.minute(), at.second()].map(i16::from);
+    let parts = [
+        (at.year() / 100, ""),
+        (at.year() % 100, "-"),
+        (month, "-"),
+        (day, " "),
+        (hour, ":"),
+        (minute, ":"),
+        (second, " UTC"),
+    ];
+    // A report shows some for each step: a format that is read for each of them would be most of the work.
+    let mut shown = String::with_capacity("2026-11-21 03:00:12 UTC".len());
+    for (two_digits, after) in parts {
+        shown.extend([two_digits / 10, two_digits % 10].map(digit));
+        shown.push_str(after);
+    }
+    shown
+}
+
+fn digit(value: i16) -> char {
+    u32::try_from(value).ok().and_then(|value| char::from_digit(value, 10)).unwrap_or('0')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{InvalidDuration, parse_duration, show_duration};
-    use jiff::SignedDuration;
+    use super::{InvalidDuration, parse_duration, show_duration, show_instant};
+    use jiff::{SignedDuration, Timestamp};
+
+    #[test]
+    fn instants_are_shown_to_the_second() {
+        for (text, shown) in [
+            ("2026-11-21T03:00:12Z", "2026-11-21 03:00:12 UTC"),
+            ("1969-12-31T23:59:59.999999999Z", "1969-12-31 23:59:59 UTC"),
+            ("0007-01-02T00:00:00.5Z", "0007-01-02 00:00:00 UTC"),
+            ("9999-12-30T21:59:59Z", "9999-12-30 21:59:59 UTC"),
+        ] {
+            let at: Timestamp = text.parse().unwrap();
+            assert_eq!(show_instant(at), shown);
+            assert_eq!(show_instant(at), at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+        }
+        let before = Timestamp::MIN;
+        assert_eq!(show_instant(before), before.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+    }
 
     #[test]
     fn durations_need_units() {

@@ -4,6 +4,8 @@
 //! restore by hand (its job, its id) is a name to fill in, and what it is called is never this run's own name. Whatever is
 //! to be filled in is explained, and nothing else is.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -191,7 +193,9 @@ fn placeholder(known: Option<&str>) -> String {
 pub fn order(state: &State) -> Vec<String> {
     let definition = &state.started.plan.definition;
     let steps = &state.started.plan.steps;
-    let lacks = |name: &Name| steps.iter().any(|step| matches!(&step.work, Work::Finish(of) if of == name));
+    let finished = steps.iter().filter_map(|step| if let Work::Finish(name) = &step.work { Some(name) } else { None });
+    let lacking: BTreeSet<&Name> = finished.collect();
+    let lacks = |name: &Name| lacking.contains(name);
     let one = |work: &Work| match work {
         Work::Restore(name) => Some(format!("Restore {name}: the commands are below.")),
         Work::Finish(name) => Some(format!("Add what {name} lacks before it is usable: its commands say how.")),

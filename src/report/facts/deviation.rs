@@ -57,28 +57,33 @@ fn ended_by(by: &CancelBy) -> &'static str {
 }
 
 fn deviation(record: &Recorded) -> Option<Deviation> {
-    let at = show_instant(record.at);
+    // Of the many records few are deviations.
+    let at = || show_instant(record.at);
     let (text, unasked) = match &record.event {
         Event::RunResumed { by } => (
             format!(
-                "At {at} another process went on with the run ({by}). \
-                 The recovery time still counts from the first start."
+                "At {} another process went on with the run ({by}). \
+                 The recovery time still counts from the first start.",
+                at()
             ),
             true,
         ),
         Event::LeaseExtended { until, by } => {
-            (format!("At {at} {by} said that what is kept stays until {}.", show_instant(*until)), false)
+            (format!("At {} {by} said that what is kept stays until {}.", at(), show_instant(*until)), false)
         }
-        Event::LeaseEnded { by } => (format!("At {at} the lease of what was kept ended: {}.", lease_end(*by)), false),
-        Event::TeardownReopened => (format!("At {at} the teardown was opened once more."), false),
+        Event::LeaseEnded { by } => {
+            (format!("At {} the lease of what was kept ended: {}.", at(), lease_end(*by)), false)
+        }
+        Event::TeardownReopened => (format!("At {} the teardown was opened once more.", at()), false),
         Event::RestoreAccepted { restore, found: true, job } => (
             format!(
-                "At {at} the restore job {job} of {restore} was found again: the answer to its start had been lost."
+                "At {} the restore job {job} of {restore} was found again: the answer to its start had been lost.",
+                at()
             ),
             false,
         ),
         Event::RestoreRefused { restore, error } => {
-            (format!("At {at} AWS refused to start the restore of {restore}: {error}."), true)
+            (format!("At {} AWS refused to start the restore of {restore}: {error}.", at()), true)
         }
         _ => return None,
     };

@@ -78,7 +78,8 @@ impl Weight {
     }
 }
 
-struct Found {
+/// One thing that follows, before it has a number.
+pub(crate) struct Found {
     weight: Weight,
     text: String,
     about: Option<String>,
@@ -92,12 +93,12 @@ impl Found {
     }
 }
 
-/// What is known to follow from a run at its verdict; nothing before there is one.
+/// What is known to follow from a run at its verdict, with what [`beside`] found; nothing before there is one.
 #[must_use]
-pub fn findings(state: &State, events: &[Recorded]) -> Vec<FindingFacts> {
+pub(crate) fn findings(state: &State, beside: Vec<Found>) -> Vec<FindingFacts> {
     let Some((at, conclusion)) = &state.concluded else { return Vec::new() };
     let mut found: Vec<Found> = conclusion.reasons.iter().map(of_reason).collect();
-    found.extend(beside(state, events));
+    found.extend(beside);
     found.sort_by_key(|one| one.weight);
     let owner = &state.started.plan.definition.owner;
     let drill = &state.started.plan.definition.name;
@@ -122,17 +123,17 @@ pub fn findings(state: &State, events: &[Recorded]) -> Vec<FindingFacts> {
 
 /// What a reader should know beside the verdict and its reasons: the findings that do not wait for a quarter.
 #[must_use]
-pub fn cautions(state: &State, events: &[Recorded]) -> Vec<String> {
+pub(crate) fn cautions(state: &State, beside: &[Found]) -> Vec<String> {
     if state.concluded.is_none() {
         return Vec::new();
     }
-    let mut found: Vec<Found> = beside(state, events).into_iter().filter(|one| one.weight < Weight::Low).collect();
+    let mut found: Vec<&Found> = beside.iter().filter(|one| one.weight < Weight::Low).collect();
     found.sort_by_key(|one| one.weight);
-    found.into_iter().map(|one| one.text).collect()
+    found.into_iter().map(|one| one.text.clone()).collect()
 }
 
 /// What follows from a run besides the reasons of its verdict.
-fn beside(state: &State, events: &[Recorded]) -> Vec<Found> {
+pub(crate) fn beside(state: &State, events: &[Recorded]) -> Vec<Found> {
     let mut found = kept(state);
     found.extend(advisory(state));
     found.extend(left_out(state));

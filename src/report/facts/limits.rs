@@ -6,7 +6,7 @@ use crate::cloud::check::CheckResult;
 use crate::cloud::vault::{CopyEvidence, Picked};
 use crate::definition::model::Severity;
 use crate::journal::event::{GoneProof, StepEnd};
-use crate::journal::state::{State, StepState};
+use crate::journal::state::State;
 use crate::plan::step::Work;
 use crate::report::facts::isolation::was_probed;
 use crate::report::facts::plain;
@@ -28,9 +28,10 @@ const NEVER_TESTED: [&str; 5] = [
 pub fn tested(state: &State) -> Vec<String> {
     let plan = &state.started.plan;
     let destination = &plan.definition.destination;
+    let passed = state.in_order().filter(|(_, now)| matches!(now.end(), Some(StepEnd::Passed)));
+    let passed: Vec<&Work> = passed.map(|(step, _)| &step.work).collect();
     let named = |which: &dyn Fn(&Work) -> Option<String>| -> Option<String> {
-        let names = plan.steps.iter().filter(|step| passed(state, &step.work)).filter_map(|step| which(&step.work));
-        let names: Vec<String> = names.collect();
+        let names: Vec<String> = passed.iter().copied().filter_map(which).collect();
         (!names.is_empty()).then(|| names.join(", "))
     };
     let of = |name: &Name| Some(name.to_string());
@@ -100,10 +101,6 @@ fn isolation(state: &State) -> &'static str {
     }
 }
 
-fn passed(state: &State, work: &Work) -> bool {
-    matches!(state.steps.get(&work.id()), Some(StepState::Ended { end: StepEnd::Passed, .. }))
-}
-
 fn was_removed(state: &State, name: &Name) -> bool {
     let gone = state.ledger.get(name).and_then(|entry| entry.gone.as_ref());
     gone.is_some_and(|(_, proof)| matches!(proof, GoneProof::AbsentTwice { .. }))
@@ -130,8 +127,8 @@ fn surroundings(state: &State, out: &mut Vec<String>) {
 /// Steps with the same reason in one sentence: one stop skips all that comes after it.
 fn steps(state: &State, out: &mut Vec<String>) {
     let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
-    for step in &state.started.plan.steps {
-        let Some(StepState::Ended { end, .. }) = state.steps.get(&step.id) else { continue };
+    for (step, now) in state.in_order() {
+        let Some(end) = now.end() else { continue };
         let (what, because) = match end {
             StepEnd::Skipped { because } => ("did not run", because),
             StepEnd::Unneeded { because } => ("was left out", because),

@@ -229,10 +229,11 @@ pub(crate) fn context_at(state: &State, events: &[Recorded], types: Types) -> Co
     let timeline = timeline::timeline(state);
     let (teardown, waited) = (teardown::teardown(state, types), action::waited(state));
     let deviations = deviation::deviations(state, events).into_iter();
+    let beside = finding::beside(state, events);
     let whole = Context {
         version: VERSION,
         banner: banner(state),
-        verdict: verdict(state, events),
+        verdict: verdict(state, events, finding::cautions(state, &beside)),
         scope: scope::scope(state),
         objectives: objectives(state),
         rto_phases: rto_phases(state),
@@ -255,7 +256,7 @@ pub(crate) fn context_at(state: &State, events: &[Recorded], types: Types) -> Co
         teardown,
         warnings: warnings(state),
         deviations: deviations.map(|deviation| deviation.text).collect(),
-        findings: finding::findings(state, events),
+        findings: finding::findings(state, beside),
         controls: controls(state),
         hidden: redact::hidden(state),
         by_hand: by_hand::order(state),
@@ -335,8 +336,7 @@ fn passed(state: &State, measures: &Measures) -> String {
     format!("{what}, every required probe of the restored data held, {targets}and nothing was left behind.{none}")
 }
 
-fn verdict(state: &State, events: &[Recorded]) -> VerdictFacts {
-    let cautions = finding::cautions(state, events);
+fn verdict(state: &State, events: &[Recorded], cautions: Vec<String>) -> VerdictFacts {
     let Some((_, conclusion)) = &state.concluded else {
         return VerdictFacts {
             word: "unfinished".to_owned(),

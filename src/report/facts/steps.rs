@@ -121,16 +121,16 @@ pub fn took(step: &StepState) -> Option<SignedDuration> {
 /// How often a step was tried: a probe's attempts, a restore's attempts, otherwise one if it began.
 #[must_use]
 pub fn attempts(state: &State, step: &Step) -> usize {
-    let began = state.steps.get(&step.id).and_then(since).is_some();
+    let began = || state.steps.get(&step.id).and_then(since).is_some();
     match &step.work {
         Work::Probe(name) => state.probes.get(name).map_or(0, |probe| probe.tried.len()),
         Work::Action(name) => state.actions.get(name).map_or(0, |action| action.tried.len()),
         Work::Undo(name) => state.actions.get(name).map_or(0, |action| action.undone.len()),
         Work::Restore(name) => {
-            let attempt = state.ledger.get(name).map_or(u32::from(began), |entry| entry.intended.attempt);
+            let attempt = state.ledger.get(name).map_or_else(|| u32::from(began()), |entry| entry.intended.attempt);
             usize::try_from(attempt).unwrap_or(usize::MAX)
         }
-        _ => usize::from(began),
+        _ => usize::from(began()),
     }
 }
 

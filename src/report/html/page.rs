@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::words::text::{is_hostile, tame};
+use crate::words::text::{is_hostile, tamed};
 
 /// What stands for a value that is empty.
 const NOTHING: &str = "–";
@@ -115,7 +115,12 @@ impl Page {
 
     /// Anybody's text, on one line.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        self.escaped(tame(text).chars());
+        let text = tamed(text);
+        if text.contains(['&', '<', '>', '"', '\'']) {
+            self.escaped(text.chars());
+        } else {
+            self.out.push_str(&text);
+        }
         self
     }
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
+use std::thread;
 
 use crate::cloud::resource::Types;
 use crate::definition::model::SignBy;
@@ -16,7 +17,7 @@ use crate::plan::step::{Step, Work};
 use crate::report::facts::{context_at, judged, until_verdict};
 use crate::report::html::html;
 use crate::report::junit::junit;
-use crate::report::runbook::render;
+use crate::report::runbook::{are_built_in, compile_built_in, render};
 use crate::report::write::WriteError;
 use crate::report::{json, write};
 use crate::run::call::{Call, Outcome, failed, passed};
@@ -26,6 +27,7 @@ use crate::run::print::pdf;
 use crate::run::services::Services;
 use crate::run::step::archive;
 use crate::run::step::seal::{Sealer, Unsealed, Unsigned, sealed};
+use crate::words::both::both;
 use crate::words::id::StepId;
 use crate::words::kind::{ReportFormat, Verdict};
 
@@ -35,6 +37,9 @@ pub const PDF: &str = "report.pdf";
 /// Requests to KMS or S3 that failed in a way that passes: after so many the report does without. Two minutes of pauses lie
 /// between them.
 const MOST_STUMBLES: u32 = 6;
+
+/// From so many steps on, the forms of a report are made side by side: a step takes some 10 µs in each, a thread some 50.
+const LARGE: usize = 50;
 
 /// The verdict is journalled first: the report is made from it, and a report that cannot be written changes nothing.
 #[must_use]
@@ -70,6 +75,18 @@ pub(crate) fn is_patient(state: &State, step: &StepId) -> bool {
         _ => 0,
     };
     stumbled < MOST_STUMBLES
+}
+
+/// Has the built-in templates compiled on a thread beside the run: whoever asks or removes what was restored waits for answers,
+/// and is near its report. Once for a process; a run with other templates compiles its own when it renders.
+pub fn compile_meanwhile(state: &State) {
+    static BEGUN: Once = Once::new();
+    if !BEGUN.is_completed() && are_built_in(&state.started.templates) {
+        BEGUN.call_once(|| {
+            // Without a thread they are compiled when they are needed.
+            drop(thread::Builder::new().spawn(compile_built_in));
+        });
+    }
 }
 
 /// Renders the journal, signs and writes the files.
@@ -221,15 +238,24 @@ pub fn rendered(history: &[Recorded], types: Types) -> Result<Vec<(&'static str,
     let state = judged(up_to_verdict(history)?);
     let context = context_at(&state, until_verdict(history), types);
     let settings = &state.started.plan.definition.report;
-    let markdown = render(&state.started.templates, &settings.runbook, &context).map_err(explain)?;
-    let report = serde_json::to_string_pretty(&json::Report::new(&state, &context)).map_err(explain)?;
-    let mut files = vec![("report.md", markdown), ("report.json", report + "\n")];
-    if settings.formats.contains(&ReportFormat::Html) {
-        files.push(("report.html", html(&context)));
-    }
-    if settings.formats.contains(&ReportFormat::Junit) {
-        files.push(("junit.xml", junit(&context)));
-    }
+    let has = |format| settings.formats.contains(&format);
+    let markdown = || render(&state.started.templates, &settings.runbook, &context).map_err(explain);
+    // The template takes about as long as all that is not made of it.
+    let others = || {
+        let report = serde_json::to_string_pretty(&json::Report::new(&state, &context)).map_err(explain);
+        (report, has(ReportFormat::Html).then(|| html(&context)), has(ReportFormat::Junit).then(|| junit(&context)))
+    };
+    let is_large = state.started.plan.steps.len() >= LARGE;
+    let (others, markdown) = if is_large {
+        both(others, markdown)
+    } else {
+        let markdown = markdown();
+        (others(), markdown)
+    };
+    let (report, page, suite) = others;
+    let mut files = vec![("report.md", markdown?), ("report.json", report? + "\n")];
+    files.extend(page.map(|page| ("report.html", page)));
+    files.extend(suite.map(|suite| ("junit.xml", suite)));
     Ok(files)
 }
 

@@ -14,7 +14,7 @@ use crate::evidence::dsse;
 use crate::evidence::key::{KeyError, PublicKey, SigningKey};
 use crate::evidence::manifest::Manifest;
 use crate::evidence::statement;
-use crate::journal::event::Recorded;
+use crate::journal::event::{Event, Recorded};
 use crate::journal::private;
 use crate::report::facts::until_verdict;
 use crate::run::step::report::PDF;
@@ -113,7 +113,11 @@ pub(crate) async fn sealed(
     sealer: Sealer<'_>,
 ) -> Result<Sealed, Unsealed> {
     // Without a verdict there is nothing to sign.
-    let Some(unsigned) = Draft::of(history, rendered, None) else { return Ok(Sealed::new(Vec::new(), None)) };
+    if !has_verdict(history) {
+        return Ok(Sealed::new(Vec::new(), None));
+    }
+    // A draft is the journal written and every file hashed: made only where it is taken.
+    let unsigned = || Draft::of(history, rendered, None).map(Draft::unsigned).unwrap_or_default();
     let before = SignedBefore::in_folder(folder);
     match sealer {
         Sealer::File(path) => by_file(history, rendered, folder, (path, before)),
@@ -122,17 +126,21 @@ pub(crate) async fn sealed(
                 Some(signatures) => by_kms(history, rendered, folder, (key, signatures), before).await,
                 None => before.and_then(|before| before.kept(history, rendered, folder)).ok_or(Unsigned::NoSession),
             };
-            Ok(signed.unwrap_or_else(|why| Sealed::new(unsigned.unsigned(), Some(why))))
+            Ok(signed.unwrap_or_else(|why| Sealed::new(unsigned(), Some(why))))
         }
         Sealer::Imported => {
-            let Some(before) = before else { return Ok(Sealed::new(unsigned.unsigned(), Some(Unsigned::Imported))) };
+            let Some(before) = before else { return Ok(Sealed::new(unsigned(), Some(Unsigned::Imported))) };
             if let Some(kept) = before.kept(history, rendered, folder) {
                 return Ok(kept);
             }
             before.is_not_held(history, folder)?;
-            Ok(Sealed::new(unsigned.unsigned(), Some(Unsigned::Imported)))
+            Ok(Sealed::new(unsigned(), Some(Unsigned::Imported)))
         }
     }
+}
+
+fn has_verdict(history: &[Recorded]) -> bool {
+    until_verdict(history).last().is_some_and(|last| matches!(last.event, Event::Concluded { .. }))
 }
 
 /// The key in a file, if there is one.
