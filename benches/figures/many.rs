@@ -68,13 +68,8 @@ pub(crate) fn run_id(at: Timestamp, number: u32) -> RunId {
     RunId::new(u64::try_from(at.as_millisecond()).unwrap_or(0), random)
 }
 
-/// The first record of a run.
-pub(crate) fn first(plan: Plan) -> Event {
-    first_after(plan, Vec::new())
-}
-
-/// The first record of a run of a drill that ran before.
-fn first_after(plan: Plan, history: Vec<Earlier>) -> Event {
+/// The first record of a run, with the drill's runs before it.
+fn first(plan: Plan, history: Vec<Earlier>) -> Event {
     let text = format!("version: 1\nname: {}\n", plan.definition.name);
     Event::RunStarted(Box::new(RunStarted {
         templates: runbook::built_in().into(),
@@ -100,7 +95,7 @@ pub(crate) fn begin_after(
 ) -> Result<(State, RunJournal), String> {
     let run = run_id(at, number);
     let lock = store.lock(&plan.definition.name).map_err(explain)?;
-    let first = first_after(plan, history);
+    let first = first(plan, history);
     let journal = at_once(store.begin(lock, run, at, &first))?.map_err(explain)?;
     Ok((State::begin(run, at, &first).map_err(explain)?, journal))
 }

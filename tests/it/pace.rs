@@ -170,6 +170,23 @@ fn a_removal_is_looked_at_when_it_may_be_over() {
     }
 }
 
+/// Once for its use, right before the deletion, and twice for its absence. The tags come with the look.
+#[test]
+fn what_is_restored_as_before_is_looked_at_four_times() {
+    let takes = "removal: { takes: 3m30s }, restore: { takes: 12m }";
+    let world = worlds::QUICK.replace("restore: { takes: 1m }", takes);
+    let (seen, looks, asked_for_tags) = still::play(Scene::new(worlds::ORDERS, &world), |still| async move {
+        // It was seen late.
+        let seen = run(&still, vec![took(12, 4)]).await;
+        let accepted = seen.told.when("the start", |event| matches!(event, Event::RestoreAccepted { .. }));
+        let count = |operation: &str| still.calls(operation, accepted).len();
+        (seen, count("rds:DescribeDBInstances"), count("rds:ListTagsForResource"))
+    });
+    assert_eq!((seen.looks.len(), looks, asked_for_tags), (1, 4, 0), "{:?}", seen.surveys);
+    let stamp = seen.told.state.ledger[&name(ORDERS)].stamp.as_ref().expect("it carries the drill's tags");
+    assert!(!stamp.remove.is_empty() && !stamp.add.is_empty(), "{stamp:?}");
+}
+
 /// The look half way fails: it is made again soon, and not when the job should be over.
 #[test]
 fn a_look_that_fails_is_made_again_soon() {
