@@ -149,8 +149,9 @@ pub fn observe(step: &StepId, name: &Name, state: &State, services: Arc<Services
     };
     let (subject, kind) = (entry.subject(restore), restore.kind);
     let before = entry.seen.as_ref().map(|(_, seen)| seen.clone());
-    let stampable = (services.types)(kind).taggable() && entry.stamped.is_none() && !entry.stamp_failed;
-    let add = stampable.then(|| own_tags(state, name));
+    // Other steps look too, and none of them stamps.
+    let stamps = *step == Work::Ready(name.clone()).id() && (services.types)(kind).taggable();
+    let add = (stamps && entry.stamped.is_none() && !entry.stamp_failed).then(|| own_tags(state, name));
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
         let (seen, tags) = match services.calls(kind).observe_with_tags(&subject).await {
