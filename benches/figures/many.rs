@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use restore_drill::cloud::Cloud;
-use restore_drill::journal::event::{Event, Recorded, RunStarted, World};
+use restore_drill::journal::event::{Earlier, Event, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Append, Owed, ParkedJournal, RunJournal, RunRow, Store};
 use restore_drill::plan::step::Plan;
@@ -77,22 +77,34 @@ pub(crate) fn run_id(at: Timestamp, number: u32) -> RunId {
     RunId::new(u64::try_from(at.as_millisecond()).unwrap_or(0), random)
 }
 
-/// The first record of a run.
-pub(crate) fn first(plan: Plan) -> Event {
+/// The first record of a run, with the drill's runs before it.
+fn first(plan: Plan, history: Vec<Earlier>) -> Event {
     let text = format!("version: 1\nname: {}\n", plan.definition.name);
     Event::RunStarted(Box::new(RunStarted {
         templates: runbook::built_in().into(),
         seed: Some(7),
         world: Some(World::Server { url: "bench".to_owned() }),
+        history,
         ..RunStarted::new(Mode::Sandbox, plan, &text, "somebody@somewhere")
     }))
 }
 
 /// Begins the n-th run: its first record is durable.
 pub(crate) fn begin(store: &Store, plan: Plan, at: Timestamp, number: u32) -> Result<(State, RunJournal), String> {
+    begin_after(store, plan, at, number, Vec::new())
+}
+
+/// The same of a drill that ran before.
+pub(crate) fn begin_after(
+    store: &Store,
+    plan: Plan,
+    at: Timestamp,
+    number: u32,
+    history: Vec<Earlier>,
+) -> Result<(State, RunJournal), String> {
     let run = run_id(at, number);
     let lock = store.lock(&plan.definition.name).map_err(explain)?;
-    let first = first(plan);
+    let first = first(plan, history);
     let journal = at_once(store.begin(lock, run, at, &first))?.map_err(explain)?;
     Ok((State::begin(run, at, &first).map_err(explain)?, journal))
 }

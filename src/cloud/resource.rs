@@ -364,6 +364,15 @@ pub trait ResourceCalls: Send + Sync {
     /// gone while one of `subject.parts` that the run made outlives it.
     async fn observe(&self, subject: &Subject) -> Result<Observation, CloudError>;
 
+    /// One look, and the tags that it carries where the same answer has them; without them they are asked for by
+    /// [`ResourceCalls::tags`].
+    async fn observe_with_tags(
+        &self,
+        subject: &Subject,
+    ) -> Result<(Observation, Option<BTreeMap<String, String>>), CloudError> {
+        Ok((self.observe(subject).await?, None))
+    }
+
     /// Looks for what the restore may have made although no restore job names it. Only for types whose ids AWS assigns.
     async fn find(&self, _subject: &Subject) -> Result<Found, CloudError> {
         Ok(Found::Nothing)

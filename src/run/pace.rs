@@ -35,10 +35,13 @@ pub const VISIBLE_AFTER: SignedDuration = SignedDuration::from_secs(120);
 const LOOKS: i64 = 8;
 /// While something usually ends, no end is seen later than this.
 const LONGEST_GAP: SignedDuration = SignedDuration::from_mins(2);
-/// Before a restore job usually ends, looks are hardly further apart.
-const LONGEST_BLIND: SignedDuration = SignedDuration::from_mins(10);
-/// The same for a removal: one that shows no effect must have been looked at before it is asked for again.
-const REMOVAL_BLIND: SignedDuration = SignedDuration::from_mins(3);
+/// Before a restore job usually ends, looks are hardly further apart: one that usually takes less is looked at once it
+/// should be over, and not before.
+const LONGEST_BLIND: SignedDuration = SignedDuration::from_mins(15);
+/// The same for a removal. A tenth later is still well before it would be asked for again.
+const REMOVAL_BLIND: SignedDuration = SignedDuration::from_secs(255);
+/// A removal that shows no effect must have been looked at before it is asked for again: there is a look by then.
+const SEEN_LEAVING_BY: SignedDuration = SignedDuration::from_secs(285);
 /// What a removal usually takes, where nothing is known of it.
 const USUAL_REMOVAL: SignedDuration = SignedDuration::from_mins(4);
 /// Nothing that took longer says anything about the next time.
@@ -162,8 +165,8 @@ pub struct Pace {
     closely: bool,
     /// No longer without a look before it is usually over.
     blind: SignedDuration,
-    /// That time is cut into so many pieces at least.
-    pieces: i64,
+    /// At this age at the latest there is a first look.
+    first_by: Option<SignedDuration>,
     /// Nobody knows whether it is over at once: there is a look soon after it began.
     prompt: bool,
     /// In thousandths, at most a tenth: looks are so much later or earlier, so that runs do not look together.
@@ -177,19 +180,27 @@ impl Pace {
     pub fn of_job(state: &State, step: &StepId, name: &Name) -> Self {
         let kept = state.started.plan.definition.teardown.when == TeardownWhen::Manual;
         let usual = learned(state, |run| run.restores.get(name)).filter(|_| !kept && state.cancelled.is_none());
-        Self { usual, closely: true, blind: LONGEST_BLIND, pieces: 2, prompt: false, share: share(&state.run, step) }
+        Self {
+            usual,
+            closely: true,
+            blind: LONGEST_BLIND,
+            first_by: None,
+            prompt: false,
+            share: share(&state.run, step),
+        }
     }
 
     /// Of a removal that was accepted. One in stages goes on with what a look shows, so it is looked at steadily.
     #[must_use]
     pub fn of_removal(state: &State, step: &StepId, name: &Name) -> Self {
         let in_stages = state.ledger.get(name).is_none_or(|entry| !entry.parts.is_empty());
-        // What it took was seen by looks, and each comes later than the end: sooner than that must be possible.
-        let sooner = |usual: Usual| Usual { few: usual.few / 5 * 4, ..usual };
+        // What it took was seen by looks, and each comes later than the end: sooner than that must be possible. By a tenth
+        // from run to run it comes down to what it is, without a look in vain as long as it was seen late.
+        let sooner = |usual: Usual| Usual { few: usual.few / 10 * 9, ..usual };
         let known = learned(state, |run| run.removals.get(name)).map(sooner);
         let usual = (!in_stages).then(|| known.unwrap_or_else(|| Usual::around(USUAL_REMOVAL)));
         let (prompt, share) = (known.is_none(), share(&state.run, step));
-        Self { usual, closely: false, blind: REMOVAL_BLIND, pieces: 1, prompt, share }
+        Self { usual, closely: false, blind: REMOVAL_BLIND, first_by: Some(SEEN_LEAVING_BY), prompt, share }
     }
 
     /// When to look next after a look at this age; both count from the beginning.
@@ -199,13 +210,15 @@ impl Pace {
         if self.prompt && last < LOOK_EVERY {
             return LOOK_EVERY;
         }
-        SignedDuration::from_millis(self.wanted(millis(last), usual)).max(last + LOOK_EVERY)
+        let wanted = SignedDuration::from_millis(self.wanted(millis(last), usual)).max(last + LOOK_EVERY);
+        // Whoever asked for it asked at its beginning: no look was made yet.
+        self.first_by.filter(|_| last < LOOK_EVERY).map_or(wanted, |by| wanted.min(by))
     }
 
     fn wanted(&self, last: i64, usual: Usual) -> i64 {
         let (few, most) = (millis(usual.few), millis(usual.most));
         let blind = millis(self.blind);
-        let piece = few / self.pieces.max((few + blind - 1) / blind);
+        let piece = few / ((few + blind - 1) / blind).max(1);
         if piece >= millis(LOOK_EVERY) {
             let early = next_of(piece + self.part_of(piece), piece, last);
             if early + piece / 2 < few {
@@ -217,7 +230,9 @@ impl Pace {
         } else {
             ((most - few) / LOOKS).clamp(millis(LOOK_EVERY), millis(LONGEST_GAP))
         };
-        let first = few + gap / 2 + self.part_of(gap);
+        // What is known of a removal is late already.
+        let lead = if self.closely || self.prompt { gap / 2 } else { 0 };
+        let first = few + lead + self.part_of(gap);
         if self.closely && last >= first { last + gap } else { next_of(first, gap, last) }
     }
 
@@ -256,7 +271,10 @@ pub fn paused_until(step: &StepState) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST_BLIND, LOOK_EVERY, Looked, Pace, Usual, millis, paused_until, share};
+    use super::{
+        LONGEST_BLIND, LOOK_EVERY, Looked, Pace, REMOVAL_BLIND, REMOVE_AGAIN_AFTER, SEEN_LEAVING_BY, Usual, millis,
+        paused_until, share,
+    };
     use crate::journal::state::StepState;
     use crate::words::id::{RunId, StepId};
     use jiff::{SignedDuration, Timestamp};
@@ -278,19 +296,34 @@ mod tests {
     /// milliseconds.
     fn looks(few: i64, most: i64, share: i64) -> Vec<i64> {
         let usual = Some(Usual { few: SignedDuration::from_mins(few), most: SignedDuration::from_mins(most) });
-        let pace = Pace { usual, closely: true, blind: LONGEST_BLIND, pieces: 2, prompt: false, share };
+        let pace = Pace { usual, closely: true, blind: LONGEST_BLIND, first_by: None, prompt: false, share };
         let next = |last: &SignedDuration| Some(pace.after(*last));
         let ages = std::iter::successors(Some(SignedDuration::ZERO), next).skip(1).map(millis);
         ages.take_while(|age| *age < 90 * MINUTE).collect()
     }
 
     #[test]
-    fn what_always_takes_as_long_is_looked_at_half_way_and_just_after_its_end() {
+    fn what_always_takes_as_long_is_looked_at_just_after_its_end() {
         for share in [-100, 0, 100] {
             assert_eq!(
-                looks(12, 12, share)[..3],
-                [6 * MINUTE + share * 360, 12 * MINUTE + 7_500 + share * 15, 12 * MINUTE + 22_500 + share * 15]
+                looks(12, 12, share)[..2],
+                [12 * MINUTE + 7_500 + share * 15, 12 * MINUTE + 22_500 + share * 15]
             );
+            // A fiftieth of 20 minutes are 24 s.
+            assert_eq!(looks(20, 20, share)[..2], [10 * MINUTE + share * 600, 20 * MINUTE + 12_000 + share * 24]);
+        }
+    }
+
+    /// Of one that shows no effect nobody may ask again before it was looked at.
+    #[test]
+    fn a_removal_is_looked_at_before_it_is_asked_for_again() {
+        let usual = [(1, 1), (4, 4), (4, 30), (5, 6), (9, 200), (600, 600)];
+        for ((few, most), share) in usual.into_iter().flat_map(|usual| [-100, 0, 100].map(|share| (usual, share))) {
+            let usual = Some(Usual { few: SignedDuration::from_mins(few), most: SignedDuration::from_mins(most) });
+            let first_by = Some(SEEN_LEAVING_BY);
+            let pace = Pace { usual, closely: false, blind: REMOVAL_BLIND, first_by, prompt: false, share };
+            let first = pace.after(SignedDuration::ZERO);
+            assert!(first >= LOOK_EVERY && first < REMOVE_AGAIN_AFTER, "{few} to {most} minutes, {share}: {first:?}");
         }
     }
 
@@ -303,7 +336,7 @@ mod tests {
             let mut before = 0;
             for look in looks(few, most, share) {
                 let steadily = (before / 50 + 1).clamp(15_000, 2 * MINUTE);
-                let bound = if before < few * MINUTE { 13 * MINUTE } else { steadily };
+                let bound = if before < few * MINUTE { 18 * MINUTE } else { steadily };
                 let gap = look - before;
                 assert!((15_000..=bound).contains(&gap), "{few} to {most} minutes, {share}: {gap} ms after {before}");
                 before = look;

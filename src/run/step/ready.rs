@@ -70,37 +70,44 @@ pub(crate) fn never_ready(step: &Step, seen: &Observation) -> Event {
 /// What the resource carries now decides what is taken off: RDS brings the source's tags along (facts trap 35), and a
 /// tag-based backup plan would pick the restored copy up.
 pub fn read_tags(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
-    let definition = &state.started.plan.definition;
-    let (Some(entry), Some(restore)) = (state.ledger.get(name), definition.restore.get(name)) else {
+    let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
         return nonsense(step, "tags without an intent");
     };
-    let expires =
-        state.started_at + definition.limits.max_duration + definition.teardown.timeout + EXPIRES_AFTER_TEARDOWN;
-    let add = BTreeMap::from([
-        (RUN_TAG.to_owned(), state.run.to_string()),
-        ("drill:definition".to_owned(), state.started.definition_sha256.chars().take(8).collect()),
-        ("drill:name".to_owned(), definition.name.to_string()),
-        ("drill:step".to_owned(), Work::Restore(name.clone()).id().to_string()),
-        (EXPIRES_TAG.to_owned(), lease::expires(expires)),
-        ("drill:owner".to_owned(), tag_value(&definition.owner)),
-    ]);
+    let add = own_tags(state, name);
     let (subject, kind) = (entry.subject(restore), restore.kind);
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
         match services.calls(kind).tags(&subject).await {
-            Ok(tags) => {
-                // Tags that AWS itself sets (`aws:`) cannot be removed; what is about to be set again need not be. The
-                // source's own `drill:never` goes: what the run made is the run's to remove (design 10.2).
-                let inherited = |key: &String| !key.starts_with("aws:") && !add.contains_key(key);
-                let remove = tags.into_iter().filter(|(key, _)| inherited(key)).collect();
-                vec![Event::StampIntended { restore: name, remove, add }]
-            }
+            Ok(tags) => vec![stamp_intended(name, tags, add)],
             Err(error) if error.passes() || error.kind == crate::cloud::error::ErrorKind::NotFound => {
                 vec![Event::Stumbled { step, error }]
             }
             Err(error) => vec![Event::StampFailed { restore: name, error }],
         }
     })
+}
+
+/// The drill's tags.
+fn own_tags(state: &State, name: &Name) -> BTreeMap<String, String> {
+    let definition = &state.started.plan.definition;
+    let expires =
+        state.started_at + definition.limits.max_duration + definition.teardown.timeout + EXPIRES_AFTER_TEARDOWN;
+    BTreeMap::from([
+        (RUN_TAG.to_owned(), state.run.to_string()),
+        ("drill:definition".to_owned(), state.started.definition_sha256.chars().take(8).collect()),
+        ("drill:name".to_owned(), definition.name.to_string()),
+        ("drill:step".to_owned(), Work::Restore(name.clone()).id().to_string()),
+        (EXPIRES_TAG.to_owned(), lease::expires(expires)),
+        ("drill:owner".to_owned(), tag_value(&definition.owner)),
+    ])
+}
+
+/// Tags that AWS itself sets (`aws:`) cannot be removed; what is about to be set again need not be. The source's own
+/// `drill:never` goes: what the run made is the run's to remove (design 10.2).
+fn stamp_intended(restore: Name, tags: BTreeMap<String, String>, add: BTreeMap<String, String>) -> Event {
+    let inherited = |key: &String| !key.starts_with("aws:") && !add.contains_key(key);
+    let remove = tags.into_iter().filter(|(key, _)| inherited(key)).collect();
+    Event::StampIntended { restore, remove, add }
 }
 
 /// AWS tag values are at most 256 characters out of letters, digits, spaces and `_ . : / = + - @`.
@@ -135,30 +142,36 @@ pub fn stamp(name: &Name, state: &State, services: Arc<Services>) -> Outcome {
     })
 }
 
-/// One look. Only what changed is recorded.
+/// One look. Only what changed is recorded. Tags that the same answer has are not asked for once more.
 pub fn observe(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
     let (Some(entry), Some(restore)) = (state.ledger.get(name), state.started.plan.definition.restore.get(name)) else {
         return nonsense(step, "a look without an intent");
     };
     let (subject, kind) = (entry.subject(restore), restore.kind);
     let before = entry.seen.as_ref().map(|(_, seen)| seen.clone());
+    // Other steps look too, and none of them stamps.
+    let stamps = *step == Work::Ready(name.clone()).id() && (services.types)(kind).taggable();
+    let add = (stamps && entry.stamped.is_none() && !entry.stamp_failed).then(|| own_tags(state, name));
     let (step, name) = (step.clone(), name.clone());
     Box::pin(async move {
-        match services.calls(kind).observe(&subject).await {
-            Ok(seen) if before.as_ref() == Some(&seen) => Vec::new(),
-            Ok(seen) => {
-                let mut events = Vec::new();
-                if seen.phase == Phase::Unknown {
-                    let text = format!(
-                        "`{}` has the status `{}`, which this version does not know; it counts as not ready",
-                        subject.expected.name, seen.status
-                    );
-                    events.push(Event::Warned { step, text });
-                }
-                events.push(Event::ResourceSeen { restore: name, observation: seen });
-                events
+        let (seen, tags) = match services.calls(kind).observe_with_tags(&subject).await {
+            Ok(looked) => looked,
+            Err(error) => return vec![stumble_or_fail(&step, error)],
+        };
+        let stamp = add.zip(tags).filter(|_| seen.phase != Phase::Gone);
+        let stamp = stamp.map(|(add, tags)| stamp_intended(name.clone(), tags, add));
+        let mut events = Vec::new();
+        if before.as_ref() != Some(&seen) {
+            if seen.phase == Phase::Unknown {
+                let text = format!(
+                    "`{}` has the status `{}`, which this version does not know; it counts as not ready",
+                    subject.expected.name, seen.status
+                );
+                events.push(Event::Warned { step, text });
             }
-            Err(error) => vec![stumble_or_fail(&step, error)],
+            events.push(Event::ResourceSeen { restore: name, observation: seen });
         }
+        events.extend(stamp);
+        events
     })
 }

@@ -42,6 +42,29 @@ impl RdsCalls {
         Self { guard: Guard::new(clients), rds: clients.rds.clone() }
     }
 
+    /// The instance; nothing if RDS says that it does not exist.
+    async fn instance(&self, subject: &Subject) -> Result<Option<DbInstance>, CloudError> {
+        const OPERATION: &str = "rds:DescribeDBInstances";
+        let expected = &subject.expected;
+        let answer = self.rds.describe_db_instances().db_instance_identifier(&expected.name).send().await;
+        let answer = match answer.map_err(|error| cloud_error(OPERATION, &error)) {
+            Ok(answer) => answer,
+            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // An empty list is no proof of absence: RDS says `DBInstanceNotFound` for a name that does not exist.
+        let Some(instance) = answer.db_instances().first() else {
+            return Err(unreadable(OPERATION, "the answer holds no instance and no error"));
+        };
+        match (instance.db_instance_arn(), &expected.arn) {
+            (Some(seen), Some(arn)) if seen != arn.as_str() => {
+                let message = format!("the session sees `{seen}` under the name of `{arn}`");
+                Err(CloudError::new(OPERATION, ErrorKind::Invalid, "wrong_session", &message, None))
+            }
+            _ => Ok(Some(instance.clone())),
+        }
+    }
+
     /// Automated backups that outlive the instance, by ARN or resource id.
     async fn automated_backups(&self, name: &str) -> Result<Vec<String>, CloudError> {
         const OPERATION: &str = "rds:DescribeDBInstanceAutomatedBackups";
@@ -91,25 +114,16 @@ impl RdsCalls {
 #[async_trait]
 impl ResourceCalls for RdsCalls {
     async fn observe(&self, subject: &Subject) -> Result<Observation, CloudError> {
-        const OPERATION: &str = "rds:DescribeDBInstances";
-        let expected = &subject.expected;
-        let answer = self.rds.describe_db_instances().db_instance_identifier(&expected.name).send().await;
-        let answer = match answer.map_err(|error| cloud_error(OPERATION, &error)) {
-            Ok(answer) => answer,
-            Err(error) if is_gone(&error) => return Ok(Observation::absent()),
-            Err(error) => return Err(error),
-        };
-        // An empty list is no proof of absence: RDS says `DBInstanceNotFound` for a name that does not exist.
-        let Some(instance) = answer.db_instances().first() else {
-            return Err(unreadable(OPERATION, "the answer holds no instance and no error"));
-        };
-        match (instance.db_instance_arn(), &expected.arn) {
-            (Some(seen), Some(arn)) if seen != arn.as_str() => {
-                let message = format!("the session sees `{seen}` under the name of `{arn}`");
-                Err(CloudError::new(OPERATION, ErrorKind::Invalid, "wrong_session", &message, None))
-            }
-            _ => Ok(observation(instance)),
-        }
+        Ok(self.instance(subject).await?.as_ref().map_or_else(Observation::absent, observation))
+    }
+
+    /// RDS sends the tags with the instance (`TagList`).
+    async fn observe_with_tags(
+        &self,
+        subject: &Subject,
+    ) -> Result<(Observation, Option<BTreeMap<String, String>>), CloudError> {
+        let Some(instance) = self.instance(subject).await? else { return Ok((Observation::absent(), None)) };
+        Ok((observation(&instance), instance.tag_list.as_deref().map(leftovers::tags)))
     }
 
     async fn tags(&self, subject: &Subject) -> Result<BTreeMap<String, String>, CloudError> {
@@ -117,9 +131,7 @@ impl ResourceCalls for RdsCalls {
         let arn = subject.arn().map(ToString::to_string).unwrap_or_default();
         let answer = self.rds.list_tags_for_resource().resource_name(arn).send().await;
         let answer = answer.map_err(|error| cloud_error(OPERATION, &error))?;
-        let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tame(tag.value().unwrap_or_default())));
-        // Keys stay as they came, for a tag is removed by its key; AWS allows no control characters in them.
-        Ok(answer.tag_list().iter().filter_map(pair).collect())
+        Ok(leftovers::tags(answer.tag_list()))
     }
 
     async fn untag(&self, subject: &Subject, keys: &[String]) -> Result<(), CloudError> {

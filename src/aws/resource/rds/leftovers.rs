@@ -48,8 +48,8 @@ async fn instances(rds: &aws_sdk_rds::Client, wanted: &Wanted) -> Result<Vec<Lef
     }
 }
 
-/// Keys stay as they came; AWS allows no control characters in them.
-fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+/// Keys stay as they came, for a tag is removed by its key; AWS allows no control characters in them.
+pub(super) fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tame(tag.value().unwrap_or_default())))).collect()
 }
 
