@@ -229,7 +229,9 @@ impl Places {
         while let Some((one, wants)) = next.pop_first() {
             if !self.fits(&wants, &kept_free) {
                 if !one.is_patient {
-                    wants.into_iter().for_each(|(spot, count)| *kept_free.entry(spot).or_default() += count);
+                    for (spot, count) in wants {
+                        *kept_free.entry(spot).or_default() += count;
+                    }
                 }
                 continue;
             }
