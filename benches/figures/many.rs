@@ -1,15 +1,16 @@
 //! Many runs in one process: the one place that starts them. What the program itself has for this later belongs here, and
 //! every figure of many drills goes on as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
-use futures_util::stream::{FuturesUnordered, TryStreamExt as _};
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use restore_drill::cloud::Cloud;
+use restore_drill::cloud::vault::Vault;
 use restore_drill::journal::event::{Earlier, Event, Recorded, RunStarted, World};
 use restore_drill::journal::state::State;
 use restore_drill::journal::store::{Append, Owed, ParkedJournal, RunJournal, RunRow, Store};
@@ -25,7 +26,7 @@ use restore_drill::words::id::RunId;
 use restore_drill::words::kind::Mode;
 use restore_drill::words::time::Clock;
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::figure::explain;
@@ -262,55 +263,66 @@ impl Asleep {
 }
 
 /// What runs that are parked share.
-pub(crate) struct Parking<'a, S: Fn(Cloud) -> Services> {
+pub(crate) struct Parking<'a, S: Fn(Arc<dyn Vault>) -> Services> {
     pub(crate) store: &'a Store,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Of a run, from its own view of the cloud.
+    /// Of a run, from its own view of the vault.
     pub(crate) services: S,
     pub(crate) asleep: &'a Asleep,
     crowd: Arc<AtomicBool>,
-    turns: Semaphore,
 }
 
 /// What is kept of a run that is parked.
 struct Waits {
     parked: Box<Parked>,
     journal: ParkedJournal,
+    vault: Arc<dyn Vault>,
 }
 
-impl<'a, S: Fn(Cloud) -> Services> Parking<'a, S> {
+impl<'a, S: Fn(Arc<dyn Vault>) -> Services> Parking<'a, S> {
     pub(crate) fn new(store: &'a Store, clock: Arc<dyn Clock>, services: S, asleep: &'a Asleep) -> Self {
-        let crowd = Arc::new(AtomicBool::new(true));
-        Self { store, clock, services, asleep, crowd, turns: Semaphore::new(AT_A_TIME) }
+        Self { store, clock, services, asleep, crowd: Arc::new(AtomicBool::new(true)) }
     }
 
     /// Goes on with all of these runs as the program does with many: who waits is parked. Returns when one does not wait.
-    pub(crate) async fn park_all(&self, rows: Vec<RunRow>, view: impl Fn() -> Cloud) -> Result<(), String> {
-        let lives: FuturesUnordered<_> = rows.into_iter().map(|row| self.life(row, view()).boxed_local()).collect();
-        lives.try_collect::<Vec<()>>().await.map(drop)
-    }
-
-    async fn life(&self, row: RunRow, own: Cloud) -> Result<(), String> {
-        let mut waits = self.in_turn(|| self.taken_up(row, own.clone())).await?;
+    pub(crate) async fn park_all(&self, rows: Vec<RunRow>, view: impl Fn() -> Arc<dyn Vault>) -> Result<(), String> {
+        let mut rows = rows.into_iter();
+        let mut driven: FuturesUnordered<LocalBoxFuture<'_, Result<Waits, String>>> = FuturesUnordered::new();
+        let mut sleepers: FuturesUnordered<LocalBoxFuture<'_, (Waits, Vec<News>)>> = FuturesUnordered::new();
+        let mut awake: VecDeque<(Waits, Vec<News>)> = VecDeque::new();
         loop {
-            self.asleep.times.fetch_add(1, Ordering::SeqCst);
-            self.asleep.now.fetch_add(1, Ordering::SeqCst);
-            let news = waits.parked.watch(&own.vault, &self.clock).await;
-            self.asleep.now.fetch_sub(1, Ordering::SeqCst);
-            waits = self.in_turn(|| self.woken(waits, news, own.clone())).await?;
+            while driven.len() < AT_A_TIME {
+                if let Some((waits, news)) = awake.pop_front() {
+                    driven.push(self.woken(waits, news).boxed_local());
+                } else if let Some(row) = rows.next() {
+                    driven.push(self.taken_up(row, view()).boxed_local());
+                } else {
+                    // As the program, of which nothing is left that waits to begin.
+                    rows = Vec::new().into_iter();
+                    break;
+                }
+            }
+            tokio::select! {
+                biased;
+                Some(waits) = driven.next() => sleepers.push(self.sleeps(waits?)),
+                Some(woken) = sleepers.next() => awake.push_back(woken),
+                else => return Ok(()),
+            }
         }
     }
 
-    async fn in_turn<F>(&self, part: impl FnOnce() -> F) -> Result<Waits, String>
-    where
-        F: Future<Output = Result<Waits, String>>,
-    {
-        let _turn = self.turns.acquire().await.map_err(explain)?;
-        // What it needs is given back when it is over.
-        Box::pin(part()).await
+    fn sleeps(&self, mut waits: Waits) -> LocalBoxFuture<'_, (Waits, Vec<News>)> {
+        self.asleep.times.fetch_add(1, Ordering::SeqCst);
+        self.asleep.now.fetch_add(1, Ordering::SeqCst);
+        async move {
+            let news = waits.parked.watch(&waits.vault, &self.clock).await;
+            self.asleep.now.fetch_sub(1, Ordering::SeqCst);
+            (waits, news)
+        }
+        .boxed_local()
     }
 
-    async fn taken_up(&self, row: RunRow, own: Cloud) -> Result<Waits, String> {
+    async fn taken_up(&self, row: RunRow, vault: Arc<dyn Vault>) -> Result<Waits, String> {
         let lock = self.store.lock(&row.drill).map_err(explain)?;
         let (mut journal, records) = self.store.go_on(lock, row.run).map_err(explain)?;
         let mut state = State::replay(&records).map_err(explain)?;
@@ -318,21 +330,27 @@ impl<'a, S: Fn(Cloud) -> Services> Parking<'a, S> {
         let resumed = Event::RunResumed { by: "a bench".to_owned() };
         append(&mut journal, &[(state.last_at, resumed.clone())]).await?;
         state.apply(state.last_at, &resumed).map_err(explain)?;
-        self.driven(own, journal, state, Beside::default()).await
+        self.driven(vault, journal, state, Beside::default()).await
     }
 
-    async fn woken(&self, waits: Waits, news: Vec<News>, own: Cloud) -> Result<Waits, String> {
-        let (journal, state) = waits.journal.wake().map_err(explain)?;
-        self.driven(own, journal, state, Beside { woken: Some(waits.parked.woken(news)), crowd: None }).await
+    async fn woken(&self, Waits { parked, journal, vault }: Waits, news: Vec<News>) -> Result<Waits, String> {
+        let (journal, state) = journal.wake().map_err(explain)?;
+        self.driven(vault, journal, state, Beside { woken: Some(parked.woken(news)), crowd: None }).await
     }
 
-    async fn driven(&self, own: Cloud, mut journal: RunJournal, state: State, beside: Beside) -> Result<Waits, String> {
+    async fn driven(
+        &self,
+        vault: Arc<dyn Vault>,
+        mut journal: RunJournal,
+        state: State,
+        beside: Beside,
+    ) -> Result<Waits, String> {
         let (_sender, mut signals) = mpsc::channel(4);
-        let services = Arc::new((self.services)(own));
+        let services = Arc::new((self.services)(Arc::clone(&vault)));
         let beside = Beside { crowd: Some(Arc::clone(&self.crowd)), ..beside };
         let driven = drive_beside(services, state, &mut journal, &mut signals, &mut Nobody, beside).await;
         match driven.map_err(explain)? {
-            Driven::Parked(parked) => Ok(Waits { parked, journal: journal.park() }),
+            Driven::Parked(parked) => Ok(Waits { parked, journal: journal.park(), vault }),
             Driven::Ended(_) => Err("a run ended instead of waiting".to_owned()),
         }
     }

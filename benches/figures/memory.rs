@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use restore_drill::cli::clock::MachineClock;
 use restore_drill::cloud::Cloud;
+use restore_drill::cloud::vault::Vault;
 use restore_drill::journal::store::Store;
 use restore_drill::run::watch::Watch;
 use restore_drill::words::time::Clock;
@@ -60,8 +61,9 @@ fn waiting(folder: &Path) -> Result<Once, String> {
         let before = memory_kib("self", "VmRSS")?;
         let clock: Arc<dyn Clock> = Arc::new(MachineClock);
         let watch = Watch::new(Arc::clone(&cloud.vault), Arc::clone(&clock));
-        let view = || Cloud { vault: Arc::new(watch.beside()), ..cloud.clone() };
-        let services = |own: Cloud| no_op::services(own, &definition.destination.region, folder);
+        let view = || -> Arc<dyn Vault> { Arc::new(watch.beside()) };
+        let region = &definition.destination.region;
+        let services = |vault| no_op::services(Cloud { vault, ..cloud.clone() }, region, folder);
         let asleep = Asleep::default();
         let parking = Parking::new(&store, clock, services, &asleep);
         let after = tokio::select! {

@@ -81,7 +81,27 @@ pub struct Connection {
     pub endpoints: Vec<String>,
     /// What the runs of this process share of looks at restore jobs.
     watch: Option<Arc<Watch>>,
+    /// Whose view it is, if it is one run's view of what several share.
+    first: Option<Arc<Connection>>,
     sandbox: Option<Sandbox>,
+}
+
+/// The connection of a run that nobody drives for now. There may be many, so all but the run's own is left to the first.
+pub(crate) enum ParkedConnection {
+    /// Of one that others share: the first, and the run's view.
+    Shared(Arc<Connection>, Arc<dyn Vault>),
+    /// Nobody shares it.
+    Own(Box<Connection>),
+}
+
+impl ParkedConnection {
+    /// As it was.
+    pub(crate) fn wake(self) -> Connection {
+        match self {
+            Self::Shared(first, vault) => first.viewed(vault),
+            Self::Own(connection) => *connection,
+        }
+    }
 }
 
 impl Connection {
@@ -99,19 +119,32 @@ impl Connection {
             sandbox_ca: None,
             endpoints: Vec::new(),
             watch: None,
+            first: None,
             sandbox: None,
         }
     }
 
     /// The same cloud for one more run, which looks at restore jobs together with the others. Whoever has the first one
     /// closes it, after all others are over.
-    pub(crate) fn beside(&self) -> Self {
-        let mut cloud = self.cloud.clone();
-        if let Some(watch) = &self.watch {
-            cloud.vault = Arc::new(watch.beside());
+    pub(crate) fn beside(self: &Arc<Self>) -> Self {
+        let vault: Arc<dyn Vault> = match &self.watch {
+            Some(watch) => Arc::new(watch.beside()),
+            None => Arc::clone(&self.cloud.vault),
+        };
+        self.viewed(vault)
+    }
+
+    /// Leaves it until somebody drives the run again.
+    pub(crate) fn park(self) -> ParkedConnection {
+        match self.first.clone() {
+            Some(first) => ParkedConnection::Shared(first, self.cloud.vault),
+            None => ParkedConnection::Own(Box::new(self)),
         }
+    }
+
+    fn viewed(self: &Arc<Self>, vault: Arc<dyn Vault>) -> Self {
         Self {
-            cloud,
+            cloud: Cloud { vault, ..self.cloud.clone() },
             mode: self.mode,
             clock: Arc::clone(&self.clock),
             world: self.world.clone(),
@@ -122,6 +155,7 @@ impl Connection {
             sandbox_ca: self.sandbox_ca.clone(),
             endpoints: self.endpoints.clone(),
             watch: self.watch.clone(),
+            first: Some(Arc::clone(self)),
             sandbox: None,
         }
     }
@@ -201,6 +235,7 @@ fn alone(connected: Connected, clock: Arc<dyn Clock>, world: Option<World>, worl
         sql_missing: None,
         sandbox_ca: None,
         watch: None,
+        first: None,
         sandbox: None,
     }
 }
@@ -289,6 +324,7 @@ async fn connect_aws(definition: &Definition, args: &CloudArgs, run_tag: &str) -
         sql_missing: None,
         sandbox_ca: None,
         watch: Some(watch),
+        first: None,
         sandbox: None,
     })
 }
@@ -363,6 +399,7 @@ pub(crate) async fn inside(definition: &Definition, sandbox: &Sandbox, run_tag: 
         sql_missing: Some(sandbox.sql_missing()),
         sandbox_ca: sandbox.ca_bundle(),
         watch: Some(watch),
+        first: None,
         sandbox: None,
     })
 }
@@ -383,6 +420,7 @@ async fn connect_server(definition: &Definition, url: &str, run_tag: &str) -> Re
         sql_missing: Some(remote.sql_missing()),
         sandbox_ca: remote.ca_bundle(),
         watch: Some(watch),
+        first: None,
         sandbox: None,
     })
 }
@@ -406,6 +444,7 @@ pub async fn connect_nowhere(definition: &Definition) -> Result<Connection, CliE
         sql_missing: None,
         sandbox_ca: None,
         watch: None,
+        first: None,
         sandbox: None,
     })
 }

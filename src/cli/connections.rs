@@ -1,5 +1,7 @@
 //! Connections that the runs of a process share: one for each pair of sides, and one simulated AWS for all of them.
 
+use std::sync::Arc;
+
 use tokio::sync::Mutex;
 
 use crate::cli::connect::{CloudArgs, Connection, connect, inside};
@@ -33,7 +35,7 @@ pub(crate) struct Connections {
     world: Option<Sandbox>,
     /// Names the sessions of assumed roles.
     tag: String,
-    open: Mutex<Vec<(Pair, Connection)>>,
+    open: Mutex<Vec<(Pair, Arc<Connection>)>>,
 }
 
 impl Connections {
@@ -61,6 +63,7 @@ impl Connections {
             (Some(world), Some("")) => inside(definition, world, &self.tag).await?,
             _ => connect(definition, args, place, &self.tag).await?,
         };
+        let connection = Arc::new(connection);
         let own = connection.beside();
         open.push((pair, connection));
         Ok(own)

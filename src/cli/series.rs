@@ -85,13 +85,14 @@ impl<'a> Series<'a> {
     fn sleeps(self, waits: Waits) -> Came<'a> {
         let Waits { row, connection, journal, was_cut_off, mut parked } = waits;
         let (vault, clock) = (Arc::clone(&connection.cloud.vault), Arc::clone(&connection.clock));
-        let left = mem::take(&mut parked.left);
+        let (connection, left) = (connection.park(), mem::take(&mut parked.left));
         let mut series = self;
         let wakes = move |mut signals: Signals, woken: Woken| {
             async move {
                 let came = match read_again(journal, left) {
                     Ok((journal, state)) => {
-                        series.drive(&row, connection, (journal, state), was_cut_off, Some(woken), &mut signals).await
+                        let (connection, run) = (connection.wake(), (journal, state));
+                        series.drive(&row, connection, run, was_cut_off, Some(woken), &mut signals).await
                     }
                     Err(error) => Err(error),
                 };

@@ -296,11 +296,12 @@ fn goes_on<'a>(
             Err(error) => return failed(common, &drill, Some(run), &error),
         };
         let (vault, clock) = (Arc::clone(&connection.cloud.vault), Arc::clone(&connection.clock));
-        let (journal, left) = (journal.park(), std::mem::take(&mut parked.left));
+        let (connection, journal, left) = (connection.park(), journal.park(), std::mem::take(&mut parked.left));
         let wakes = move |signals: Signals, woken: Woken| {
             async move {
                 match read_again(journal, left) {
                     Ok((journal, state)) => {
+                        let connection = connection.wake();
                         goes_on(common, drill, Begun { connection, journal, state }, signals, Some(woken)).await
                     }
                     Err(error) => failed(common, &drill, Some(run), &error),

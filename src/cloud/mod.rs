@@ -9,6 +9,7 @@ pub mod data;
 pub mod error;
 pub mod ground;
 pub mod leftover;
+pub mod likeness;
 pub mod remote;
 pub mod resource;
 pub mod signature;

@@ -107,7 +107,7 @@ pub struct StartRestore {
 }
 
 /// A restore job's status (facts 1.7).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobStatus {
     /// Accepted, not begun.
@@ -160,7 +160,7 @@ impl JobStatus {
 }
 
 /// One look at a restore job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RestoreJob {
     /// Its id.
     pub id: JobId,

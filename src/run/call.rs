@@ -109,7 +109,7 @@ pub fn under_way() -> Option<StepId> {
 }
 
 /// A call that knows its step.
-pub(crate) fn of_step(step: StepId, call: Outcome) -> impl Future<Output = Vec<Event>> + Send {
+pub(crate) fn of_step<F: Future<Output = Vec<Event>>>(step: StepId, call: F) -> impl Future<Output = Vec<Event>> {
     STEP.scope(step, call)
 }
 

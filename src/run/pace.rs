@@ -87,12 +87,35 @@ impl Looked {
         self.last.get(step).map_or(now, |last| *last + steadily(last.duration_since(since)))
     }
 
-    /// Forgets the steps of which that is not needed.
-    pub fn retain(&mut self, needed: impl Fn(&StepId) -> bool) {
-        self.last.retain(|step, _| needed(step));
-        self.saw.retain(|step| needed(step));
-        self.last.shrink_to_fit();
-        self.saw.shrink_to_fit();
+    /// What it knows of each step, in no order.
+    pub fn into_glances(self) -> impl Iterator<Item = Glance> {
+        let Self { last, mut saw } = self;
+        last.into_iter().map(move |(step, last)| Glance { saw: saw.remove(&step), step, last })
+    }
+}
+
+/// What [`Looked`] knows of one step.
+#[derive(Debug)]
+pub struct Glance {
+    /// The step.
+    pub step: StepId,
+    /// When a call of it last ended.
+    pub last: Timestamp,
+    /// Whether a look of it was ever answered.
+    pub saw: bool,
+}
+
+impl FromIterator<Glance> for Looked {
+    fn from_iter<T: IntoIterator<Item = Glance>>(glances: T) -> Self {
+        let mut looked = Self::default();
+        for Glance { step, last, saw } in glances {
+            if saw {
+                looked.note(&step, last);
+            } else {
+                looked.asked(&step, last);
+            }
+        }
+        looked
     }
 }
 

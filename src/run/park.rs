@@ -9,15 +9,17 @@
 //! the time.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::future::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinSet;
 
 use crate::cloud::vault::Vault;
 use crate::journal::event::Event;
-use crate::run::call::{Outcome, bug, of_step};
-use crate::run::pace::{Looked, Rhythm};
+use crate::run::call::{bug, of_step};
+use crate::run::pace::{Glance, Looked, Rhythm};
 use crate::run::step::restore::JobLook;
 use crate::words::id::{Name, RunId, StepId};
 use crate::words::time::Clock;
@@ -36,8 +38,43 @@ pub struct Parked {
     pub heeds: Heeds,
     /// What it may have made and is not gone, in words: for whoever cannot read its journal any more.
     pub left: Vec<String>,
-    pub(super) awaits: Vec<(JobLook, Rhythm)>,
-    pub(super) looked: Looked,
+    awaits: Box<[Awaited]>,
+    /// What else it saw, for whoever drives it again.
+    seen: Box<[Glance]>,
+}
+
+/// A job that a run waits for.
+#[derive(Debug)]
+struct Awaited {
+    look: JobLook,
+    rhythm: Rhythm,
+    /// When a call of its step last ended in this process.
+    last: Option<Timestamp>,
+    /// Whether a look of its step was ever answered in this process.
+    saw: bool,
+}
+
+impl Awaited {
+    fn next_look(&self, now: Timestamp) -> Timestamp {
+        self.rhythm.next(self.last, now)
+    }
+
+    /// Looks at the job. Nothing if it is as it was.
+    async fn looks(&mut self, vault: &dyn Vault, clock: &dyn Clock) -> Option<News> {
+        let look = of_step(self.look.step(), self.look.look(vault, clock));
+        // A look that panics ends no other run than its own.
+        let events = AssertUnwindSafe(look).catch_unwind().await;
+        let events = events.unwrap_or_else(|_| vec![bug(&self.look.step())]);
+        if events.is_empty() {
+            self.last = Some(clock.now());
+            return None;
+        }
+        Some(News { step: self.look.step(), restore: self.look.restore.clone(), events })
+    }
+
+    fn into_glance(self) -> Option<Glance> {
+        Some(Glance { step: self.look.step(), last: self.last?, saw: self.saw })
+    }
 }
 
 /// What somebody may ask of a run that waits. A signal concerns every run.
@@ -67,50 +104,66 @@ pub struct News {
 }
 
 impl Parked {
+    /// Of a run that waits for these jobs. There may be many like it, so nothing has room to grow.
+    pub(super) fn new(
+        run: RunId,
+        until: Timestamp,
+        heeds: Heeds,
+        mut left: Vec<String>,
+        awaits: Vec<(JobLook, Rhythm)>,
+        seen: impl Iterator<Item = Glance>,
+    ) -> Self {
+        let awaits = awaits.into_iter().map(|(look, rhythm)| Awaited { look, rhythm, last: None, saw: false });
+        let mut awaits: Vec<Awaited> = awaits.collect();
+        let steps: HashMap<StepId, usize> = (0..).zip(&awaits).map(|(at, one)| (one.look.step(), at)).collect();
+        let mut others = Vec::new();
+        for glance in seen {
+            match steps.get(&glance.step).and_then(|at| awaits.get_mut(*at)) {
+                Some(one) => (one.last, one.saw) = (Some(glance.last), glance.saw),
+                None => others.push(glance),
+            }
+        }
+        left.iter_mut().for_each(String::shrink_to_fit);
+        left.shrink_to_fit();
+        Self { run, until, heeds, left, awaits: awaits.into_boxed_slice(), seen: others.into_boxed_slice() }
+    }
+
     /// Waits, and looks at the jobs when their moments come. Returns when the run is to be driven again, with what there is
     /// new of its jobs. Whoever stops waiting loses nothing.
     pub async fn watch(&mut self, vault: &Arc<dyn Vault>, clock: &Arc<dyn Clock>) -> Vec<News> {
-        let until = self.until;
         loop {
             let now = clock.now();
-            let looks = self.awaits.iter().map(|(look, rhythm)| rhythm.next(self.looked.last(&look.step), now));
-            clock.sleep_until(looks.min().map_or(until, |look| look.min(until))).await;
-            if clock.now() >= until {
+            let look = self.awaits.iter().map(|one| one.next_look(now)).min();
+            clock.sleep_until(look.map_or(self.until, |look| look.min(self.until))).await;
+            if clock.now() >= self.until {
                 return Vec::new();
             }
-            tokio::select! {
-                biased;
-                seen = self.look(vault, clock) => {
-                    if let Some(news) = seen {
-                        return news;
-                    }
-                }
-                () = clock.sleep_until(until) => return Vec::new(),
+            // Nearly always it sleeps, and then there is no room for what a look needs.
+            if let Some(news) = Box::pin(self.look_in_time(vault.as_ref(), clock.as_ref())).await {
+                return news;
             }
         }
     }
 
-    /// Looks at every job whose moment has come. Nothing if each is as it was.
-    async fn look(&mut self, vault: &Arc<dyn Vault>, clock: &Arc<dyn Clock>) -> Option<Vec<News>> {
-        let now = clock.now();
-        let (mut looks, mut under_way) = (JoinSet::new(), HashMap::new());
-        for (position, (look, rhythm)) in self.awaits.iter().enumerate() {
-            if rhythm.next(self.looked.last(&look.step), now) > now {
-                continue;
-            }
-            let (step, look, vault, clock) = (look.step.clone(), look.clone(), Arc::clone(vault), Arc::clone(clock));
-            let look: Outcome = Box::pin(async move { look.look(vault.as_ref(), clock.as_ref()).await });
-            under_way.insert(looks.spawn(of_step(step, look)).id(), position);
+    /// Looks at every job whose moment has come, until the run is to be driven again.
+    async fn look_in_time(&mut self, vault: &dyn Vault, clock: &dyn Clock) -> Option<Vec<News>> {
+        let until = self.until;
+        tokio::select! {
+            biased;
+            seen = self.look(vault, clock) => seen.map(|news| vec![news]),
+            () = clock.sleep_until(until) => Some(Vec::new()),
         }
-        while let Some(ended) = looks.join_next_with_id().await {
-            let (id, events) = ended.map_or_else(|error| (error.id(), None), |(id, events)| (id, Some(events)));
-            let Some((look, _)) = under_way.get(&id).and_then(|position| self.awaits.get(*position)) else { continue };
-            // Nobody ends a look that is waited for, so it ended in a panic.
-            let events = events.unwrap_or_else(|| vec![bug(&look.step)]);
-            if !events.is_empty() {
-                return Some(vec![News { step: look.step.clone(), restore: look.restore.clone(), events }]);
+    }
+
+    /// Looks at every job whose moment has come. Nothing if each is as it was.
+    async fn look(&mut self, vault: &dyn Vault, clock: &dyn Clock) -> Option<News> {
+        let now = clock.now();
+        let due = self.awaits.iter_mut().filter(|one| one.next_look(now) <= now);
+        let mut looks: FuturesUnordered<_> = due.map(|one| one.looks(vault, clock)).collect();
+        while let Some(seen) = looks.next().await {
+            if seen.is_some() {
+                return seen;
             }
-            self.looked.asked(&look.step, clock.now());
         }
         None
     }
@@ -118,6 +171,7 @@ impl Parked {
     /// With what the run is driven on.
     #[must_use]
     pub fn woken(self, news: Vec<News>) -> Woken {
-        Woken { looked: self.looked, news }
+        let awaited = self.awaits.into_iter().filter_map(Awaited::into_glance);
+        Woken { looked: awaited.chain(self.seen).collect(), news }
     }
 }

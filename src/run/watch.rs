@@ -6,6 +6,7 @@
 //! that is alone looks as if there were no list.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::cloud::error::CloudError;
+use crate::cloud::likeness::Likeness;
 use crate::cloud::vault::{
     FoundJob, JobStatus, Metadata, PointDetail, RecoveryPoint, RestoreJob, StartRestore, Vault, VaultState,
 };
@@ -34,6 +36,8 @@ const MADE_BEFORE: SignedDuration = SignedDuration::from_mins(15);
 pub struct Watch {
     shared: Arc<Shared>,
     run: u64,
+    /// The jobs that it asked about.
+    jobs: Mutex<Vec<JobId>>,
 }
 
 impl Watch {
@@ -50,15 +54,22 @@ impl Watch {
         Self::of(Arc::clone(&self.shared))
     }
 
+    /// Watches the job, and says whether a list is worth more than a look.
+    fn is_shared(&self, job: &JobId, now: Timestamp) -> bool {
+        let mut own = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.desk().watch(self.run, &mut own, job, now)
+    }
+
     fn of(shared: Arc<Shared>) -> Self {
         let run = shared.desk().enter();
-        Self { shared, run }
+        Self { shared, run, jobs: Mutex::default() }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.shared.desk().leave(self.run);
+        let jobs = mem::take(self.jobs.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.shared.desk().leave(self.run, &jobs);
     }
 }
 
@@ -94,7 +105,8 @@ impl Shared {
                 if let Ok(told) = told.try_recv() {
                     return told;
                 }
-                self.round().await;
+                // One of many makes it, and nobody else has room for it.
+                Box::pin(self.round()).await;
                 told.try_recv().unwrap_or(Told::Look)
             }
         }
@@ -115,19 +127,19 @@ impl Shared {
 
 /// What a question is told.
 enum Told {
-    /// How the job stands.
-    Job(Box<RestoreJob>),
+    /// The job stands in this list, there.
+    Listed(Arc<Vec<RestoreJob>>, usize),
     /// Nothing: it must be looked at.
     Look,
     /// The list failed.
-    Failed(CloudError),
+    Failed(Arc<CloudError>),
 }
 
 /// Who watches what, and who waits for an answer.
 #[derive(Default)]
 struct Desk {
-    /// Each with the jobs that it asked about.
-    runs: BTreeMap<u64, Vec<JobId>>,
+    /// How many there are.
+    runs: usize,
     came: u64,
     watched: BTreeMap<JobId, Watched>,
     /// None of the watched was last asked about before then.
@@ -142,7 +154,34 @@ struct Watched {
     run: u64,
     asked_at: Timestamp,
     /// What was last answered.
-    said: Option<RestoreJob>,
+    said: Option<Said>,
+}
+
+/// What is kept of an answer. Many are, so it is small.
+struct Said {
+    whole: Likeness,
+    stage: u8,
+    point: Likeness,
+    created_resource: Option<Likeness>,
+    created: Option<Timestamp>,
+}
+
+impl Said {
+    fn of(job: &RestoreJob) -> Self {
+        Self {
+            whole: Likeness::of(job),
+            stage: stage(&job.status),
+            point: Likeness::of(&job.point),
+            created_resource: job.created_resource.as_ref().map(Likeness::of),
+            created: job.created,
+        }
+    }
+
+    /// Whether the other may come after it.
+    fn leads_to(&self, next: &Self) -> bool {
+        let made = self.created_resource.is_none() || self.created_resource == next.created_resource;
+        made && self.point == next.point && self.stage <= next.stage
+    }
 }
 
 struct Question {
@@ -163,20 +202,22 @@ struct Round {
 impl Desk {
     fn enter(&mut self) -> u64 {
         self.came += 1;
-        self.runs.insert(self.came, Vec::new());
+        self.runs += 1;
         self.came
     }
 
-    fn leave(&mut self, run: u64) {
-        for job in self.runs.remove(&run).unwrap_or_default() {
-            if self.watched.get(&job).is_some_and(|watched| watched.run == run) {
-                self.watched.remove(&job);
+    /// These are the jobs that it asked about.
+    fn leave(&mut self, run: u64, jobs: &[JobId]) {
+        self.runs = self.runs.saturating_sub(1);
+        for job in jobs {
+            if self.watched.get(job).is_some_and(|watched| watched.run == run) {
+                self.watched.remove(job);
             }
         }
     }
 
-    /// Watches the job, and says whether a list is worth more than a look.
-    fn watch(&mut self, run: u64, job: &JobId, now: Timestamp) -> bool {
+    /// Watches the job, and says whether a list is worth more than a look. `own` are the jobs that the run asked about.
+    fn watch(&mut self, run: u64, own: &mut Vec<JobId>, job: &JobId, now: Timestamp) -> bool {
         self.forget(now);
         let is_new = match self.watched.entry(job.clone()) {
             btree_map::Entry::Vacant(entry) => {
@@ -186,14 +227,16 @@ impl Desk {
             btree_map::Entry::Occupied(mut entry) => {
                 let watched = entry.get_mut();
                 watched.asked_at = now;
-                std::mem::replace(&mut watched.run, run) != run
+                mem::replace(&mut watched.run, run) != run
             }
         };
-        if is_new && let Some(jobs) = self.runs.get_mut(&run).filter(|jobs| !jobs.contains(job)) {
-            jobs.push(job.clone());
+        if is_new && !own.contains(job) {
+            // Nearly all ask about one.
+            own.reserve_exact(usize::from(own.is_empty()));
+            own.push(job.clone());
         }
         self.asked_since = Some(self.asked_since.map_or(now, |since| since.min(now)));
-        self.runs.len() > 1 && self.watched.len() > self.pages()
+        self.runs > 1 && self.watched.len() > self.pages()
     }
 
     /// Forgets what nobody asked about for long. All of it is gone through only when there may be any.
@@ -234,22 +277,20 @@ impl Desk {
 
     /// Answers every question up to the last one of the round.
     fn tell(&mut self, last: u64, listed: Result<Option<Vec<RestoreJob>>, CloudError>) {
-        let shown = match &listed {
-            Ok(jobs) => shown(jobs.as_deref().unwrap_or_default()),
-            Err(_) => BTreeMap::new(),
-        };
         if let Ok(Some(jobs)) = &listed {
             self.listed = jobs.len();
         }
+        let listed = listed.map(|jobs| Arc::new(jobs.unwrap_or_default())).map_err(Arc::new);
+        let shown = listed.as_ref().map_or_else(|_| BTreeMap::new(), |jobs| shown(jobs));
         let (due, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.questions).into_iter().partition(|question| question.number <= last);
+            mem::take(&mut self.questions).into_iter().partition(|question| question.number <= last);
         self.questions = rest;
         for Question { job, answer, .. } in due {
             let told = match (&listed, shown.get(&job)) {
-                (Err(error), _) => Told::Failed(error.clone()),
-                (Ok(_), Some(Some(seen))) if self.is_plain(seen) => {
+                (Err(error), _) => Told::Failed(Arc::clone(error)),
+                (Ok(jobs), Some(Some((at, seen)))) if self.is_plain(seen) => {
                     self.note(seen);
-                    Told::Job(Box::new((*seen).clone()))
+                    Told::Listed(Arc::clone(jobs), *at)
                 }
                 (Ok(_), _) => Told::Look,
             };
@@ -260,14 +301,16 @@ impl Desk {
 
     /// Whether what a list shows can be answered as it is: it goes on as it did, or ended well, or was said before.
     fn is_plain(&self, seen: &RestoreJob) -> bool {
-        let said = self.watched.get(&seen.id).and_then(|watched| watched.said.as_ref());
-        if said == Some(seen) {
-            return true;
-        }
-        let fits = said.is_none_or(|said| {
-            let made = said.created_resource.is_none() || said.created_resource == seen.created_resource;
-            made && said.point == seen.point && stage(&said.status) <= stage(&seen.status)
-        });
+        let fits = match self.watched.get(&seen.id).and_then(|watched| watched.said.as_ref()) {
+            Some(said) => {
+                let next = Said::of(seen);
+                if said.whole == next.whole {
+                    return true;
+                }
+                said.leads_to(&next)
+            }
+            None => true,
+        };
         let ends_well = seen.status == JobStatus::Completed && seen.created_resource.is_some();
         fits && (ends_well || matches!(seen.status, JobStatus::Pending | JobStatus::Running))
     }
@@ -277,17 +320,17 @@ impl Desk {
         if seen.status.is_terminal() {
             self.watched.remove(&seen.id);
         } else if let Some(watched) = self.watched.get_mut(&seen.id) {
-            watched.said = Some(seen.clone());
+            watched.said = Some(Said::of(seen));
         }
     }
 }
 
-/// The jobs of a list by id; nothing for one that it shows twice and differently.
-fn shown(jobs: &[RestoreJob]) -> BTreeMap<JobId, Option<&RestoreJob>> {
-    let mut shown: BTreeMap<JobId, Option<&RestoreJob>> = BTreeMap::new();
-    for job in jobs {
-        let entry = shown.entry(job.id.clone()).or_insert(Some(job));
-        if *entry != Some(job) {
+/// The jobs of a list by id, each with where it stands; nothing for one that it shows twice and differently.
+fn shown(jobs: &[RestoreJob]) -> BTreeMap<&JobId, Option<(usize, &RestoreJob)>> {
+    let mut shown: BTreeMap<&JobId, Option<(usize, &RestoreJob)>> = BTreeMap::new();
+    for (at, job) in jobs.iter().enumerate() {
+        let entry = shown.entry(&job.id).or_insert(Some((at, job)));
+        if entry.is_none_or(|(_, first)| first != job) {
             *entry = None;
         }
     }
@@ -336,15 +379,19 @@ impl Vault for Watch {
 
     async fn restore_job(&self, job: &JobId) -> Result<RestoreJob, CloudError> {
         let now = self.shared.clock.now();
-        let is_shared = self.shared.desk().watch(self.run, job, now);
-        if !is_shared {
+        if !self.is_shared(job, now) {
             return self.shared.look(job).await;
         }
         match self.shared.ask(job, now).await {
-            Told::Job(seen) => Ok(*seen),
-            Told::Look => self.shared.look(job).await,
-            Told::Failed(error) => Err(error),
+            Told::Listed(jobs, at) => {
+                if let Some(seen) = jobs.get(at) {
+                    return Ok(seen.clone());
+                }
+            }
+            Told::Failed(error) => return Err(CloudError::clone(&error)),
+            Told::Look => {}
         }
+        self.shared.look(job).await
     }
 
     async fn find_restore_job(

@@ -56,6 +56,12 @@ impl DrillLock {
         &self.drill
     }
 
+    /// The same without what the run's journal says.
+    pub(super) fn park(self) -> ParkedLock {
+        let Self { file, length, .. } = self;
+        ParkedLock { file, length }
+    }
+
     /// How many records a run has, as this lock says it; nothing if it speaks of another run.
     pub(super) fn told(&self, run: &RunId) -> Option<u64> {
         word_in(&self.file).filter(|(named, _)| named == run).map(|(_, records)| records)
@@ -71,6 +77,21 @@ impl DrillLock {
         if length != self.length && said.and_then(|()| self.file.set_len(length)).is_ok() {
             self.length = length;
         }
+    }
+}
+
+/// The lock of a drill whose run nobody drives for now: the journal names the drill.
+#[derive(Debug)]
+pub(super) struct ParkedLock {
+    file: File,
+    length: u64,
+}
+
+impl ParkedLock {
+    /// This is the drill that is locked.
+    pub(super) fn of(self, drill: DrillName) -> DrillLock {
+        let Self { file, length } = self;
+        DrillLock { drill, file, length }
     }
 }
 

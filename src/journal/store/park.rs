@@ -4,7 +4,7 @@ use crate::journal::chain::Hash;
 use crate::journal::state::State;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
-use crate::journal::store::lock::DrillLock;
+use crate::journal::store::lock::ParkedLock;
 use crate::journal::store::write::{Home, RunJournal};
 use crate::words::id::RunId;
 
@@ -15,7 +15,7 @@ pub struct ParkedJournal {
     pub(super) run: RunId,
     pub(super) home: Home,
     pub(super) last: (u64, Hash),
-    pub(super) lock: DrillLock,
+    pub(super) lock: ParkedLock,
 }
 
 impl ParkedJournal {
@@ -39,6 +39,7 @@ impl ParkedJournal {
             return Err(StoreError::TakenOver(run));
         }
         let state = State::replay(&records).map_err(|source| StoreError::Senseless { run, source })?;
+        let lock = lock.of(state.started.drill.clone());
         Ok((RunJournal::new(store, run, home, last, lock), state))
     }
 }

@@ -242,7 +242,7 @@ impl RunJournal {
     #[must_use]
     pub fn park(self) -> ParkedJournal {
         let Self { pen, run, home, seq, prev, lock, .. } = self;
-        ParkedJournal { store: pen.store.clone(), run, home, last: (seq, prev), lock }
+        ParkedJournal { store: pen.store.clone(), run, home, last: (seq, prev), lock: lock.park() }
     }
 
     /// The records of these events: the ones that come next in the run.

@@ -43,11 +43,11 @@ impl Driver<'_> {
         let (until, awaits) = self.waits_for(self.now())?;
         #[cfg(debug_assertions)]
         self.assert_replays();
-        let mut looked = mem::take(&mut self.looked);
+        let looked = mem::take(&mut self.looked);
         let is_open = |step: &StepId| self.state.steps.get(step).is_some_and(|known| known.end().is_none());
-        looked.retain(|step| *step == stop::look_id() || is_open(step));
+        let seen = looked.into_glances().filter(|seen| seen.step == stop::look_id() || is_open(&seen.step));
         let (run, heeds, left) = (self.state.run, self.heeds(), left(&self.state));
-        Some(Box::new(Parked { run, until, heeds, left, awaits, looked }))
+        Some(Box::new(Parked::new(run, until, heeds, left, awaits, seen)))
     }
 
     /// Until when the run has nothing to do but to look at these jobs; nothing if that is too soon.

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cloud::error::ErrorKind;
+use crate::cloud::likeness::Likeness;
 use crate::cloud::resource::{Phase, ResourceFacts, Subject, mark};
 use crate::cloud::vault::{FoundJob, JobStatus, Metadata, RestoreJob, StartRestore, Vault};
 use crate::journal::chain::sha256_hex;
 use crate::journal::event::{Class, Event, Intended};
 use crate::journal::ledger::Entry;
 use crate::journal::state::{State, StepState};
-use crate::plan::step::Step;
+use crate::plan::step::{Step, Work};
 use crate::run::call::{Call, Outcome, failed, failure, is_refusal, nonsense, passed, stumble_or_fail};
 use crate::run::decide::{Next, Situation};
 use crate::run::guard::goes_by_its_name;
@@ -286,47 +287,51 @@ pub fn find(step: &StepId, name: &Name, state: &State, services: Arc<Services>) 
     })
 }
 
-/// A look at a restore job: what it needs of the run's state.
-#[derive(Debug, Clone)]
+/// A look at a restore job: what it needs of the run's state. Runs that wait keep it, so it is small.
+#[derive(Debug)]
 pub struct JobLook {
-    /// Whose look it is.
-    pub step: StepId,
     /// Whose job it is.
     pub restore: Name,
     job: JobId,
     /// How the job was last seen.
-    before: Option<RestoreJob>,
+    before: Option<Likeness>,
     accepted_at: Option<Timestamp>,
 }
 
 impl JobLook {
-    fn of(step: &StepId, name: &Name, entry: &Entry) -> Option<Self> {
-        let before = entry.job_seen.as_ref().map(|(_, job)| job.clone());
-        let (step, restore, job) = (step.clone(), name.clone(), entry.job.clone()?);
-        Some(Self { step, restore, job, before, accepted_at: entry.accepted_at })
+    fn of(name: &Name, entry: &Entry) -> Option<Self> {
+        let before = entry.job_seen.as_ref().map(|(_, job)| Likeness::of(job));
+        let (restore, job) = (name.clone(), entry.job.clone()?);
+        Some(Self { restore, job, before, accepted_at: entry.accepted_at })
+    }
+
+    /// Whose look it is.
+    #[must_use]
+    pub fn step(&self) -> StepId {
+        Work::Restore(self.restore.clone()).id()
     }
 
     /// Looks once. Only what changed is recorded: nothing if nothing did.
-    pub async fn look(self, vault: &dyn Vault, clock: &dyn Clock) -> Vec<Event> {
-        let Self { step, restore, job, before, accepted_at } = self;
-        match vault.restore_job(&job).await {
-            Ok(seen) if before.as_ref() == Some(&seen) => Vec::new(),
+    pub async fn look(&self, vault: &dyn Vault, clock: &dyn Clock) -> Vec<Event> {
+        let Self { restore, job, before, accepted_at } = self;
+        match vault.restore_job(job).await {
+            Ok(seen) if before.is_some_and(|before| before == Likeness::of(&seen)) => Vec::new(),
             Ok(seen) => {
                 let mut events = Vec::new();
                 if let JobStatus::Other(word) = &seen.status {
                     let text = format!(
                         "restore job {job} has the status `{word}`, which this version does not know; it counts as not over"
                     );
-                    events.push(Event::Warned { step, text });
+                    events.push(Event::Warned { step: self.step(), text });
                 }
-                events.push(Event::JobSeen { restore, job: seen });
+                events.push(Event::JobSeen { restore: restore.clone(), job: seen });
                 events
             }
             Err(error) if error.kind == ErrorKind::NotFound => {
                 let young = accepted_at.is_some_and(|at| clock.now().duration_since(at) < VISIBLE_AFTER);
-                if young { Vec::new() } else { vec![stumble_or_fail(&step, error)] }
+                if young { Vec::new() } else { vec![stumble_or_fail(&self.step(), error)] }
             }
-            Err(error) => vec![stumble_or_fail(&step, error)],
+            Err(error) => vec![stumble_or_fail(&self.step(), error)],
         }
     }
 }
@@ -334,7 +339,7 @@ impl JobLook {
 /// One look at the job.
 pub fn look_at_job(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
     let Some(entry) = state.ledger.get(name) else { return nonsense(step, "a look without an intent") };
-    let Some(look) = JobLook::of(step, name, entry) else { return nonsense(step, "a look without a job") };
+    let Some(look) = JobLook::of(name, entry) else { return nonsense(step, "a look without a job") };
     Box::pin(async move { look.look(services.cloud.vault.as_ref(), services.clock.as_ref()).await })
 }
 
@@ -353,5 +358,5 @@ pub fn awaited(situation: &Situation<'_>, step: &Step, name: &Name) -> Option<(J
     }
     let pace = Pace::of_job(state, &step.id, name);
     let rhythm = situation.rhythm(step, *since, entry.began_at()?, &pace);
-    Some((JobLook::of(&step.id, name, entry)?, rhythm))
+    Some((JobLook::of(name, entry)?, rhythm))
 }
