@@ -292,6 +292,9 @@ impl<'a, S: Fn(Arc<dyn Vault>) -> Services> Parking<'a, S> {
         let mut awake: VecDeque<(Waits, Vec<News>)> = VecDeque::new();
         loop {
             while driven.len() < AT_A_TIME {
+                if awake.is_empty() {
+                    awake.shrink_to_fit();
+                }
                 if let Some((waits, news)) = awake.pop_front() {
                     driven.push(self.woken(waits, news).boxed_local());
                 } else if let Some(row) = rows.next() {

@@ -121,7 +121,12 @@ impl<'a> Asleep<'a> {
 
     /// The next who is to be driven on.
     pub(crate) fn next(&mut self) -> Option<Awake<'a>> {
-        self.awake.pop_front()
+        let next = self.awake.pop_front();
+        if self.awake.is_empty() {
+            // All may have woken at once.
+            self.awake.shrink_to_fit();
+        }
+        next
     }
 
     /// Wakes everybody.

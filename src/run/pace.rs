@@ -391,6 +391,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_looked_at_is_had_again_from_its_parts() {
+        let (at, one): (Timestamp, StepId) = (Timestamp::UNIX_EPOCH, "ready.orders".parse().unwrap());
+        let other: StepId = "restore.orders".parse().unwrap();
+        let mut looked = Looked::default();
+        looked.note(&one, at);
+        looked.asked(&other, at + LOOK_EVERY);
+        let again: Looked = looked.into_glances().collect();
+        assert_eq!((again.last(&one), again.last(&other)), (Some(at), Some(at + LOOK_EVERY)));
+        assert_eq!((again.has(&one), again.has(&other)), (true, false));
+    }
+
+    #[test]
     fn pauses_double_up_to_a_minute() {
         let at = Timestamp::UNIX_EPOCH;
         let pauses: Vec<i64> = (1..=8)

@@ -317,7 +317,8 @@ impl JobLook {
         match vault.restore_job(job).await {
             Ok(seen) if before.is_some_and(|before| before == Likeness::of(&seen)) => Vec::new(),
             Ok(seen) => {
-                let mut events = Vec::new();
+                // Many may have news at once and wait for their turn.
+                let mut events = Vec::with_capacity(1);
                 if let JobStatus::Other(word) = &seen.status {
                     let text = format!(
                         "restore job {job} has the status `{word}`, which this version does not know; it counts as not over"
