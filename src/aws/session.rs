@@ -286,6 +286,7 @@ fn cloud(destination: Clients, config: &SdkConfig, source: &Clients, mode: Mode,
         resources: Arc::new(move |kind: ResourceKind| -> Option<Arc<dyn ResourceCalls>> {
             resource::calls(kind, &destination)
         }),
+        listings: Arc::default(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a run may have left: things as their services list them, whoever made them. Plain data; `run::sweep` judges.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::cloud::error::CloudError;
 use crate::cloud::resource::Settings;
 use crate::words::arn::Arn;
 use crate::words::id::{AccountId, Region};
@@ -23,6 +25,8 @@ pub struct Wanted {
     pub partition: String,
     /// What restore jobs made that carry a drill's mark: listed whatever it is called.
     pub made: Vec<Arn>,
+    /// Also what a service keeps of things that are gone: its snapshots and backups of all things, page after page.
+    pub kept: bool,
 }
 
 impl Wanted {
@@ -30,6 +34,41 @@ impl Wanted {
     #[must_use]
     pub fn has(&self, arn: &Arn, name: Option<&str>, tags: &BTreeMap<String, String>) -> bool {
         tags.contains_key(RUN_TAG) || name.is_some_and(|name| digits_in(name).is_some()) || self.made.contains(arn)
+    }
+}
+
+/// What runs that share a cloud were last told of each type: one of them lists for all.
+#[derive(Debug, Default)]
+pub struct Listings {
+    by_kind: Mutex<BTreeMap<ResourceKind, Listing>>,
+}
+
+/// Who has the lock lists; the others wait for the answer.
+type Listing = Arc<tokio::sync::Mutex<Option<(Timestamp, Arc<[Leftover]>)>>>;
+
+impl Listings {
+    /// What was last listed of the type, if that is no longer ago than `age`; else it is listed. A failure is not kept.
+    ///
+    /// # Errors
+    /// As `list` has them.
+    pub async fn recent(
+        &self,
+        kind: ResourceKind,
+        now: Timestamp,
+        age: SignedDuration,
+        list: impl Future<Output = Result<Vec<Leftover>, CloudError>>,
+    ) -> Result<Arc<[Leftover]>, CloudError> {
+        let listing = {
+            let mut by_kind = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(by_kind.entry(kind).or_default())
+        };
+        let mut last = listing.lock().await;
+        if let Some((_, found)) = last.as_ref().filter(|(at, _)| now.duration_since(*at).abs() <= age) {
+            return Ok(Arc::clone(found));
+        }
+        let found: Arc<[Leftover]> = list.await?.into();
+        *last = Some((now, Arc::clone(&found)));
+        Ok(found)
     }
 }
 

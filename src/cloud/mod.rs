@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::cloud::archive::Archive;
 use crate::cloud::data::{Buckets, Instances, Metrics, Tables};
 use crate::cloud::ground::{Ground, Secrets};
+use crate::cloud::leftover::Listings;
 use crate::cloud::remote::{Remote, Tunnels};
 use crate::cloud::resource::ResourceCalls;
 use crate::cloud::signature::Signatures;
@@ -63,4 +64,6 @@ pub struct Cloud {
     pub archive: Arc<dyn Archive>,
     /// The calls of each resource type in the destination; none for the type whose calls the definition describes.
     pub resources: Arc<dyn Fn(ResourceKind) -> Option<Arc<dyn ResourceCalls>> + Send + Sync>,
+    /// What its runs were last told of leftovers in the destination.
+    pub listings: Arc<Listings>,
 }

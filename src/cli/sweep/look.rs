@@ -163,6 +163,7 @@ pub(crate) async fn look(site: &mut Site, since: Timestamp, unseen: &mut Vec<Uns
         region: site.region.clone(),
         partition: site.partition.clone(),
         made: jobs.iter().filter_map(|marked| marked.job.created_resource.clone()).collect(),
+        kept: true,
     };
     let mut leftovers = Vec::new();
     for kind in kinds() {

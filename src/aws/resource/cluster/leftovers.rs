@@ -11,7 +11,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::leftover::{Leftover, Wanted, digits_in};
 use crate::cloud::resource::Settings;
 
-/// Clusters of the family, then the snapshots of drills' clusters.
+/// Clusters of the family, then, if they are wanted, the snapshots of drills' clusters.
 pub(crate) async fn list(api: &dyn ClusterApi, family: &Family, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
     let mut found = Vec::new();
     // RDS lists the clusters of all three services to whoever asks.
@@ -20,6 +20,9 @@ pub(crate) async fn list(api: &dyn ClusterApi, family: &Family, wanted: &Wanted)
         if family.has(&one.engine) && (wanted.made.contains(&one.arn) || digits_in(&one.name).is_some()) {
             found.push(cluster(api, family, one).await?);
         }
+    }
+    if !wanted.kept {
+        return Ok(found);
     }
     for kind in [None, Some("awsbackup")].into_iter().take(if family.keeps_backups { 2 } else { 1 }) {
         for one in api.kept_snapshots(kind).await? {

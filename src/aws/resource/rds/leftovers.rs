@@ -13,9 +13,12 @@ use crate::cloud::leftover::{Leftover, Wanted, digits_in};
 use crate::words::kind::ResourceKind;
 use crate::words::text::tame;
 
-/// Instances, then the snapshots and the automated backups of drills' instances.
+/// Instances, then, if they are wanted, the snapshots and the automated backups of drills' instances.
 pub(super) async fn list(rds: &aws_sdk_rds::Client, wanted: &Wanted) -> Result<Vec<Leftover>, CloudError> {
     let mut found = instances(rds, wanted).await?;
+    if !wanted.kept {
+        return Ok(found);
+    }
     // Without a type RDS leaves the snapshots of AWS Backup out.
     for kind in [None, Some("awsbackup")] {
         found.extend(snapshots(rds, kind).await?);

@@ -1,14 +1,21 @@
 //! What earlier runs of any drill left: it is billed on, takes quota, and may stand in the way.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
 
 use crate::cloud::check::Check;
 use crate::cloud::error::CloudError;
 use crate::cloud::leftover::{Leftover, Wanted};
+use crate::run::services::Services;
 use crate::run::step::preflight::Looking;
 use crate::words::kind::{CheckId, ResourceKind};
 
 const ID: CheckId = CheckId::LeftoversEarlier;
+
+/// Many runs that begin together ask once. What others left meanwhile is no worse than what they leave a moment later.
+const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
 /// No more are named.
 const MOST_NAMED: usize = 5;
@@ -30,14 +37,16 @@ async fn of_kind(cx: &Looking<'_>, kind: ResourceKind) -> Check {
         region: destination.region.clone(),
         partition: cx.partition().to_owned(),
         made: Vec::new(),
+        kept: false,
     };
-    let Some(calls) = (cx.services.cloud.resources)(kind) else {
+    let Services { cloud, clock, .. } = cx.services;
+    let Some(calls) = (cloud.resources)(kind) else {
         return Check::not_checked(ID, &what, "nobody can list this type");
     };
-    judge(&what, calls.leftovers(&wanted).await)
+    judge(&what, cloud.listings.recent(kind, clock.now(), RECENT, calls.leftovers(&wanted)).await)
 }
 
-fn judge(what: &str, found: Result<Vec<Leftover>, CloudError>) -> Check {
+fn judge(what: &str, found: Result<Arc<[Leftover]>, CloudError>) -> Check {
     let found = match found {
         Ok(found) => found,
         Err(error) => return Check::unanswered(ID, what, &error.operation, &error),
