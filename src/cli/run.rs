@@ -284,12 +284,6 @@ pub(crate) async fn begun(
     let evidence = place.evidence(connection.mode, drill, &run);
     try_report(run, now, &first, &evidence)?;
     let journal = store.begin(lock, run, now, &first).await?;
-    if has_known_report(&first) {
-        // The report needs them at the end; meanwhile AWS is asked.
-        drop(tokio::spawn(async {
-            runbook::compile_built_in();
-        }));
-    }
     let state = State::begin(run, now, &first).map_err(|illegal| CliError::Render(illegal.to_string()))?;
     ui.say(&banner(&state, connection));
     Ok(Some((journal, state)))

@@ -133,9 +133,9 @@ pub fn are_built_in(templates: &BTreeMap<String, String>) -> bool {
     templates.len() == BUILT_IN.len() && BUILT_IN.iter().all(is_there)
 }
 
-/// Compiles the built-in templates, unless they are compiled: whoever will render them can have that done meanwhile.
-pub fn compile_built_in() {
-    LazyLock::force(&COMPILED);
+/// Compiles a built-in runbook, unless it is compiled: whoever will render it can have that done meanwhile.
+pub fn compile_built_in(runbook: &Name) {
+    let _ = compiled_built_in(runbook);
 }
 
 /// Renders a runbook. `templates` are laid over the built-in ones, so a user's own may use any built-in partial.
@@ -149,9 +149,29 @@ pub fn render(templates: &BTreeMap<String, String>, runbook: &Name, context: &Co
     })
 }
 
-/// The built-in templates, compiled once for all threads.
-static COMPILED: LazyLock<Result<Handlebars<'static>, RunbookError>> =
-    LazyLock::new(|| registered(&built_in(), None, Branches::Chosen));
+/// A runbook and all that it includes, compiled.
+type Registered = Result<Handlebars<'static>, RunbookError>;
+
+/// The built-in runbooks, each compiled once for all threads, when it is first wanted: a run renders one of them, and compiling
+/// takes longer than rendering a short report.
+static AUDIT: LazyLock<Registered> = LazyLock::new(|| registered_built_in("audit"));
+static DEFAULT: LazyLock<Registered> = LazyLock::new(|| registered_built_in("default"));
+static EXECUTIVE: LazyLock<Registered> = LazyLock::new(|| registered_built_in("executive"));
+
+fn registered_built_in(runbook: &str) -> Registered {
+    registered(&built_in(), Some(runbook), Branches::Chosen)
+}
+
+/// Nothing if no built-in runbook has the name.
+fn compiled_built_in(runbook: &Name) -> Option<&'static Handlebars<'static>> {
+    let compiled = match runbook.as_str() {
+        "audit" => &AUDIT,
+        "default" => &DEFAULT,
+        "executive" => &EXECUTIVE,
+        _ => return None,
+    };
+    LazyLock::force(compiled).as_ref().ok()
+}
 
 thread_local! {
     /// What was compiled last of others: many runs of one process have the same templates.
@@ -172,8 +192,7 @@ fn with_compiled<T>(
     act: impl FnOnce(&Handlebars<'static>) -> Result<T, RunbookError>,
 ) -> Result<T, RunbookError> {
     if (templates.is_empty() || are_built_in(templates))
-        && let Ok(registry) = COMPILED.as_ref()
-        && registry.has_template(runbook.as_str())
+        && let Some(registry) = compiled_built_in(runbook)
     {
         return act(registry);
     }

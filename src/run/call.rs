@@ -124,7 +124,7 @@ pub fn begin(
     history: impl FnOnce() -> Result<Vec<Recorded>, StoreError>,
 ) -> Outcome {
     let services = Arc::clone(services);
-    if matches!(call, Call::Act(_) | Call::Probe(_) | Call::Survey(_)) {
+    if matches!(call, Call::Preflight | Call::Act(_) | Call::Probe(_) | Call::Survey(_)) {
         step::report::compile_meanwhile(state);
     }
     match call {

@@ -77,14 +77,15 @@ pub(crate) fn is_patient(state: &State, step: &StepId) -> bool {
     stumbled < MOST_STUMBLES
 }
 
-/// Has the built-in templates compiled on a thread beside the run: whoever asks or removes what was restored waits for answers,
-/// and is near its report. Once for a process; a run with other templates compiles its own when it renders.
+/// Has the run's built-in runbook compiled on a thread beside the run: whoever looks around before a restore, or asks or removes
+/// what was restored, waits for answers. Once for a process; a run with other templates compiles its own when it renders.
 pub fn compile_meanwhile(state: &State) {
     static BEGUN: Once = Once::new();
     if !BEGUN.is_completed() && are_built_in(&state.started.templates) {
         BEGUN.call_once(|| {
             // Without a thread they are compiled when they are needed.
-            drop(thread::Builder::new().spawn(compile_built_in));
+            let runbook = state.started.plan.definition.report.runbook.clone();
+            drop(thread::Builder::new().spawn(move || compile_built_in(&runbook)));
         });
     }
 }
