@@ -103,7 +103,7 @@ impl Store {
 
     /// Checks the list as a whole: against the records, and against the last runs as their locks name them.
     pub(super) fn check_list(&self, last: &[Word]) -> Result<(), StoreError> {
-        let look = |connection: &Connection| connection.query_row(IS_WHOLE, [], |row| row.get(0));
+        let look = |connection: &Connection| connection.prepare_cached(IS_WHOLE)?.query_row([], |row| row.get(0));
         let is_whole: bool = if last.len() < MANY {
             self.lost(last)?;
             self.reading(look)?
