@@ -109,7 +109,41 @@ pub fn digits_in(name: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::digits_in;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{Listings, digits_in};
+    use crate::cloud::error::{CloudError, ErrorKind};
+    use crate::words::kind::ResourceKind;
+
+    #[tokio::test]
+    async fn who_asks_together_is_told_by_one_list_and_a_failure_is_not_kept() {
+        let (listings, lists, now) = (Listings::default(), AtomicU32::new(0), Timestamp::UNIX_EPOCH);
+        let asks = |kind, after: i64, answer: Result<(), CloudError>| {
+            let list = async {
+                tokio::task::yield_now().await;
+                lists.fetch_add(1, Ordering::SeqCst);
+                answer.map(|()| Vec::new())
+            };
+            let at = now + SignedDuration::from_secs(after);
+            listings.recent(kind, at, SignedDuration::from_mins(10), list)
+        };
+        let denied = || CloudError::new("rds:DescribeDBInstances", ErrorKind::Denied, "AccessDenied", "no", None);
+        let (one, other) = tokio::join!(
+            asks(ResourceKind::Rds, 0, Err(denied())),
+            asks(ResourceKind::Rds, 0, Ok(())),
+        );
+        assert_eq!((one.is_err(), other.is_ok(), lists.load(Ordering::SeqCst)), (true, true, 2));
+        let (one, other, third) = tokio::join!(
+            asks(ResourceKind::Rds, 599, Ok(())),
+            asks(ResourceKind::Rds, 600, Err(denied())),
+            asks(ResourceKind::S3, 600, Ok(())),
+        );
+        assert_eq!((one.is_ok(), other.is_ok(), third.is_ok(), lists.load(Ordering::SeqCst)), (true, true, true, 3));
+        assert!(asks(ResourceKind::Rds, 601, Ok(())).await.is_ok());
+        assert_eq!(lists.load(Ordering::SeqCst), 4, "what is older is listed again");
+    }
 
     #[test]
     fn only_whole_names_of_drills_count() {

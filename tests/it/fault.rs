@@ -306,6 +306,9 @@ async fn nothing_eligible_fails_and_restores_nothing() {
         let picked = state.picked.values().next().expect("it was picked from");
         assert_eq!(picked.chosen, None, "{case}");
         assert!(picked.rejected.iter().any(|one| one.reason.contains(wanted)), "{case}: {:#?}", picked.rejected);
+        let (_, conclusion) = state.concluded.as_ref().expect("it has a verdict");
+        let said = &conclusion.reasons.first().expect("it says why").text;
+        assert!(said.contains(wanted), "{case}: what rules most of them out is said first: {said}");
         assert_untouched(case, &bench.before, &bench.inventory());
         bench.assert_reported(case, state.run);
     }

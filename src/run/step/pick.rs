@@ -3,7 +3,7 @@
 //! The listing has no documented order and no filter by status: it is read to its end and sorted here. Storage class is
 //! only in DescribeRecoveryPoint, so candidates are looked at one by one, newest first, until one is eligible.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -27,7 +27,6 @@ use crate::words::time::{show_duration, show_instant};
 /// At most so many candidates are described one by one before the pick gives up.
 const MOST_DESCRIBED: usize = 50;
 const NO_MOMENT: &str = "it is continuous, and neither `metadata:` nor `with:` names the moment to restore";
-const TEMPORARY: &str = "it is a temporary copy that vanishes once it is copied on (DELETE_AFTER_COPY)";
 /// After so many failed requests a source region that does not list its copy jobs is taken to be down.
 const MOST_STUMBLES: u32 = 5;
 
@@ -45,21 +44,30 @@ pub fn next(situation: &Situation<'_>, step: &Step, name: &Name) -> Next {
     }
     let message = match picked.rejected.as_slice() {
         [] => format!("vault `{}` holds no recovery point of the resource", situation.definition().destination.vault),
-        [newest, ..] => {
-            // One that was never meant to be restored says nothing about the others.
-            let telling = picked.rejected.iter().find(|point| point.reason != TEMPORARY).unwrap_or(newest);
-            format!(
-                "no recovery point is eligible: {} rejected; the newest{}, from {}: {}",
-                picked.rejected.len(),
-                if telling == newest { "" } else { " that is no temporary copy" },
-                telling.created.map_or_else(|| "an unknown time".to_owned(), show_instant),
-                telling.reason
-            )
-        }
+        [_, ..] => nothing_eligible(&picked.rejected),
     };
     let advice =
         Some("see whether the copy jobs into the vault succeed (the report lists every rejected recovery point)");
     Next::record(failed(&step.id, Class::Data, message, advice))
+}
+
+/// What rules most of them out, by the newest of those. Where reasons differ in a time or an id alone, they are one.
+fn nothing_eligible(rejected: &[Rejected]) -> String {
+    let mut alike: BTreeMap<String, Vec<&Rejected>> = BTreeMap::new();
+    for point in rejected {
+        let kind = point.reason.chars().filter(|c| !c.is_ascii_digit()).collect();
+        alike.entry(kind).or_default().push(point);
+    }
+    let most = alike.values().max_by_key(|points| (points.len(), points.first().map(|newest| newest.created)));
+    let Some((most, newest)) = most.and_then(|points| Some((points.len(), *points.first()?))) else {
+        return "no recovery point is eligible".into();
+    };
+    format!(
+        "no recovery point is eligible: {} rejected, {most} of them for this: {} (the newest is from {})",
+        rejected.len(),
+        newest.reason,
+        newest.created.map_or_else(|| "an unknown time".to_owned(), show_instant),
+    )
 }
 
 /// Lists, sorts, describes, chooses, and asks the source region for the copy job.
@@ -217,7 +225,7 @@ fn ineligible(point: &RecoveryPoint, restore: &Restore, facts: &dyn ResourceFact
         return Some(NO_MOMENT.into());
     }
     if point.delete_after_copy {
-        return Some(TEMPORARY.into());
+        return Some("it is a temporary copy that vanishes once it is copied on (DELETE_AFTER_COPY)".into());
     }
     if point.is_parent {
         return Some("it is the parent of a composite and cannot be restored by itself".into());
