@@ -14,7 +14,7 @@ use restore_drill::aws::exchange::Exchange;
 use restore_drill::aws::resource::facts;
 use restore_drill::cloud::Cloud;
 use restore_drill::definition::model::Definition;
-use restore_drill::journal::event::Tried;
+use restore_drill::journal::event::{Earlier, Tried};
 use restore_drill::journal::store::Store;
 use restore_drill::plan::compile::compile;
 use restore_drill::probe::Observed;
@@ -40,6 +40,9 @@ const PROBE: SignedDuration = SignedDuration::from_secs(20);
 
 /// A deletion takes so long in the bound.
 const DELETE_SECONDS: f64 = 60.0;
+
+/// A restore takes at most so much longer or shorter than in the run before.
+const DIFFERS: f64 = 0.05;
 
 /// Requests of one kind: so many a second, and so many at once.
 struct Rate {
@@ -106,8 +109,30 @@ impl Stream {
 struct Drill {
     kind: usize,
     seconds: f64,
+    /// What the drill knows of itself, if it ran before: its restore took this share longer then.
+    was_longer: f64,
     definition: Definition,
     world: WorldSpec,
+}
+
+impl Drill {
+    /// What came of its run a day before. How long its removal took is left out.
+    fn earlier(&self, began: Timestamp) -> Vec<Earlier> {
+        let at = began.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(began);
+        let took = SignedDuration::from_secs_f64(self.seconds * (1.0 + self.was_longer));
+        let restores = self.definition.restore.keys().map(|name| (name.clone(), took)).collect();
+        vec![Earlier {
+            run: many::run_id(at, 0),
+            at,
+            verdict: Verdict::Passed,
+            rto: None,
+            rpo: None,
+            copy_lag: None,
+            data_age: None,
+            restores,
+            removals: BTreeMap::new(),
+        }]
+    }
 }
 
 fn kind_of(number: usize) -> usize {
@@ -159,7 +184,7 @@ fn world_file(seconds: f64) -> String {
 }
 
 fn drills(count: usize) -> Result<Vec<Drill>, String> {
-    let mut stream = Stream(7);
+    let (mut stream, mut before) = (Stream(7), Stream(11));
     let one = |number: usize| -> Result<Drill, String> {
         let kind = kind_of(number);
         let Kind { word, median_minutes, sigma, .. } = &KINDS[kind];
@@ -167,7 +192,8 @@ fn drills(count: usize) -> Result<Vec<Drill>, String> {
         let definition = no_op::definition(&text(word, number))?;
         let file = WorldFile::read("bench.world.yaml", &world_file(seconds)).map_err(explain)?;
         let world = WorldSpec::from_definition(&definition).overlay(file);
-        Ok(Drill { kind, seconds, definition, world })
+        let was_longer = (before.unit() - 0.5) * 2.0 * DIFFERS;
+        Ok(Drill { kind, seconds, was_longer, definition, world })
     };
     (0..count).map(one).collect()
 }
@@ -271,13 +297,25 @@ pub(crate) struct Simulated {
     pub(crate) complaint: Option<String>,
 }
 
-/// So many drills, all asked for at once. `halves`: in the middle every rate of AWS becomes half of what it was.
-pub(crate) fn simulate(count: usize, halves: bool) -> Result<Simulated, String> {
-    let clock = IdleClock::new(START.parse::<Timestamp>().map_err(|_| "the start is no instant".to_owned())?);
-    many::virtual_runtime(&clock)?.block_on(simulated(count, halves, &clock))
+/// How drills are simulated.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    /// So many, all asked for at once.
+    pub(crate) drills: usize,
+    /// Each ran before, and knows how long its restore took then.
+    pub(crate) ran_before: bool,
+    /// In the middle every rate of AWS becomes half of what it was.
+    pub(crate) halves: bool,
 }
 
-async fn simulated(count: usize, halves: bool, clock: &Arc<IdleClock>) -> Result<Simulated, String> {
+/// Runs them.
+pub(crate) fn simulate(how: How) -> Result<Simulated, String> {
+    let clock = IdleClock::new(START.parse::<Timestamp>().map_err(|_| "the start is no instant".to_owned())?);
+    many::virtual_runtime(&clock)?.block_on(simulated(how, &clock))
+}
+
+async fn simulated(how: How, clock: &Arc<IdleClock>) -> Result<Simulated, String> {
+    let How { drills: count, ran_before, halves } = how;
     let drills = drills(count)?;
     let bound = bound(&drills);
     let first = drills.first().ok_or("no drill")?;
@@ -300,11 +338,13 @@ async fn simulated(count: usize, halves: bool, clock: &Arc<IdleClock>) -> Result
     let store = Store::open(&folder.path().join("state")).map_err(explain)?;
     let view = Arc::clone(clock) as Arc<dyn Clock>;
     let watch = Watch::new(Arc::clone(&cloud.vault), Arc::clone(&view));
+    let known = |drill: &Drill| if ran_before { drill.earlier(began) } else { Vec::new() };
     let of = |index: usize| folder.path().join(format!("run-{index}"));
     let begin = |index: usize| {
         let definition = &drills[index].definition;
         let plan = compile(definition, facts).map_err(explain)?;
-        let begun = many::begin(&store, plan, view.now(), u32::try_from(index).unwrap_or(u32::MAX));
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let begun = many::begin_after(&store, plan, view.now(), number, known(&drills[index]));
         let (state, journal) = begun.map_err(|why| format!("run {index} of {count} could not begin: {why}"))?;
         let own = Cloud { vault: Arc::new(watch.beside()), ..cloud.clone() };
         let mut services = no_op::services(own, &definition.destination.region, &of(index));

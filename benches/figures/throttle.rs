@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::figure::{EXACT, Figure, Once, UNPREPARED, number};
-use crate::profile;
+use crate::profile::{self, How};
 
 pub(crate) const FIGURES: &[Figure] = &[Figure {
     id: "B7",
@@ -20,7 +20,7 @@ pub(crate) const FIGURES: &[Figure] = &[Figure {
 }];
 
 fn once(_: &Path) -> Result<Once, String> {
-    let simulated = profile::simulate(1_000, true)?;
+    let simulated = profile::simulate(How { drills: 1_000, ran_before: true, halves: true })?;
     let tally = &simulated.tally;
     let note = format!(
         "{} of {} drills passed; {} of {} answers were throttled, {} more said that all places are taken",

@@ -130,10 +130,7 @@ mod tests {
             listings.recent(kind, at, SignedDuration::from_mins(10), list)
         };
         let denied = || CloudError::new("rds:DescribeDBInstances", ErrorKind::Denied, "AccessDenied", "no", None);
-        let (one, other) = tokio::join!(
-            asks(ResourceKind::Rds, 0, Err(denied())),
-            asks(ResourceKind::Rds, 0, Ok(())),
-        );
+        let (one, other) = tokio::join!(asks(ResourceKind::Rds, 0, Err(denied())), asks(ResourceKind::Rds, 0, Ok(())),);
         assert_eq!((one.is_err(), other.is_ok(), lists.load(Ordering::SeqCst)), (true, true, 2));
         let (one, other, third) = tokio::join!(
             asks(ResourceKind::Rds, 599, Ok(())),
