@@ -40,7 +40,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         moonshot: Some(1.008),
         more: false,
         times: EXACT,
-        deadline: Duration::from_secs(900),
+        deadline: Duration::from_secs(1_800),
         prepare: UNPREPARED,
         once: |_: &Path| makespan(10_000, true),
     },

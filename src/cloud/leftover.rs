@@ -1,6 +1,7 @@
 //! What a run may have left: things as their services list them, whoever made them. Plain data; `run::sweep` judges.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -40,14 +41,26 @@ impl Wanted {
 /// What runs that share a cloud were last told of each type: one of them lists for all.
 #[derive(Debug, Default)]
 pub struct Listings {
-    by_kind: Mutex<BTreeMap<ResourceKind, Listing>>,
+    by_kind: Mutex<BTreeMap<ResourceKind, Arc<Listing>>>,
 }
 
-/// Who has the lock lists; the others wait for the answer.
-type Listing = Arc<tokio::sync::Mutex<Option<(Timestamp, Arc<[Leftover]>)>>>;
+#[derive(Debug, Default)]
+struct Listing {
+    /// How many lists have failed.
+    failures: AtomicU64,
+    /// Who has it lists; the others wait for the answer.
+    last: tokio::sync::Mutex<Last>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    found: Option<(Timestamp, Arc<[Leftover]>)>,
+    failure: Option<CloudError>,
+}
 
 impl Listings {
-    /// What was last listed of the type, if that is no longer ago than `age`; else it is listed. A failure is not kept.
+    /// What was last listed of the type, if that is no longer ago than `age`; else it is listed. A failure is told to those
+    /// who waited for it, so that they do not wait for one after the other, and is not kept for anybody else.
     ///
     /// # Errors
     /// As `list` has them.
@@ -62,13 +75,28 @@ impl Listings {
             let mut by_kind = self.by_kind.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(by_kind.entry(kind).or_default())
         };
-        let mut last = listing.lock().await;
-        if let Some((_, found)) = last.as_ref().filter(|(at, _)| now.duration_since(*at).abs() <= age) {
+        let failures = listing.failures.load(Ordering::SeqCst);
+        let mut last = listing.last.lock().await;
+        if let Some((_, found)) = last.found.as_ref().filter(|(at, _)| now.duration_since(*at).abs() <= age) {
             return Ok(Arc::clone(found));
         }
-        let found: Arc<[Leftover]> = list.await?.into();
-        *last = Some((now, Arc::clone(&found)));
-        Ok(found)
+        if listing.failures.load(Ordering::SeqCst) > failures
+            && let Some(failure) = &last.failure
+        {
+            return Err(failure.clone());
+        }
+        match list.await {
+            Ok(found) => {
+                let found: Arc<[Leftover]> = found.into();
+                *last = Last { found: Some((now, Arc::clone(&found))), failure: None };
+                Ok(found)
+            }
+            Err(error) => {
+                listing.failures.fetch_add(1, Ordering::SeqCst);
+                last.failure = Some(error.clone());
+                Err(error)
+            }
+        }
     }
 }
 
@@ -131,7 +159,9 @@ mod tests {
         };
         let denied = || CloudError::new("rds:DescribeDBInstances", ErrorKind::Denied, "AccessDenied", "no", None);
         let (one, other) = tokio::join!(asks(ResourceKind::Rds, 0, Err(denied())), asks(ResourceKind::Rds, 0, Ok(())),);
-        assert_eq!((one.is_err(), other.is_ok(), lists.load(Ordering::SeqCst)), (true, true, 2));
+        assert_eq!((one.is_err(), other.is_err(), lists.load(Ordering::SeqCst)), (true, true, 1), "both waited for it");
+        assert!(asks(ResourceKind::Rds, 0, Ok(())).await.is_ok());
+        assert_eq!(lists.load(Ordering::SeqCst), 2, "who comes later asks again");
         let (one, other, third) = tokio::join!(
             asks(ResourceKind::Rds, 599, Ok(())),
             asks(ResourceKind::Rds, 600, Err(denied())),

@@ -24,7 +24,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws_credential_types", &["aws/"]),
     ("saphyr_parser", &["yaml/node.rs"]),
     ("annotate_snippets", &["yaml/snippet.rs"]),
-    ("handlebars", &["report/bound.rs", "report/include.rs", "report/runbook.rs"]),
+    ("handlebars", &["report/bound.rs", "report/include.rs", "report/row.rs", "report/runbook.rs"]),
     ("serde_yaml", &["sandbox/"]),
     ("axum", &["sandbox/"]),
     ("quick_xml", &["sandbox/"]),

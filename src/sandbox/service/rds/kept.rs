@@ -86,12 +86,14 @@ pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<V
     }
     // AWS leaves its own backups out unless they are asked for by type or name.
     let asked = ask.param("SnapshotType").is_some() || ask.param("DBSnapshotIdentifier").is_some();
-    let points = site.points.iter().take_while(|_| asked);
+    // There may be very many: the least work first.
+    let instance = ask.param("DBInstanceIdentifier");
+    let points = site.points.iter().take_while(|_| asked && is("SnapshotType", "awsbackup"));
     for point in points.filter(|point| point.source.kind == ResourceKind::Rds) {
-        let id = snapshot_id(point);
-        if is("DBInstanceIdentifier", point.source.arn.name())
-            && is("DBSnapshotIdentifier", id)
-            && is("SnapshotType", "awsbackup")
+        let may_be = instance.is_none_or(|asked| ends_with(point.source.arn.as_str(), asked));
+        if may_be
+            && is("DBInstanceIdentifier", point.source.arn.name())
+            && is("DBSnapshotIdentifier", snapshot_id(point))
         {
             shown.push(of_point(point));
         }
@@ -102,6 +104,11 @@ pub(crate) fn snapshots(world: &mut World, place: &Place, ask: &Ask) -> Result<V
         return Err(Failure::new(404, "DBSnapshotNotFound", format!("DBSnapshot {asked} not found.")));
     }
     paged(ask, "DBSnapshots", "DBSnapshot", shown)
+}
+
+fn ends_with(text: &str, end: &str) -> bool {
+    let from = text.len().checked_sub(end.len());
+    from.and_then(|from| text.as_bytes().get(from..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
 }
 
 fn snapshot_id(point: &Point) -> &str {
