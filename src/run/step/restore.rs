@@ -293,27 +293,30 @@ pub struct JobLook {
     /// Whose job it is.
     pub restore: Name,
     job: JobId,
+    /// Whose look it is, if not the restore's own: the teardown looks, too.
+    other: Option<Box<StepId>>,
     /// How the job was last seen.
     before: Option<Likeness>,
     accepted_at: Option<Timestamp>,
 }
 
 impl JobLook {
-    fn of(name: &Name, entry: &Entry) -> Option<Self> {
+    fn of(step: &StepId, name: &Name, entry: &Entry) -> Option<Self> {
         let before = entry.job_seen.as_ref().map(|(_, job)| Likeness::of(job));
         let (restore, job) = (name.clone(), entry.job.clone()?);
-        Some(Self { restore, job, before, accepted_at: entry.accepted_at })
+        let other = (Work::Restore(name.clone()).id() != *step).then(|| Box::new(step.clone()));
+        Some(Self { restore, job, other, before, accepted_at: entry.accepted_at })
     }
 
     /// Whose look it is.
     #[must_use]
     pub fn step(&self) -> StepId {
-        Work::Restore(self.restore.clone()).id()
+        self.other.as_deref().cloned().unwrap_or_else(|| Work::Restore(self.restore.clone()).id())
     }
 
     /// Looks once. Only what changed is recorded: nothing if nothing did.
     pub async fn look(&self, vault: &dyn Vault, clock: &dyn Clock) -> Vec<Event> {
-        let Self { restore, job, before, accepted_at } = self;
+        let Self { restore, job, before, accepted_at, .. } = self;
         match vault.restore_job(job).await {
             Ok(seen) if before.is_some_and(|before| before == Likeness::of(&seen)) => Vec::new(),
             Ok(seen) => {
@@ -340,7 +343,7 @@ impl JobLook {
 /// One look at the job.
 pub fn look_at_job(step: &StepId, name: &Name, state: &State, services: Arc<Services>) -> Outcome {
     let Some(entry) = state.ledger.get(name) else { return nonsense(step, "a look without an intent") };
-    let Some(look) = JobLook::of(name, entry) else { return nonsense(step, "a look without a job") };
+    let Some(look) = JobLook::of(step, name, entry) else { return nonsense(step, "a look without a job") };
     Box::pin(async move { look.look(services.cloud.vault.as_ref(), services.clock.as_ref()).await })
 }
 
@@ -359,5 +362,5 @@ pub fn awaited(situation: &Situation<'_>, step: &Step, name: &Name) -> Option<(J
     }
     let pace = Pace::of_job(state, &step.id, name);
     let rhythm = situation.rhythm(step, *since, entry.began_at()?, &pace);
-    Some((JobLook::of(name, entry)?, rhythm))
+    Some((JobLook::of(&step.id, name, entry)?, rhythm))
 }
