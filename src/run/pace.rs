@@ -172,6 +172,11 @@ impl Usual {
         Some(Self { few, most })
     }
 
+    /// The same from a tenth sooner on.
+    fn sooner(self) -> Self {
+        Self { few: self.few / 10 * 9, ..self }
+    }
+
     /// From a guess: half of it to double.
     #[must_use]
     pub fn around(guess: SignedDuration) -> Self {
@@ -202,7 +207,10 @@ impl Pace {
     #[must_use]
     pub fn of_job(state: &State, step: &StepId, name: &Name) -> Self {
         let kept = state.started.plan.definition.teardown.when == TeardownWhen::Manual;
-        let usual = learned(state, |run| run.restores.get(name)).filter(|_| !kept && state.cancelled.is_none());
+        // Of a long one a tenth is long, too: whoever waits for its place or its data waits for that.
+        let sooner = |usual: Usual| if usual.few > LONGEST_BLIND { usual.sooner() } else { usual };
+        let usual = learned(state, |run| run.restores.get(name)).map(sooner);
+        let usual = usual.filter(|_| !kept && state.cancelled.is_none());
         Self {
             usual,
             closely: true,
@@ -219,8 +227,7 @@ impl Pace {
         let in_stages = state.ledger.get(name).is_none_or(|entry| !entry.parts.is_empty());
         // What it took was seen by looks, and each comes later than the end: sooner than that must be possible. By a tenth
         // from run to run it comes down to what it is, without a look in vain as long as it was seen late.
-        let sooner = |usual: Usual| Usual { few: usual.few / 10 * 9, ..usual };
-        let known = learned(state, |run| run.removals.get(name)).map(sooner);
+        let known = learned(state, |run| run.removals.get(name)).map(Usual::sooner);
         let usual = (!in_stages).then(|| known.unwrap_or_else(|| Usual::around(USUAL_REMOVAL)));
         let (prompt, share) = (known.is_none(), share(&state.run, step));
         Self { usual, closely: false, blind: REMOVAL_BLIND, first_by: Some(SEEN_LEAVING_BY), prompt, share }
