@@ -353,8 +353,10 @@ async fn simulated(how: How, clock: &Arc<IdleClock>) -> Result<Simulated, String
         services.look_for_requests = std::time::Duration::from_secs(24 * 3_600);
         Ok(Begun { services, state, journal })
     };
-    let asks =
-        |drill: &Drill| Asks { wants: wants(&drill.definition), expected: expected(&drill.definition, &[], facts) };
+    let asks = |drill: &Drill| Asks {
+        wants: wants(&drill.definition),
+        expected: expected(&drill.definition, &known(drill), facts),
+    };
     let (mut passed, mut last, mut complaint) = (0, began, None);
     let over = |index, ended| {
         // So many reports are more than is needed.
