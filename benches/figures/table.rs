@@ -41,7 +41,8 @@ fn cells(row: &Row) -> Vec<String> {
         Reading::Measured(measured) => {
             let ratio = measured
                 .limit
-                .map(|limit| if figure.more { limit / measured.median() } else { measured.median() / limit });
+                .map(|limit| if figure.more { limit / measured.median() } else { measured.median() / limit })
+                .filter(|ratio| ratio.is_finite());
             cells.extend([
                 unit(measured.median()),
                 format!("{}..{}", shown(measured.least()), shown(measured.most())),
