@@ -52,7 +52,11 @@ fn judge(what: &str, found: Result<Arc<[Leftover]>, CloudError>) -> Check {
         Err(error) => return Check::unanswered(ID, what, &error.operation, &error),
     };
     if found.is_empty() {
-        return Check::ok(ID, what, "nothing bears a drill's name or tag");
+        return Check::ok(
+            ID,
+            what,
+            "nothing bears a drill's name or tag; snapshots and backups of what is gone are for `drill sweep`",
+        );
     }
     let named: Vec<String> = found.iter().take(MOST_NAMED).map(|one| format!("{} `{}`", one.what, one.arn)).collect();
     let more = found.len().saturating_sub(named.len());
