@@ -59,6 +59,11 @@ struct Last {
 }
 
 impl Listings {
+    /// Nothing was listed yet. Who is listing now lists on.
+    pub fn forget(&self) {
+        self.by_kind.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// What was last listed of the type, if that is no longer ago than `age`; else it is listed. A failure is told to those
     /// who waited for it, so that they do not wait for one after the other, and is not kept for anybody else.
     ///

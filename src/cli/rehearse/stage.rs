@@ -88,9 +88,10 @@ impl Stage {
         &self.place.slumber
     }
 
-    /// What the clients learned is forgotten: the next process knows nothing of it.
+    /// What the clients learned and listed is forgotten: the next process knows nothing of it.
     pub(crate) fn begin_process(&self) {
         self.learned.forget(self.place.clock());
+        self.cloud.listings.forget();
     }
 
     /// Somebody else comes just before this start of a restore job, or nobody.
