@@ -45,6 +45,10 @@ use std::process::ExitCode;
 
 use crate::figure::{Figure, Once, Row};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Every figure, in the order of the table.
 fn figures() -> Vec<&'static Figure> {
     let all: [&'static [Figure]; 16] = [

@@ -75,6 +75,14 @@ pub fn open(path: &Path) -> io::Result<File> {
     regular(options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(said)?)
 }
 
+/// A file for reading and writing, which must be there.
+///
+/// # Errors
+/// When it is not, is a symbolic link or no file, or cannot be opened.
+pub fn existing(path: &Path) -> io::Result<File> {
+    regular(unfollowed().read(true).write(true).open(path).map_err(said)?)
+}
+
 /// The text of a small file.
 ///
 /// # Errors

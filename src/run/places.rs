@@ -8,8 +8,10 @@
 //! Invariant: who is let in fits below the figure of each of its spots, or is alone there. What goes on after a crash is
 //! under way already, so it takes its places whatever is free.
 //!
-//! Longest expected first, over all types. Who has waited longer than anybody who waits is expected to take goes first of
-//! all, and nobody behind it takes the places that it waits for: nobody starves.
+//! Longest expected first, over all types: what takes long and begins last would keep everything from being over. Two go
+//! before that once they have waited longer than anybody who waits is expected to take, and nobody behind them takes the
+//! places that they wait for: who needs several places, which are never free together by themselves, and who has others
+//! behind it that came so much later. So nobody starves, and those that were asked for together stay in order.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,14 +163,41 @@ impl Queue {
         self.by_length.first().map(|(Reverse(expected), _)| *expected)
     }
 
-    /// Who has waited longer than this, else whoever takes longest.
-    fn first(&self, now: Timestamp, longest: SignedDuration) -> Option<Next> {
+    /// When the last of them came.
+    fn newest(&self) -> Option<Timestamp> {
+        self.by_arrival.last_key_value().map(|(_, (_, since))| *since)
+    }
+
+    /// Who came before then, else whoever takes longest.
+    fn first(&self, patient_since: Timestamp) -> Option<Next> {
         let (oldest, (_, since)) = self.by_arrival.first_key_value()?;
-        if now.duration_since(*since) > longest {
+        if *since < patient_since {
             return Some(Next { is_patient: false, expected: Reverse(SignedDuration::ZERO), number: *oldest });
         }
         let (expected, number) = *self.by_length.first()?;
         Some(Next { is_patient: true, expected, number })
+    }
+}
+
+/// Who came before an instant is patient no more.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// With one place.
+    of_one: Timestamp,
+    /// With several.
+    of_several: Timestamp,
+}
+
+impl Patience {
+    fn of<'a>(waiting: impl Iterator<Item = &'a Queue> + Clone, now: Timestamp) -> Self {
+        let longest = waiting.clone().filter_map(Queue::longest).max().unwrap_or_default();
+        let newest = waiting.filter_map(Queue::newest).max().unwrap_or(now);
+        let before = |instant: Timestamp| instant.saturating_sub(longest).unwrap_or(Timestamp::MIN);
+        Self { of_one: before(newest.min(now)), of_several: before(now) }
+    }
+
+    fn with(self, wants: &Wants) -> Timestamp {
+        if wants.values().sum::<usize>() > 1 { self.of_several } else { self.of_one }
     }
 }
 
@@ -220,11 +249,11 @@ impl Places {
     /// Everybody whose turn it is, in order. They hold their places now.
     pub fn let_in(&mut self, now: Timestamp) -> Vec<u64> {
         self.too_soon_until = None;
-        let longest = self.waiting.values().filter_map(Queue::longest).max().unwrap_or_default();
+        let patience = Patience::of(self.waiting.values(), now);
         let mut waiting = std::mem::take(&mut self.waiting);
-        let first = |queue: &Queue| queue.first(now, longest);
+        let first = |wants: &Wants, queue: &Queue| queue.first(patience.with(wants));
         let mut next: BTreeMap<Next, Wants> =
-            waiting.iter().filter_map(|(wants, queue)| Some((first(queue)?, wants.clone()))).collect();
+            waiting.iter().filter_map(|(wants, queue)| Some((first(wants, queue)?, wants.clone()))).collect();
         let (mut kept_free, mut let_in) = (Wants::new(), Vec::new());
         while let Some((one, wants)) = next.pop_first() {
             if !self.fits(&wants, &kept_free) {
@@ -243,7 +272,7 @@ impl Places {
             let_in.push(one.number);
             if let Some(queue) = waiting.get_mut(&wants) {
                 queue.remove(one.number);
-                next.extend(first(queue).map(|one| (one, wants)));
+                next.extend(first(&wants, queue).map(|one| (one, wants)));
             }
         }
         waiting.retain(|_, queue| !queue.by_arrival.is_empty());
@@ -421,6 +450,35 @@ mod tests {
             }
         }
         assert!(let_in_after.is_some_and(|minute| (20..30).contains(&minute)), "{let_in_after:?}");
+    }
+
+    #[test]
+    fn what_was_asked_for_together_stays_in_order_however_long_it_waits() {
+        let mut places = places(1);
+        let long = places.ask(one(ResourceKind::Rds), minutes(30), at(0));
+        let short = places.ask(one(ResourceKind::Rds), minutes(5), at(0));
+        let middle = places.ask(one(ResourceKind::Rds), minutes(20), at(0));
+        assert_eq!(places.let_in(at(0)), [long]);
+        places.leave(long);
+        assert_eq!(places.let_in(at(90)), [middle]);
+        places.leave(middle);
+        assert_eq!(places.let_in(at(180)), [short]);
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_while_others_come_who_take_longer() {
+        let mut places = places(1);
+        let short = places.ask(one(ResourceKind::Rds), minutes(5), at(0));
+        let mut under_way = places.ask(one(ResourceKind::Rds), minutes(20), at(0));
+        assert_eq!(places.let_in(at(0)), [under_way]);
+        let let_in_after = (1..200).find(|minute| {
+            places.ask(one(ResourceKind::Rds), minutes(20), at(*minute));
+            places.leave(under_way);
+            let come = places.let_in(at(*minute));
+            under_way = come[0];
+            come == [short]
+        });
+        assert_eq!(let_in_after, Some(21));
     }
 
     #[test]

@@ -15,7 +15,9 @@ pub(crate) fn damage(folder: &Path, how: Damage, place: u64) -> bool {
     };
     let Ok(before) = fs::read(&path) else { return false };
     let mut bytes = before.clone();
-    let spot = spot(bytes.len(), place);
+    // Behind everything that was written there may be room for more.
+    let written = before.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let spot = spot(written, place);
     match how {
         Damage::BitFlip => bytes.iter_mut().skip(spot).take(1).for_each(|byte| *byte ^= 0x10),
         Damage::Truncated => bytes.truncate(spot),

@@ -10,12 +10,14 @@
 //! sync nobody knows what is on the disk before the file was closed, opened and checked.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 use tokio::sync::oneshot;
 
+use crate::journal::store::ahead::Ahead;
 use crate::journal::store::write::{Batch, Home, insert};
 
 /// One transaction holds at most so many records, if it holds more than one append.
@@ -41,12 +43,19 @@ pub(super) enum Unwritten {
 #[derive(Debug)]
 pub(super) struct Group {
     waiting: Mutex<VecDeque<Waiting>>,
-    writer: tokio::sync::Mutex<Connection>,
+    writer: tokio::sync::Mutex<Writer>,
     /// Held from the moment a group is taken until it is on the disk.
     writing: Mutex<()>,
     failed: OnceLock<Arc<rusqlite::Error>>,
     /// Journals that may be appended to.
     open: AtomicUsize,
+}
+
+/// The connection, and room in its log.
+#[derive(Debug)]
+struct Writer {
+    connection: Connection,
+    ahead: Ahead,
 }
 
 #[derive(Debug)]
@@ -56,8 +65,8 @@ struct Waiting {
 }
 
 impl Group {
-    pub(super) fn new(writer: Connection) -> Self {
-        let writer = tokio::sync::Mutex::new(writer);
+    pub(super) fn new(connection: Connection, log: PathBuf) -> Self {
+        let writer = tokio::sync::Mutex::new(Writer { connection, ahead: Ahead::of(log) });
         let (failed, open) = (OnceLock::new(), AtomicUsize::new(0));
         Self { waiting: Mutex::default(), writer, writing: Mutex::default(), failed, open }
     }
@@ -123,7 +132,7 @@ impl Group {
     }
 
     /// Writes what is queued, as much as goes into one transaction, and answers those who wait for it.
-    fn lead(&self, connection: &mut Connection) {
+    fn lead(&self, writer: &mut Writer) {
         if let Some(error) = self.failed.get() {
             refuse(self.queue().drain(..), &Unwritten::Closed(Arc::clone(error)));
             return;
@@ -132,7 +141,7 @@ impl Group {
             return;
         }
         let mut group = Vec::new();
-        match self.write(connection, &mut group) {
+        match self.write(writer, &mut group) {
             Ok(homes) => {
                 for (Waiting { mut batch, answer }, home) in group.into_iter().zip(homes) {
                     let written = home.map(|home| {
@@ -157,10 +166,12 @@ impl Group {
     }
 
     /// The homes of the runs in the group; none for a run that was taken over.
-    fn write(&self, connection: &mut Connection, group: &mut Vec<Waiting>) -> rusqlite::Result<Vec<Option<Home>>> {
+    fn write(&self, writer: &mut Writer, group: &mut Vec<Waiting>) -> rusqlite::Result<Vec<Option<Home>>> {
         // Who stopped waiting may have given the run to somebody else, and must not be written after that one looked.
         let _writing = self.is_writing();
+        let Writer { connection, ahead } = writer;
         let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        ahead.make(&transaction);
         *group = self.take();
         let homes = match group.as_slice() {
             [alone] => match insert(&transaction, &alone.batch) {

@@ -29,6 +29,9 @@ pub(super) const LAYOUT: i64 = 5;
 /// The database, in its folder.
 pub(super) const FILE: &str = "drill.db";
 
+/// SQLite's log of it.
+pub(super) const LOG: &str = "drill.db-wal";
+
 /// Somebody else may write for so long before an append is given up.
 const BUSY: Duration = Duration::from_secs(30);
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `layout` | the tables, and opening them |
 //! | `lock` | one run of a drill at a time |
-//! | `write`, `group` | the journal of one run; the appends of all of them in one transaction |
+//! | `write`, `group`, `ahead` | the journal of one run; the appends of all of them in one transaction; room for them in the log |
 //! | `park` | the journal of a run that nobody drives for now |
 //! | `texts` | what the first records of many runs have in common |
 //! | `read`, `unfinished` | one run; all that are not over in one pass |
@@ -22,7 +22,7 @@ use rusqlite::Connection;
 
 use crate::journal::private;
 use crate::journal::store::group::Group;
-use crate::journal::store::layout::{FILE, connect};
+use crate::journal::store::layout::{FILE, LOG, connect};
 use crate::journal::store::read::Counted;
 
 pub use crate::journal::store::error::StoreError;
@@ -36,6 +36,7 @@ pub use crate::journal::store::summaries::Summarize;
 pub use crate::journal::store::unfinished::{Owed, Unfinished};
 pub use crate::journal::store::write::{Append, RunJournal};
 
+mod ahead;
 mod error;
 mod group;
 mod import;
@@ -76,7 +77,7 @@ impl Store {
         for path in [folder.to_owned(), folder.join("locks")] {
             private::folder(&path).map_err(|source| StoreError::Folder { path, source })?;
         }
-        let group = Group::new(connect(folder)?);
+        let group = Group::new(connect(folder)?, folder.join(LOG));
         let (reader, counted, summarize) = (Mutex::default(), Mutex::default(), OnceLock::new());
         Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), group, reader, counted, summarize }) })
     }
