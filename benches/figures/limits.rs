@@ -1,10 +1,15 @@
 //! What this machine allows, measured beside the figure that it bounds.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rusqlite::Connection;
+use serde::de::IgnoredAny;
 
 use crate::figure::{explain, number};
 use crate::measure::{Stopwatch, cpu};
@@ -76,4 +81,31 @@ pub(crate) fn loopback_cpu() -> Result<f64, String> {
     ask().map_err(explain)?;
     server.join().map_err(|_| "the server of the limit panicked".to_owned())?.map_err(explain)?;
     Ok((cpu()?.own - before.own) * 1_000.0 / number(ROUNDS))
+}
+
+/// Every record of a store read, hashed and parsed into nothing, half of them on each of two threads, in ms. The texts that
+/// records share are not put back into them.
+pub(crate) fn records(state: &Path) -> Result<f64, String> {
+    let open = || Connection::open(state.join("drill.db")).map_err(explain);
+    let last = "SELECT max(rowid) FROM records";
+    let last: i64 = open()?.query_row(last, [], |row| row.get(0)).map_err(explain)?;
+    let part = |from: i64, to: i64| -> Result<(), String> {
+        let connection = open()?;
+        let bodies = "SELECT body FROM records NOT INDEXED WHERE rowid > ?1 AND rowid <= ?2";
+        let mut statement = connection.prepare(bodies).map_err(explain)?;
+        let mut rows = statement.query([from, to]).map_err(explain)?;
+        while let Some(row) = rows.next().map_err(explain)? {
+            let body = row.get_ref(0).and_then(|body| Ok(body.as_bytes()?)).map_err(explain)?;
+            black_box(digest(&SHA256, body));
+            black_box(serde_json::from_slice::<IgnoredAny>(body).map_err(explain)?);
+        }
+        Ok(())
+    };
+    let watch = Stopwatch::start();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| part(last / 2, last));
+        let own = part(0, last / 2);
+        own.and(other.join().unwrap_or_else(|_| Err("the other half panicked".to_owned())))
+    })?;
+    Ok(watch.millis())
 }

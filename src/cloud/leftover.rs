@@ -175,6 +175,9 @@ mod tests {
         assert_eq!((one.is_ok(), other.is_ok(), third.is_ok(), lists.load(Ordering::SeqCst)), (true, true, true, 3));
         assert!(asks(ResourceKind::Rds, 601, Ok(())).await.is_ok());
         assert_eq!(lists.load(Ordering::SeqCst), 4, "what is older is listed again");
+        listings.forget();
+        assert!(asks(ResourceKind::Rds, 601, Ok(())).await.is_ok());
+        assert_eq!(lists.load(Ordering::SeqCst), 5, "and so is what was forgotten");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 use rusqlite::Transaction;
 
@@ -19,48 +19,52 @@ const FIRST: usize = 128 * 1024;
 /// Each piece is twice as long as the one before, up to this.
 const LONGEST: usize = 1024 * 1024;
 
+/// So many zeros at its end are room: no two pages of SQLite's are nothing else.
+const ROOM: usize = 8 * 1024;
+
 /// The room ahead in the log of one connection that writes.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    log: Log,
-    /// The log's length when there was room at its end.
+    /// None where there is none, or no room: SQLite itself says what is wrong. SQLite takes no locks on it, so that it may be
+    /// closed at any time.
+    log: Option<File>,
+    /// The log's length when there was room at its end. Another process may have made it since.
     length: u64,
     piece: usize,
 }
 
-#[derive(Debug)]
-enum Log {
-    /// SQLite may not have made it yet.
-    Unopened(PathBuf),
-    /// SQLite takes no locks on it, so that it may be closed at any time.
-    Open(File),
-    /// There is none, or no room: SQLite itself says what is wrong.
-    None,
-}
-
 impl Ahead {
-    pub(super) fn of(log: PathBuf) -> Self {
-        Self { log: Log::Unopened(log), length: 0, piece: FIRST }
+    /// In the log of a connection that has read something: SQLite has it open, and opened it just now.
+    pub(super) fn of(log: &Path) -> Self {
+        Self { log: private::existing(log).ok(), length: 0, piece: FIRST }
     }
 
     /// Makes room if SQLite has come to the end of the log. The transaction holds its lock for writing and has written nothing.
     pub(super) fn make(&mut self, _writing: &Transaction<'_>) {
-        if let Log::Unopened(path) = &self.log {
-            self.log = private::existing(path).map_or(Log::None, Log::Open);
-        }
-        let Log::Open(file) = &self.log else { return };
-        let Ok(length) = file.metadata().map(|log| log.len()) else { return };
+        let Some(log) = &self.log else { return };
+        let Ok(length) = log.metadata().map(|log| log.len()) else { return };
         // Nothing was written to it yet: its head comes first.
         if length == 0 || length == self.length {
             return;
         }
-        if file.write_all_at(&vec![0; self.piece], length).is_err() {
-            self.log = Log::None;
+        if has_room(log, length) {
+            self.length = length;
+            return;
+        }
+        if log.write_all_at(&vec![0; self.piece], length).is_err() {
+            self.log = None;
             return;
         }
         self.length = length + u64::try_from(self.piece).unwrap_or(0);
         self.piece = (self.piece * 2).min(LONGEST);
     }
+}
+
+/// Whether another made room at the end of a log of this length.
+fn has_room(log: &File, length: u64) -> bool {
+    let mut end = [0xff; ROOM];
+    let from = u64::try_from(ROOM).ok().and_then(|room| length.checked_sub(room));
+    from.is_some_and(|from| log.read_exact_at(&mut end, from).is_ok()) && end == [0; ROOM]
 }
 
 #[cfg(test)]
@@ -107,7 +111,7 @@ mod tests {
     fn two_that_write_in_turn_lose_nothing_and_a_crash_finds_all_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("a.db-wal");
-        let mut writers = [(); 2].map(|()| (connection(folder.path()), Ahead::of(log.clone())));
+        let mut writers = [(); 2].map(|()| (connection(folder.path()), Ahead::of(&log)));
         let mut lengths = Vec::new();
         for number in 0..200 {
             let (connection, ahead) = &mut writers[usize::try_from(number % 3 / 2).unwrap()];
@@ -119,8 +123,10 @@ mod tests {
         }
         lengths.dedup();
         assert!((2..20).contains(&lengths.len()), "it grows by the piece: {lengths:?}");
+        assert!(lengths.last().is_some_and(|last| *last < 6 * 1024 * 1024), "each makes room for itself: {lengths:?}");
         // SQLite begins again at the log's head, and what is behind that is of no round.
-        writers[0].0.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
+        let is_busy: i64 = writers[0].0.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0)).unwrap();
+        assert_eq!(is_busy, 0);
         for number in 200..220 {
             let (connection, ahead) = &mut writers[usize::try_from(number % 2).unwrap()];
             append(connection, ahead, number);
@@ -135,13 +141,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("a.db-wal");
         let mut one = connection(folder.path());
-        let mut ahead = Ahead::of(folder.path().join("none-wal"));
+        let mut ahead = Ahead::of(&folder.path().join("none-wal"));
         append(&mut one, &mut ahead, 1);
         let piece = u64::try_from(FIRST).unwrap();
         assert!(fs::metadata(&log).unwrap().len() < piece && !folder.path().join("none-wal").exists());
         fs::create_dir(folder.path().join("folder-wal")).unwrap();
-        append(&mut one, &mut Ahead::of(folder.path().join("folder-wal")), 2);
-        append(&mut one, &mut Ahead::of(log.clone()), 3);
+        append(&mut one, &mut Ahead::of(&folder.path().join("folder-wal")), 2);
+        append(&mut one, &mut Ahead::of(&log), 3);
         assert!(fs::metadata(&log).unwrap().len() > piece);
         assert_eq!(numbers(folder.path()), [1, 2, 3]);
     }

@@ -10,7 +10,7 @@
 //! sync nobody knows what is on the disk before the file was closed, opened and checked.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -65,7 +65,7 @@ struct Waiting {
 }
 
 impl Group {
-    pub(super) fn new(connection: Connection, log: PathBuf) -> Self {
+    pub(super) fn new(connection: Connection, log: &Path) -> Self {
         let writer = tokio::sync::Mutex::new(Writer { connection, ahead: Ahead::of(log) });
         let (failed, open) = (OnceLock::new(), AtomicUsize::new(0));
         Self { waiting: Mutex::default(), writer, writing: Mutex::default(), failed, open }

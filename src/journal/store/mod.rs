@@ -77,7 +77,7 @@ impl Store {
         for path in [folder.to_owned(), folder.join("locks")] {
             private::folder(&path).map_err(|source| StoreError::Folder { path, source })?;
         }
-        let group = Group::new(connect(folder)?, folder.join(LOG));
+        let group = Group::new(connect(folder)?, &folder.join(LOG));
         let (reader, counted, summarize) = (Mutex::default(), Mutex::default(), OnceLock::new());
         Ok(Self { shared: Arc::new(Shared { folder: folder.to_owned(), group, reader, counted, summarize }) })
     }
