@@ -83,8 +83,8 @@ pub(crate) fn loopback_cpu() -> Result<f64, String> {
     Ok((cpu()?.own - before.own) * 1_000.0 / number(ROUNDS))
 }
 
-/// Every record of a store read, hashed and parsed into nothing, half of them on each of two threads, in ms. The texts that
-/// records share are not put back into them.
+/// Every record of a store read, hashed and parsed into nothing, half of them on each of two threads, in ms. Less than
+/// there is: the texts that records share are not put back into them.
 pub(crate) fn records(state: &Path) -> Result<f64, String> {
     let open = || Connection::open(state.join("drill.db")).map_err(explain);
     let last = "SELECT max(rowid) FROM records";
@@ -97,7 +97,8 @@ pub(crate) fn records(state: &Path) -> Result<f64, String> {
         while let Some(row) = rows.next().map_err(explain)? {
             let body = row.get_ref(0).and_then(|body| Ok(body.as_bytes()?)).map_err(explain)?;
             black_box(digest(&SHA256, body));
-            black_box(serde_json::from_slice::<IgnoredAny>(body).map_err(explain)?);
+            // Marks stand in a first record for the texts that it shares: it is parsed up to there.
+            let _ = black_box(serde_json::from_slice::<IgnoredAny>(body));
         }
         Ok(())
     };
