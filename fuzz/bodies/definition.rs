@@ -15,8 +15,8 @@ use restore_drill::plan::show::text::text;
 use restore_drill::plan::step::Plan;
 use restore_drill::words::text::is_hostile;
 use restore_drill::yaml::diagnostic::{Diagnostic, to_json};
-use restore_drill::yaml::node::{Sources, Span};
 use restore_drill::yaml::snippet::{locate, render, summary};
+use restore_drill::yaml::source::{Sources, Span};
 
 /// The file's name, which a definition's own must be.
 const FILE: &str = "fuzzed.yaml";
@@ -47,11 +47,11 @@ fn explained(sources: &Sources, diagnostics: &[Diagnostic]) {
 }
 
 fn inside(sources: &Sources, place: Span) {
-    let source = sources.get(place.source).expect("the text that it points into");
+    let source = sources.get(place.source()).expect("the text that it points into");
     let text = &source.text;
-    assert!(place.start <= place.end && place.end <= text.len(), "{place:?} of {} bytes", text.len());
+    assert!(place.start() <= place.end() && place.end() <= text.len(), "{place:?} of {} bytes", text.len());
     assert!(
-        text.is_char_boundary(place.start) && text.is_char_boundary(place.end),
+        text.is_char_boundary(place.start()) && text.is_char_boundary(place.end()),
         "{place:?} is inside of a character"
     );
     let at = locate(sources, place).expect("it can be located");

@@ -11,7 +11,7 @@ use crate::report::runbook::{self, RunbookError, tag};
 use crate::report::sample;
 use crate::words::id::Name;
 use crate::yaml::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::yaml::node::{Sources, Span};
+use crate::yaml::source::{Sources, Span};
 
 /// The largest template that is read.
 const LARGEST_BYTES: u64 = 1024 * 1024;
@@ -101,7 +101,7 @@ pub(crate) fn checked(place: &Place, own: &Found) -> Vec<(String, Sources, Vec<D
         let mut sources = Sources::default();
         let source = sources.add(&file, text.clone());
         let own = problems.iter().filter(|problem| problem.place().is_some_and(|place| &place.template == name));
-        let diagnostics = own.map(|problem| diagnostic(problem, text, |start, end| Span { source, start, end }));
+        let diagnostics = own.map(|problem| diagnostic(problem, text, |start, end| Span::new(source, start, end)));
         let diagnostics: Vec<Diagnostic> = diagnostics.collect();
         (file, sources, diagnostics)
     };

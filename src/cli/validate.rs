@@ -13,8 +13,8 @@ use crate::cli::ui::Ui;
 use crate::definition::load::{Loaded, Problems, load, names};
 use crate::report::runbook;
 use crate::yaml::diagnostic::{Code, Diagnostic, Severity, to_json};
-use crate::yaml::node::Sources;
 use crate::yaml::snippet::render;
+use crate::yaml::source::Sources;
 
 /// Checks definitions and the templates of reports: every problem at once, with file, line and column.
 ///

@@ -14,8 +14,9 @@ use crate::definition::model::Definition;
 use crate::definition::{assemble, bounds, evidence, names, places, proof, shape};
 use crate::yaml::check::check as check_shape;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::yaml::node::{Key, Node, Sources, Span, Value};
+use crate::yaml::node::{Key, Node, Value};
 use crate::yaml::shape::Shape;
+use crate::yaml::source::{Sources, Span};
 
 /// The mappings right below the root, each with its entries by name.
 struct Index<'a>(HashMap<&'a str, HashMap<&'a str, (&'a Key, &'a Node)>>);

@@ -38,7 +38,8 @@ fn merge_entries(under: Vec<(Key, Node)>, over: Vec<(Key, Node)>) -> Vec<(Key, N
 #[cfg(test)]
 mod tests {
     use super::merge;
-    use crate::yaml::node::{Sources, Value, read};
+    use crate::yaml::node::{Value, read};
+    use crate::yaml::source::Sources;
 
     #[test]
     fn mappings_merge_and_lists_are_replaced() {
@@ -51,6 +52,6 @@ mod tests {
         assert_eq!(merged.follow(&["l", "0"]).unwrap().value, Value::Integer(9));
         assert!(merged.follow(&["l", "1"]).is_none());
         let place = merged.follow(&["b"]).unwrap().span;
-        assert_eq!(sources.get(place.source).unwrap().name, "_defaults.yaml");
+        assert_eq!(sources.get(place.source()).unwrap().name, "_defaults.yaml");
     }
 }

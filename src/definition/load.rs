@@ -14,7 +14,8 @@ use crate::definition::vars::Variables;
 use crate::words::id::DrillName;
 use crate::words::text::tame;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, Severity, did_you_mean};
-use crate::yaml::node::{MAX_BYTES, Node, Sources, Span, Value, read, too_large};
+use crate::yaml::node::{MAX_BYTES, Node, Value, read, too_large};
+use crate::yaml::source::{Sources, Span};
 
 /// A definition and what it came from.
 #[derive(Debug, Clone)]

@@ -6,7 +6,8 @@ use crate::definition::check::Subject;
 use crate::words::kind::ProbeKind;
 use crate::words::reference::{Reference, Template, may_refer, references_in};
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
-use crate::yaml::node::{Node, Span, Value};
+use crate::yaml::node::{Node, Value};
+use crate::yaml::source::Span;
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,7 +298,10 @@ impl<'a> Names<'a, '_> {
     fn reference(&mut self, from: Thing<'a>, reference: &Reference, node: &'a Node) {
         let text = reference.text();
         let place = match self.subject.sources.slice(node.span).find(&text) {
-            Some(at) => Span { start: node.span.start + at, end: node.span.start + at + text.len(), ..node.span },
+            Some(at) => {
+                let start = node.span.start() + at;
+                Span::new(node.span.source(), start, start + text.len())
+            }
             None => node.span,
         };
         if let Some(name) = reference.restore() {

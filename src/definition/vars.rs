@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use crate::words::reference::{OPEN, may_refer};
 use crate::yaml::check::part;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, suggestion};
-use crate::yaml::node::{Node, Sources, Value};
+use crate::yaml::node::{Node, Value};
 use crate::yaml::scalar::plain;
+use crate::yaml::source::Sources;
 
 /// The variables of a definition, as they count after `--var`.
 #[derive(Debug, Default)]
@@ -168,7 +169,8 @@ mod tests {
 
     use super::Variables;
     use crate::yaml::diagnostic::{Code, Diagnostics};
-    use crate::yaml::node::{Node, Sources, Value, read};
+    use crate::yaml::node::{Node, Value, read};
+    use crate::yaml::source::Sources;
 
     fn substituted(text: &str, overrides: &[(&str, &str)]) -> (Node, Vec<Code>) {
         let mut sources = Sources::default();

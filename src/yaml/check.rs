@@ -13,8 +13,9 @@ use crate::words::path::stays_inside;
 use crate::words::reference::{OPEN, Template, is_variable_name, may_refer};
 use crate::words::time::parse_duration;
 use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean, suggestion, ticked};
-use crate::yaml::node::{Key, Node, Sources, Span, Value};
+use crate::yaml::node::{Key, Node, Value};
 use crate::yaml::shape::{Field, Need, Shape};
+use crate::yaml::source::{Sources, Span};
 
 /// Where a value stands in its mapping.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +36,8 @@ pub fn part(sources: &Sources, node: &Node, at: usize, len: usize) -> Span {
     let written = sources.slice(node.span);
     match node.text().and_then(|text| written.find(text)) {
         Some(offset) => {
-            let start = node.span.start + offset + at;
-            Span { start, end: (start + len).min(node.span.end), ..node.span }
+            let start = node.span.start() + offset + at;
+            Span::new(node.span.source(), start, (start + len).min(node.span.end()))
         }
         None => node.span,
     }
@@ -450,9 +451,10 @@ mod tests {
 
     use super::check;
     use crate::yaml::diagnostic::{Code, Diagnostic, Diagnostics};
-    use crate::yaml::node::{Sources, read};
+    use crate::yaml::node::read;
     use crate::yaml::shape::{Field, Shape};
     use crate::yaml::snippet::render;
+    use crate::yaml::source::Sources;
 
     fn checked(text: &str, fields: Vec<Field>) -> (Option<Json>, Vec<Diagnostic>, Sources) {
         let mut sources = Sources::default();

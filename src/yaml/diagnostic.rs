@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 
 use crate::words::text::tame;
-use crate::yaml::node::{Sources, Span};
 use crate::yaml::snippet::locate;
+use crate::yaml::source::{Sources, Span};
 
 /// How many problems of one definition are kept. The rest is counted: a broken file must not fill a terminal.
 pub const MOST: usize = 100;
@@ -306,7 +306,8 @@ impl Diagnostics {
     /// Whether one of those that were kept is an error inside a place.
     #[must_use]
     pub fn has_errors_in(&self, place: Span) -> bool {
-        let inside = |one: Span| one.source == place.source && place.start <= one.start && one.end <= place.end;
+        let inside =
+            |one: Span| one.source() == place.source() && place.start() <= one.start() && one.end() <= place.end();
         self.kept.iter().any(|one| one.severity == Severity::Error && one.place.is_some_and(inside))
     }
 
@@ -314,7 +315,7 @@ impl Diagnostics {
     #[must_use]
     pub fn into_vec(self) -> Vec<Diagnostic> {
         let mut kept = self.kept;
-        kept.sort_by_key(|one| one.place.map(|place| (place.source, place.start)));
+        kept.sort_by_key(|one| one.place.map(|place| (place.source(), place.start())));
         if self.more > 0 {
             kept.push(Diagnostic::error(Code::More, format!("{} more problems are not shown", self.more)));
         }
@@ -374,7 +375,7 @@ pub fn to_json(files: &[(String, &Sources, &[Diagnostic])]) -> Value {
             .iter()
             .map(|one| {
                 let mut json = one.json(sources);
-                let inside = one.place.and_then(|place| sources.get(place.source));
+                let inside = one.place.and_then(|place| sources.get(place.source()));
                 if let Some(source) = inside.filter(|source| &source.name != file) {
                     json["in"] = source.name.as_str().into();
                 }

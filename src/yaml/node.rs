@@ -13,6 +13,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use crate::yaml::diagnostic::{Code, Diagnostic};
 use crate::yaml::scalar::plain;
+use crate::yaml::source::{SourceId, Sources, Span};
 
 /// The longest text, in bytes.
 pub const MAX_BYTES: usize = 2 << 20;
@@ -28,56 +29,6 @@ pub const MAX_ALIASES: usize = 1_000;
 const MAX_COPIED: usize = 4 << 20;
 /// The most separators in the text. A scanner holds a whole flow collection before it knows what it is.
 const MAX_SEPARATORS: usize = 600_000;
-
-/// Which text a span is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SourceId(usize);
-
-/// A range of bytes of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Span {
-    /// Which text.
-    pub source: SourceId,
-    /// First byte.
-    pub start: usize,
-    /// Past the last byte.
-    pub end: usize,
-}
-
-/// A text with its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The file's name, as a user wrote it.
-    pub name: String,
-    /// The text, without a byte order mark.
-    pub text: String,
-}
-
-/// The texts that nodes point into: a definition's nodes come from its file and from `_defaults.yaml`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sources {
-    all: Vec<Source>,
-}
-
-impl Sources {
-    /// Keeps a text.
-    pub fn add(&mut self, name: &str, text: String) -> SourceId {
-        self.all.push(Source { name: name.to_owned(), text });
-        SourceId(self.all.len() - 1)
-    }
-
-    /// A text by its id.
-    #[must_use]
-    pub fn get(&self, id: SourceId) -> Option<&Source> {
-        self.all.get(id.0)
-    }
-
-    /// What a span covers; nothing if it fits no text.
-    #[must_use]
-    pub fn slice(&self, span: Span) -> &str {
-        self.get(span.source).and_then(|source| source.text.get(span.start..span.end)).unwrap_or("")
-    }
-}
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,7 +151,7 @@ pub fn read(sources: &mut Sources, name: &str, bytes: &[u8]) -> Document {
     let source = sources.add(name, text);
     let text = sources.get(source).map_or("", |source| source.text.as_str());
     if let Some(start) = broken {
-        let place = Span { source, start, end: text.len() };
+        let place = Span::new(source, start, text.len());
         let message = format!("`{name}` is not UTF-8 text");
         return Document::refused(
             Diagnostic::error(Code::Encoding, message).at(place).label("the first bytes that are not"),
@@ -225,7 +176,7 @@ fn refuse(source: SourceId, text: &str) -> Option<Diagnostic> {
     let is_control = |byte: u8| (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0x7f;
     let has_control = text.bytes().fold(false, |found, byte| found | is_control(byte));
     if has_control && let Some((start, byte)) = text.bytes().enumerate().find(|(_, byte)| is_control(*byte)) {
-        let place = Span { source, start, end: start + 1 };
+        let place = Span::new(source, start, start + 1);
         let message = format!("control character U+{byte:04X} is not allowed in YAML");
         return Some(Diagnostic::error(Code::Encoding, message).at(place));
     }
@@ -369,7 +320,7 @@ impl<'t> Reader<'t> {
                 return Document { root: None, diagnostics: self.diagnostics };
             }
         }
-        let empty = Span { source: self.source, start: 0, end: 0 };
+        let empty = Span::new(self.source, 0, 0);
         let root = self.root.unwrap_or(Node { value: Value::Null, span: empty });
         Document { root: Some(root), diagnostics: self.diagnostics }
     }
@@ -377,7 +328,7 @@ impl<'t> Reader<'t> {
     fn span(&self, start: usize, end: usize) -> Span {
         let (start, end) = (self.offsets.byte(start), self.offsets.byte(end));
         let trimmed = self.text.get(start..end.max(start)).map_or(0, |text| text.trim_end().len());
-        Span { source: self.source, start, end: start + trimmed }
+        Span::new(self.source, start, start + trimmed)
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
@@ -416,7 +367,7 @@ impl<'t> Reader<'t> {
     fn syntax(&mut self, error: &ScanError) -> Result<(), Stop> {
         let at = self.offsets.byte(error.marker().index());
         let end = at + self.text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        let place = Span { source: self.source, start: at, end };
+        let place = Span::new(self.source, at, end);
         let info = error.info();
         if info.contains("recursion limit") {
             return self.stop(too_deep(place));
@@ -496,9 +447,9 @@ impl<'t> Reader<'t> {
     fn nowhere(&self, span: Span) -> Span {
         match self.stack.last().map(|frame| &frame.content) {
             Some(Content::Map { pending: Some(Slot::Key(key)), .. }) => {
-                Span { source: self.source, start: key.span.end, end: key.span.end }
+                Span::new(self.source, key.span.end(), key.span.end())
             }
-            _ => Span { end: span.start, ..span },
+            _ => Span::new(span.source(), span.start(), span.start()),
         }
     }
 
@@ -556,7 +507,7 @@ impl<'t> Reader<'t> {
         if self.stack.len() >= MAX_DEPTH {
             return self.stop(too_deep(span));
         }
-        self.stack.push(Frame { start: span.start, anchor, content });
+        self.stack.push(Frame { start: span.start(), anchor, content });
         Ok(())
     }
 
@@ -569,8 +520,8 @@ impl<'t> Reader<'t> {
         };
         let end = match last {
             // A flow collection ends with its bracket; the scanner counts the comment behind it too.
-            _ if span.end > span.start => span.start + 1,
-            Some(last) if last.source == self.source && last.end > frame.start => last.end,
+            _ if span.end() > span.start() => span.start() + 1,
+            Some(last) if last.source() == self.source && last.end() > frame.start => last.end(),
             _ => frame.start,
         };
         let value = match frame.content {
@@ -580,7 +531,7 @@ impl<'t> Reader<'t> {
                 Value::Map(self.unique(entries, merges))
             }
         };
-        let span = Span { source: self.source, start: frame.start, end };
+        let span = Span::new(self.source, frame.start, end);
         self.complete(Node { value, span }, frame.anchor, false)
     }
 
@@ -708,7 +659,7 @@ fn key(node: Node, text: &str) -> Result<Key, Box<Diagnostic>> {
             Err(Box::new(refusal("a key must be text, not a list or a mapping".to_owned())))
         }
         _ => {
-            let written: String = text.get(node.span.start..node.span.end).unwrap_or("").chars().take(40).collect();
+            let written: String = text.get(node.span.range()).unwrap_or("").chars().take(40).collect();
             if written.is_empty() {
                 return Err(Box::new(refusal("a key is missing before `:`".to_owned())));
             }

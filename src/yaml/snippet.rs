@@ -10,7 +10,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use crate::words::text::is_hostile;
 use crate::yaml::diagnostic::{Diagnostic, Severity};
-use crate::yaml::node::{Sources, Span};
+use crate::yaml::source::{Sources, Span};
 
 /// Where a span is, counted from 1; columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,9 @@ const SECRET_KEYS: [&str; 4] = ["password", "secret", "token", "passwd"];
 /// Lines and columns of a span; `None` if it fits no text.
 #[must_use]
 pub fn locate(sources: &Sources, span: Span) -> Option<Located> {
-    let text = sources.get(span.source)?.text.as_str();
-    let (line, column) = position(text, span.start);
-    let (end_line, end_column) = position(text, span.end.max(span.start));
+    let text = sources.get(span.source())?.text.as_str();
+    let (line, column) = position(text, span.start());
+    let (end_line, end_column) = position(text, span.end().max(span.start()));
     Some(Located { line, column, end_line, end_column })
 }
 
@@ -127,7 +127,7 @@ fn draw<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic, hidden: &[Span]) -
 
 fn near(sources: &Sources, one: Span, other: Span) -> bool {
     let (Some(first), Some(second)) = (locate(sources, one), locate(sources, other)) else { return false };
-    one.source == other.source && first.line.abs_diff(second.line) <= NEAR
+    one.source() == other.source() && first.line.abs_diff(second.line) <= NEAR
 }
 
 /// Draws marks of one text; the first is of the given kind, the others are context.
@@ -139,7 +139,7 @@ fn element<'a>(
     kind: AnnotationKind,
 ) -> Group<'a> {
     let Some((source, lines)) = marks.first().and_then(|(span, _)| {
-        let source = sources.get(span.source)?;
+        let source = sources.get(span.source())?;
         Some((source, Lines::around(&source.text, marks)))
     }) else {
         return group;
@@ -172,13 +172,13 @@ struct Lines {
 impl Lines {
     /// `None` if some line is too wide to be drawn.
     fn around(text: &str, marks: &[(Span, Option<&str>)]) -> Option<Self> {
-        let start = marks.iter().map(|(span, _)| floor(text, span.start)).min()?;
-        let end = marks.iter().map(|(span, _)| floor(text, span.start)).max()?;
+        let start = marks.iter().map(|(span, _)| floor(text, span.start())).min()?;
+        let end = marks.iter().map(|(span, _)| floor(text, span.start())).max()?;
         let from = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let last = text[..end].rfind('\n').map_or(0, |at| at + 1);
         let to = text[end..].find('\n').map_or(text.len(), |at| end + at);
         let too_wide = marks.iter().any(|(span, _)| {
-            let at = floor(text, span.start);
+            let at = floor(text, span.start());
             at - text[..at].rfind('\n').map_or(0, |at| at + 1) > WIDEST
         });
         if too_wide || last - from > NEAR * WIDEST {
@@ -218,13 +218,13 @@ impl Lines {
         let here: Vec<(usize, Range<usize>)> = marks
             .iter()
             .enumerate()
-            .map(|(index, (span, _))| (index, floor(text, span.start), floor(text, span.end)))
+            .map(|(index, (span, _))| (index, floor(text, span.start()), floor(text, span.end())))
             .filter(|(_, start, _)| (line.start..=line.end).contains(start) && *start >= self.bytes.start)
             .map(|(index, start, end)| (index, start..end.clamp(start, line.end.max(start))))
             .collect();
-        let source = marks.first().map(|(span, _)| span.source);
+        let source = marks.first().map(|(span, _)| span.source());
         let mut covered: Vec<Range<usize>> =
-            hidden.iter().filter(|span| Some(span.source) == source).map(|span| span.start..span.end).collect();
+            hidden.iter().filter(|span| Some(span.source()) == source).map(|span| span.range()).collect();
         covered.extend(guess(text, line.clone()));
         let marked_to = here.iter().map(|(_, range)| range.end.min(range.start + WIDEST)).max().unwrap_or(line.start);
         let mut new_at: Vec<(usize, usize)> = Vec::new();
@@ -281,13 +281,13 @@ fn guess(text: &str, line: Range<usize>) -> Option<Range<usize>> {
 mod tests {
     use super::{locate, render, summary};
     use crate::yaml::diagnostic::{Code, Diagnostic};
-    use crate::yaml::node::{Sources, Span};
+    use crate::yaml::source::{Sources, Span};
 
     fn one(text: &str, part: &str) -> (Sources, Span) {
         let mut sources = Sources::default();
         let source = sources.add("t.yaml", text.to_owned());
         let start = text.find(part).unwrap();
-        (sources, Span { source, start, end: start + part.len() })
+        (sources, Span::new(source, start, start + part.len()))
     }
 
     #[test]
@@ -310,9 +310,11 @@ mod tests {
     #[test]
     fn hidden_text_is_not_drawn_by_a_neighbour_either() {
         let (sources, key) = one("sql: { password: hunter2, usr: x }\n", "password");
-        let text = sources.get(key.source).unwrap().text.clone();
-        let span =
-            |part: &str| Span { start: text.find(part).unwrap(), end: text.find(part).unwrap() + part.len(), ..key };
+        let text = sources.get(key.source()).unwrap().text.clone();
+        let span = |part: &str| {
+            let start = text.find(part).unwrap();
+            Span::new(key.source(), start, start + part.len())
+        };
         let secret = Diagnostic::error(Code::LiteralSecret, "a secret").at(key).hiding(span("hunter2"));
         let neighbour = Diagnostic::error(Code::UnknownKey, "unknown").at(span("usr"));
         let drawn = render(&sources, &[neighbour, secret], false);
@@ -335,8 +337,8 @@ mod tests {
             let mut sources = Sources::default();
             let source = sources.add("t\u{1b}.yaml", text.to_owned());
             for start in (0..=text.len()).step_by(7).chain([text.len()]) {
-                let place = Span { source, start, end: (start + 9).min(text.len()) };
-                let related = Span { source, start: text.len() - start, end: text.len() };
+                let place = Span::new(source, start, (start + 9).min(text.len()));
+                let related = Span::new(source, text.len() - start, text.len());
                 let diagnostic = Diagnostic::error(Code::Syntax, "x").at(place).related(related, "y");
                 let drawn = render(&sources, &[diagnostic], false);
                 assert!(!drawn.contains('\u{1b}') && drawn.len() < 20_000);
