@@ -1,9 +1,6 @@
 //! The list of runs. It is a function of their events, and it is read only while it is: a list that hides a run would say
 //! that nothing is owed to it.
 
-use std::panic::resume_unwind;
-use std::thread;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
@@ -12,6 +9,7 @@ use crate::journal::store::error::StoreError;
 use crate::journal::store::lock::{MANY, Word};
 use crate::journal::store::origin::Origin;
 use crate::journal::store::read::has;
+use crate::words::both::both;
 use crate::words::id::{DrillName, RunId};
 use crate::words::kind::{Mode, Verdict};
 
@@ -108,12 +106,10 @@ impl Store {
             self.lost(last)?;
             self.reading(look)?
         } else {
-            thread::scope(|scope| {
-                let lost = scope.spawn(|| self.lost(last));
-                let is_whole = self.connect().and_then(|connection| self.database(look(&connection)));
-                lost.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-                is_whole
-            })?
+            let here = || self.connect().and_then(|connection| self.database(look(&connection)));
+            let (lost, is_whole) = both(|| self.lost(last), here);
+            lost?;
+            is_whole?
         };
         if is_whole { Ok(()) } else { Err(StoreError::List { path: self.path() }) }
     }

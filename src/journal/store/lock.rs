@@ -6,7 +6,6 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use crate::journal::private;
 use crate::journal::store::Store;
 use crate::journal::store::error::StoreError;
 use crate::journal::store::read::threads;
+use crate::words::both::each;
 use crate::words::id::{DrillName, RunId};
 use crate::words::text::tame;
 
@@ -178,11 +178,8 @@ fn words_of(locks: &[PathBuf]) -> Vec<Word> {
     if locks.len() < MANY {
         return words(locks);
     }
-    thread::scope(|scope| {
-        let parts = locks.chunks(locks.len().div_ceil(threads()));
-        let parts: Vec<_> = parts.map(|part| scope.spawn(move || words(part))).collect();
-        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    })
+    let parts = locks.chunks(locks.len().div_ceil(threads())).collect();
+    each(parts, words).into_iter().flatten().collect()
 }
 
 /// Whether a lock was had.

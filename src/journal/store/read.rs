@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::mem;
 use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::thread;
 
 use rusqlite::{Connection, OptionalExtension as _};
@@ -19,6 +18,7 @@ use crate::journal::store::lock::DrillLock;
 use crate::journal::store::texts::whole;
 use crate::journal::store::write::{Home, RunJournal};
 use crate::journal::tagged::event_of;
+use crate::words::both::each;
 use crate::words::id::RunId;
 use crate::words::text::tame;
 
@@ -239,27 +239,24 @@ pub(super) fn decoded(run: &RunId, stored: Stored) -> Result<Vec<Recorded>, Stor
     let all = rows.len();
     let size = if all < MANY { all } else { all.div_ceil(threads()) };
     let (mut begins, mut prev) = (1, Hash::zero());
-    thread::scope(|scope| {
-        let mut parts = Vec::new();
-        while rows.len() > size {
-            let rest = rows.split_off(size);
-            let part = mem::replace(&mut rows, rest);
-            let next = part.last().map_or_else(Hash::zero, |last| last.hash.clone());
-            let (seq, before) = (begins, mem::replace(&mut prev, next));
-            begins += u64::try_from(part.len()).unwrap_or(0);
-            parts.push(scope.spawn(move || in_order(run, part, seq, before)));
-        }
-        let last = in_order(run, rows, begins, prev);
-        if parts.is_empty() {
-            return last;
-        }
-        let mut records = Vec::with_capacity(all);
-        for part in parts {
-            records.append(&mut part.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-        }
-        records.append(&mut last?);
-        Ok(records)
-    })
+    let mut parts = Vec::new();
+    while rows.len() > size {
+        let rest = rows.split_off(size);
+        let part = mem::replace(&mut rows, rest);
+        let next = part.last().map_or_else(Hash::zero, |last| last.hash.clone());
+        let (seq, before) = (begins, mem::replace(&mut prev, next));
+        begins += u64::try_from(part.len()).unwrap_or(0);
+        parts.push((part, seq, before));
+    }
+    if parts.is_empty() {
+        return in_order(run, rows, begins, prev);
+    }
+    parts.push((rows, begins, prev));
+    let mut records = Vec::with_capacity(all);
+    for part in each(parts, |(part, seq, before)| in_order(run, part, seq, before)) {
+        records.append(&mut part?);
+    }
+    Ok(records)
 }
 
 /// The records of rows that follow each other: the first of them has this number and comes after this hash.

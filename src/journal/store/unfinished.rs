@@ -223,8 +223,8 @@ impl Store {
         Ok(Unfinished { state: Box::new(state), home, last, is_counted: false })
     }
 
-    /// Those of the runs that stand in `records`. If the table cannot be gone through, none: each is read by itself then,
-    /// and says so.
+    /// Those of the runs that stand in `records`. If the table cannot be gone through, or a thread cannot be had, none: each is
+    /// read by itself then, and says what is wrong with it, if anything is.
     fn in_one_pass(&self, rows: &[RunRow]) -> Result<HashMap<RunId, Result<Unfinished, StoreError>>, StoreError> {
         let connection = self.connect()?;
         let chains: HashMap<RunId, i64> = self.database(chains_of(&connection))?;
@@ -237,7 +237,7 @@ impl Store {
                 folds.push(Fold::new(row.run, *chain));
             }
         }
-        let Ok((folds, strays)) = fold_all(&connection, parts, &homes) else { return Ok(HashMap::new()) };
+        let Some((folds, strays)) = fold_all(&connection, parts, &homes) else { return Ok(HashMap::new()) };
         // A run in both tables, or with a record where none can be, is damage, and whoever reads it by itself finds that.
         let in_both = self.database(in_events(&connection))?;
         let folds = folds.into_iter().flatten();
@@ -259,31 +259,28 @@ fn complete(one: Unfinished, told: Option<u64>) -> Result<Unfinished, StoreError
 }
 
 /// Goes through the table, and gives each record to the thread that folds its run. Besides the folds: the chains of which
-/// records stand before all that was gone through.
-fn fold_all(
-    connection: &Connection,
-    parts: Vec<Vec<Fold>>,
-    homes: &Homes,
-) -> rusqlite::Result<(Vec<Vec<Fold>>, HashSet<i64>)> {
+/// records stand before all that was gone through. Nothing if that could not be done.
+fn fold_all(connection: &Connection, parts: Vec<Vec<Fold>>, homes: &Homes) -> Option<(Vec<Vec<Fold>>, HashSet<i64>)> {
     thread::scope(|scope| {
         let mut senders = Vec::with_capacity(parts.len());
         let mut threads = Vec::with_capacity(parts.len());
         for mut folds in parts {
             let (sender, receiver) = sync_channel::<Handful>(AHEAD);
             senders.push(sender);
-            threads.push(scope.spawn(move || {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || {
                 for handful in receiver {
                     handful.fold(&mut folds);
                 }
                 folds
-            }));
+            });
+            threads.push(thread.ok()?);
         }
         let read = hand_out(connection, homes, &senders);
         // The threads end when nothing more can come.
         drop(senders);
         let folds = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         let folds: Vec<Vec<Fold>> = folds.collect();
-        read.map(|strays| (folds, strays))
+        Some((folds, read.ok()?))
     })
 }
 
