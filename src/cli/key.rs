@@ -35,14 +35,11 @@ fn make(folder: &Path, path: &Path) -> io::Result<()> {
     let aside = folder.join(format!("key-{}", uuid::Uuid::new_v4().simple()));
     let text = format!("{}{}\n", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let mut file = private::create(&aside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&aside, path);
-    fs::remove_file(&aside)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
     }
+    written.and_then(|()| private::place(&aside, path))
 }
 
 #[cfg(test)]
@@ -50,6 +47,18 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::key;
+
+    #[test]
+    fn all_that_make_it_at_once_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let keys: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| key(&state).unwrap().expose().to_owned())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys.windows(2).all(|two| two[0] == two[1]), "not all have the same");
+        assert_eq!(std::fs::read_dir(&state).unwrap().count(), 1);
+    }
 
     #[test]
     fn a_key_is_made_once_and_is_its_owners_alone() {

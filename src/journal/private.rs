@@ -3,14 +3,15 @@
 //! Folders are made with mode 0700, files with 0600. What stands above the folder that a user named may be a link: where
 //! a repository is, is the user's own matter. Used for the journals, the key and the reports.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 /// The largest file that [`read`] reads, in bytes.
@@ -18,6 +19,10 @@ const LARGEST: u64 = 64 * 1024;
 
 /// So many files are synced at a time: the disk does it for all of them together.
 const SYNCED_AT_ONCE: usize = 3;
+
+/// Real time between two looks whether others still write, and how many looks there are.
+const TURN: Duration = Duration::from_millis(5);
+const MOST_TURNS: u32 = 400;
 
 /// A thread that does nothing but sync needs no more, in bytes.
 const SMALL_STACK: usize = 128 * 1024;
@@ -109,11 +114,29 @@ pub fn bytes(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     }
 }
 
+/// Gives a file that was written aside its place, unless something is there: then that stays. Nothing is left aside.
+///
+/// # Errors
+/// When it cannot get that place, or what is aside cannot be removed.
+pub fn place(aside: &Path, path: &Path) -> io::Result<()> {
+    match renameat_with(CWD, aside, CWD, path, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => fs::remove_file(aside),
+        // Some file systems know no such renaming, but a second name.
+        Err(_) => {
+            let linked = fs::hard_link(aside, path);
+            fs::remove_file(aside)?;
+            linked.or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
+        }
+    }
+}
+
 /// Writes a file as a whole: beside its place, then synced and renamed. A symbolic link in its place is replaced.
 ///
 /// # Errors
 /// When it cannot be written. What was there before is still there then.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let _turn = turn(path);
     let begun = begin(path, content)?;
     begun.file.sync_all()?;
     fs::rename(&begun.beside, path)
@@ -125,6 +148,7 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// The first that cannot be written, and why.
 pub fn replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io::Error)> {
+    let _turn = files.first().and_then(|(path, _)| turn(path));
     let placed = try_replace_all(files);
     if placed.is_err() {
         for (path, _) in files {
@@ -155,6 +179,27 @@ fn try_replace_all<'a>(files: &[(&'a Path, &[u8])]) -> Result<(), (&'a Path, io:
         })
     })?;
     begun.iter().try_for_each(|one| fs::rename(&one.beside, one.path).map_err(|error| (one.path, error)))
+}
+
+/// Waits until nobody else writes into the folder of a file this way, and keeps others from it until this is dropped: what is
+/// written beside its place has one name there. Nothing where the folder has no lock to give, or where somebody keeps it for
+/// longer than any write takes, as a stopped process does; then they write at the same time.
+fn turn(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = File::open(folder).ok()?;
+    for _ in 0..MOST_TURNS {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => let_others_write(),
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process writes, which takes real time and next to none")]
+fn let_others_write() {
+    thread::sleep(TURN);
 }
 
 /// A file that was written beside its place.
@@ -214,7 +259,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
 
-    use super::{bytes, create, ensure, folder, open, read, replace, replace_all};
+    use super::{bytes, create, ensure, folder, open, place, read, replace, replace_all};
 
     fn mode(path: &Path) -> u32 {
         fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
@@ -249,6 +294,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_gets_its_place_unless_something_is_there() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        for text in ["first", "second"] {
+            fs::write(at("aside"), text).unwrap();
+            place(&at("aside"), &at("file")).unwrap();
+            assert_eq!((fs::read_to_string(at("file")).unwrap().as_str(), at("aside").exists()), ("first", false));
+        }
+        fs::write(at("aside"), "third").unwrap();
+        assert!(place(&at("aside"), &at("no/file")).is_err());
+        assert!(!at("aside").exists());
+    }
+
+    #[test]
     fn of_several_files_all_get_their_places_or_none() {
         let root = tempfile::tempdir().unwrap();
         let (one, other, nowhere) = (root.path().join("one"), root.path().join("other"), root.path().join("no/file"));
@@ -261,6 +320,31 @@ mod tests {
         assert_eq!(read(&one).unwrap(), "1");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
         replace_all(&[]).unwrap();
+    }
+
+    #[test]
+    fn whoever_writes_at_the_same_time_writes_whole_files() {
+        let root = tempfile::tempdir().unwrap();
+        let (one, other) = (root.path().join("one"), root.path().join("other"));
+        let text = |writer: u8| vec![b'a' + writer; 100_000];
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let (one, other) = (&one, &other);
+                scope.spawn(move || {
+                    for _ in 0..4 {
+                        let content = text(writer);
+                        replace_all(&[(one.as_path(), content.as_slice()), (other.as_path(), content.as_slice())])
+                            .unwrap();
+                        replace(one, &content).unwrap();
+                    }
+                });
+            }
+        });
+        for path in [&one, &other] {
+            let found = fs::read(path).unwrap();
+            assert!((0..4).any(|writer| found == text(writer)), "{} bytes", found.len());
+        }
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
     }
 
     #[test]

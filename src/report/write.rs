@@ -30,14 +30,14 @@ pub struct WriteError {
 ///
 /// # Errors
 /// The first file or folder that could not be written.
-pub fn write(folder: &Path, files: &[(&str, &str)]) -> Result<Vec<ReportFile>, WriteError> {
+pub fn write(folder: &Path, files: &[(&str, &[u8])]) -> Result<Vec<ReportFile>, WriteError> {
     for own in own_folders(folder) {
         private::folder(own).map_err(|source| WriteError { path: own.to_owned(), source })?;
     }
     let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
     let whole: Vec<(&Path, &[u8])> =
-        paths.iter().zip(files).map(|(path, (_, content))| (path.as_path(), content.as_bytes())).collect();
-    let hashed = || files.iter().map(|(name, content)| written(name, content.as_bytes())).collect::<Vec<ReportFile>>();
+        paths.iter().zip(files).map(|(path, (_, content))| (path.as_path(), *content)).collect();
+    let hashed = || files.iter().map(|(name, content)| written(name, content)).collect::<Vec<ReportFile>>();
     let place = || private::replace_all(&whole);
     let is_large = files.iter().map(|(_, content)| content.len()).sum::<usize>() >= LARGE;
     let (written, placed) = if is_large { both(hashed, place) } else { (hashed(), place()) };

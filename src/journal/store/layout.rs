@@ -104,7 +104,7 @@ fn is_new(path: &Path) -> bool {
 }
 
 /// Makes the database of a folder, whole or not at all, and never over another process's. The first record that is written
-/// syncs the folder as well. Where a file cannot have a second name, none is made: it is laid out in its place then.
+/// syncs the folder as well. Where a file cannot get a name that way, none is made: it is laid out in its place then.
 fn make(path: &Path, folder: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Folder { path: path.to_owned(), source };
     let aside = folder.join(format!("{FILE}-{}", Uuid::new_v4().simple()));
@@ -114,9 +114,10 @@ fn make(path: &Path, folder: &Path) -> Result<(), StoreError> {
     drop(file);
     if laid_out.is_ok() {
         // Another process may have been sooner.
-        let _ = fs::hard_link(&aside, folder.join(FILE));
+        let _ = private::place(&aside, &folder.join(FILE));
+    } else {
+        let _ = fs::remove_file(&aside);
     }
-    let _ = fs::remove_file(&aside);
     laid_out
 }
 

@@ -215,11 +215,9 @@ pub async fn bundle(
     bytes.extend(pdf.map(|pdf| (PDF, pdf)));
     let sealed = sealed(history, &bytes, folder, sealer).await?;
     let all = rendered.iter().chain(&sealed.files);
-    let files: Vec<(&str, &str)> = all.map(|(name, text)| (*name, text.as_str())).collect();
-    let mut written = write::write(folder, &files)?;
-    if let Some(pdf) = sealed.pdf.as_deref().or(pdf) {
-        written.push(write::add(folder, PDF, pdf)?);
-    }
+    let mut files: Vec<(&str, &[u8])> = all.map(|(name, text)| (*name, text.as_bytes())).collect();
+    files.extend(sealed.pdf.as_deref().or(pdf).map(|pdf| (PDF, pdf)));
+    let written = write::write(folder, &files)?;
     forget_signature(folder, &sealed.files);
     Ok(Written { files: written, unsigned: sealed.unsigned })
 }
