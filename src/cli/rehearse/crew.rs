@@ -13,7 +13,7 @@ use crate::cli::rehearse::panics::Panics;
 use crate::cli::rehearse::played::{How, Played};
 use crate::cli::rehearse::script::Script;
 use crate::cli::rehearse::stage::Stage;
-use crate::cli::rehearse::trouble::{Scenario, Trouble};
+use crate::cli::rehearse::trouble::{Runner, Scenario, Trouble};
 use crate::sandbox::IdleClock;
 use crate::words::kind::Verdict;
 
@@ -41,6 +41,8 @@ pub(crate) struct Player {
     stage: Stage,
     /// For a process that is paused, once there was one.
     pause: Option<Stage>,
+    /// For the second machine, once there was one.
+    elsewhere: Option<Stage>,
     scratch: tempfile::TempDir,
     played: u64,
 }
@@ -53,7 +55,7 @@ impl Player {
     pub(crate) fn new(script: &Script) -> Result<Self, CliError> {
         let stage = runtime(None, &Panics::default())?.block_on(Stage::new(script.definition()))?;
         let scratch = scratch()?;
-        Ok(Self { script: script.clone(), stage, pause: None, scratch, played: 0 })
+        Ok(Self { script: script.clone(), stage, pause: None, elsewhere: None, scratch, played: 0 })
     }
 
     /// Plays a scenario; `listens` writes down what it asks.
@@ -67,15 +69,17 @@ impl Player {
         let panics = Panics::default();
         panics.listen();
         let pauses = scenario.0.iter().any(|trouble| matches!(trouble, Trouble::Takeover { .. }));
-        if pauses && self.pause.is_none() {
-            self.pause = Some(runtime(None, &panics)?.block_on(Stage::new(self.script.definition()))?);
-        }
+        let is_elsewhere = |trouble: &Trouble| matches!(trouble, Trouble::Runner(Runner::OtherMachine));
+        let has_second = scenario.0.iter().any(is_elsewhere);
+        prepare(&mut self.pause, pauses, &self.script, &panics)?;
+        prepare(&mut self.elsewhere, has_second, &self.script, &panics)?;
         let runtime = runtime(Some(Arc::clone(&clock)), &panics)?;
         if listens {
             self.stage.listen();
         }
         let pause = self.pause.as_ref().filter(|_| pauses);
-        let play = Play { script: &self.script, stage: &self.stage, pause, folder: &folder, clock };
+        let elsewhere = self.elsewhere.as_ref().filter(|_| has_second);
+        let play = Play { script: &self.script, stage: &self.stage, pause, elsewhere, folder: &folder, clock };
         let played = runtime.block_on(async { tokio::time::timeout(STUCK, play.play(scenario)).await });
         drop(runtime);
         match played {
@@ -107,6 +111,14 @@ impl Player {
             calls: played.after.calls.len(),
         })
     }
+}
+
+/// Makes a stage, if one is needed that is not there.
+fn prepare(stage: &mut Option<Stage>, is_needed: bool, script: &Script, panics: &Panics) -> Result<(), CliError> {
+    if is_needed && stage.is_none() {
+        *stage = Some(runtime(None, panics)?.block_on(Stage::new(script.definition()))?);
+    }
+    Ok(())
 }
 
 /// A folder for journals and reports, in memory where the machine has one: nothing of it is kept.
@@ -163,4 +175,58 @@ pub(crate) fn play_all(
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(index, _)| *index);
     Ok(results.into_iter().map(|(_, judged)| judged).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::{Panics, Player, Script, runtime};
+    use crate::aws::resource::facts;
+    use crate::definition::load::check_text;
+    use crate::run::guards::Guards;
+    use crate::sandbox::WorldSpec;
+
+    const ORDERS: &str = r#"version: 1
+name: orders
+title: Orders
+owner: platform@example.com
+source: { region: eu-west-2, account: "123456789012" }
+destination:
+  region: eu-west-1
+  account: "123456789012"
+  vault: prod-rds-vault-dr
+  restore_role: arn:aws:iam::123456789012:role/drill-restore
+restore:
+  orders:
+    type: rds
+    resource: arn:aws:rds:eu-west-2:123456789012:db:orders
+    with: { instance_class: db.t4g.medium, subnet_group: drill-isolated, security_groups: [sg-0a1b2c3d4e5f60718] }
+probes:
+  accepts-connections: { on: orders, tcp: {} }
+"#;
+
+    fn script() -> Script {
+        let loaded = check_text("orders.yaml", ORDERS.as_bytes(), None, &BTreeMap::new(), facts);
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{:?}", problems.diagnostics));
+        let world = (WorldSpec::from_definition(&loaded.definition), 11);
+        let starts = "2026-11-21T12:00:00Z".parse().unwrap();
+        let script = Script::new(&loaded, world, (PathBuf::new(), BTreeMap::new()), (starts, Guards::all()));
+        runtime(None, &Panics::default()).unwrap().block_on(script).unwrap()
+    }
+
+    /// What the clients of one process know, such as who it is, the other machine has to ask for itself.
+    #[test]
+    fn a_second_machine_knows_nothing_of_the_first() {
+        let mut player = Player::new(&script()).unwrap();
+        let mut asks_who_it_is = |scenario: &str| {
+            let played = player.play(&scenario.parse().unwrap(), false).unwrap();
+            played.after.calls.iter().filter(|call| call.operation == "sts:GetCallerIdentity").count()
+        };
+        let alone = asks_who_it_is("");
+        assert!(alone > 0);
+        assert_eq!(asks_who_it_is("second_machine"), 2 * alone);
+        assert_eq!(asks_who_it_is(""), alone);
+    }
 }

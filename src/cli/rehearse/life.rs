@@ -60,6 +60,8 @@ pub(crate) struct Play<'a> {
     pub(crate) stage: &'a Stage,
     /// The stage of a process that is paused, where one is.
     pub(crate) pause: Option<&'a Stage>,
+    /// The stage of the second machine, where there is one.
+    pub(crate) elsewhere: Option<&'a Stage>,
     pub(crate) folder: &'a Path,
     pub(crate) clock: Arc<IdleClock>,
 }
@@ -69,8 +71,8 @@ impl Play<'_> {
     pub(crate) async fn play(&self, scenario: &Scenario) -> Result<Played, StoreError> {
         let direct = Direct::of(&self.script.blueprint, &self.clock);
         self.stage.show(&direct, &self.clock);
-        if let Some(pause) = self.pause {
-            pause.show(&direct, &self.clock);
+        for other in [self.pause, self.elsewhere].into_iter().flatten() {
+            other.show(&direct, &self.clock);
         }
         let before = direct.holdings();
         for fault in faults(self.script.definition(), scenario) {
@@ -86,15 +88,16 @@ impl Play<'_> {
         });
         let mut runs = Vec::new();
         let mut second_let_in = false;
-        if second == Some(Runner::OtherMachine) {
+        if let Some(elsewhere) = self.elsewhere {
             let none = Scenario::default();
-            let (one, two) = tokio::join!(self.run(&direct, 1, scenario), self.run(&direct, 2, &none));
+            let (one, two) =
+                tokio::join!(self.run(&direct, self.stage, 1, scenario), self.run(&direct, elsewhere, 2, &none));
             runs.extend([one?, two?]);
         } else {
             if second == Some(Runner::SameFolder) {
                 second_let_in = self.lets_a_second_in()?;
             }
-            runs.push(self.run(&direct, 1, scenario).await?);
+            runs.push(self.run(&direct, self.stage, 1, scenario).await?);
         }
         let after = direct.inventory();
         let others = self.stage.jobs_of_stranger();
@@ -112,7 +115,13 @@ impl Play<'_> {
         Ok(!matches!(second, Err(StoreError::Locked { .. })))
     }
 
-    async fn run(&self, direct: &Direct, number: u8, scenario: &Scenario) -> Result<PlayedRun, StoreError> {
+    async fn run(
+        &self,
+        direct: &Direct,
+        stage: &Stage,
+        number: u8,
+        scenario: &Scenario,
+    ) -> Result<PlayedRun, StoreError> {
         let began = self.clock.now();
         let run = RunId::new(u64::try_from(began.as_millisecond()).unwrap_or(0), [number.wrapping_mul(37); 10]);
         let definition = self.script.definition();
@@ -124,12 +133,13 @@ impl Play<'_> {
         let mut actor = Actor {
             play: self,
             direct,
+            stage,
             scenario,
             run,
             began,
             store: Store::open(&state_folder)?,
             state_folder,
-            services: self.services(&machine, &stand_in, &report, Arc::clone(&switch) as Arc<dyn StopSwitch>),
+            services: self.services(stage, &machine, &stand_in, &report, Arc::clone(&switch) as Arc<dyn StopSwitch>),
             machine,
             switch,
             ends: Vec::new(),
@@ -167,13 +177,14 @@ impl Play<'_> {
 
     fn services(
         &self,
+        stage: &Stage,
         machine: &Arc<MachineTime>,
         stand_in: &Arc<StandIn>,
         report: &Path,
         stop: Arc<dyn StopSwitch>,
     ) -> Services {
         Services {
-            cloud: self.stage.cloud.clone(),
+            cloud: stage.cloud.clone(),
             clock: Arc::clone(machine) as Arc<dyn Clock>,
             region: self.script.definition().destination.region.clone(),
             types: facts,
@@ -205,6 +216,8 @@ fn stop_of(scenario: &Scenario) -> Option<u32> {
 struct Actor<'a> {
     play: &'a Play<'a>,
     direct: &'a Direct,
+    /// What its processes ask by, but for one that is paused.
+    stage: &'a Stage,
     scenario: &'a Scenario,
     run: RunId,
     began: Timestamp,
@@ -279,7 +292,7 @@ impl Actor<'_> {
                     let play = self.play;
                     let clock = Arc::clone(&self.services.clock);
                     let began = self.began;
-                    let left = sweep(play.script, &play.stage.cloud, &clock, began).await;
+                    let left = sweep(play.script, &self.stage.cloud, &clock, began).await;
                     self.ended(How::Refused(why, left));
                     return Ok(());
                 }
@@ -455,7 +468,7 @@ impl Actor<'_> {
     }
 
     async fn live(&mut self, journal: RunJournal, state: State, fate: Fate, first: bool) -> Life {
-        self.play.stage.begin_process();
+        self.stage.begin_process();
         let (sender, mut signals) = mpsc::channel(16);
         let play = self.play;
         let mut watch = Watch::new(sender, &self.machine, &play.clock, (self.scenario, &self.switch), first);
