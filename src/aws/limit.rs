@@ -43,18 +43,6 @@ use crate::words::time::Clock;
 /// AWS's word for a place that is not free: it is about how many, not about how often.
 const NO_PLACE: &str = "LimitExceededException";
 
-/// A request was refused because as many as may be are under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Full {
-    /// In which region.
-    pub region: String,
-    /// What was asked for, such as `backup:StartRestoreJob`.
-    pub operation: String,
-}
-
-/// Who hears that something is full. It must not wait.
-pub type OnFull = Arc<dyn Fn(&Full) + Send + Sync>;
-
 /// The buckets of one process.
 pub struct Limits(Mutex<Inside>);
 
@@ -62,7 +50,6 @@ struct Inside {
     clock: Arc<dyn Clock>,
     /// At most as many as there are accounts, regions and operations.
     buckets: BTreeMap<Key, Bucket>,
-    on_full: Option<OnFull>,
 }
 
 /// Which bucket.
@@ -84,7 +71,7 @@ impl Limits {
     /// Full buckets, on this clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Inside { clock, buckets: BTreeMap::new(), on_full: None })))
+        Arc::new(Self(Mutex::new(Inside { clock, buckets: BTreeMap::new() })))
     }
 
     /// Full buckets again, on this clock: what a new process has.
@@ -92,11 +79,6 @@ impl Limits {
         let mut inside = self.inside();
         inside.clock = clock;
         inside.buckets.clear();
-    }
-
-    /// From now on `hears` is told what is full.
-    pub fn on_full(&self, hears: OnFull) {
-        self.inside().on_full = Some(hears);
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -134,12 +116,8 @@ impl Limits {
             return;
         }
         let code = code(response);
-        if code.as_deref() == Some(NO_PLACE) {
-            let hears = self.inside().on_full.clone();
-            if let Some(hears) = hears {
-                hears(&Full { region: key.region.clone(), operation: key.operation.clone() });
-            }
-        } else if classify(code.as_deref(), status) == ErrorKind::Throttled {
+        let has_no_place = code.as_deref() == Some(NO_PLACE);
+        if !has_no_place && classify(code.as_deref(), status) == ErrorKind::Throttled {
             let mut inside = self.inside();
             let now = inside.clock.now();
             inside.bucket(key).throttled(now, retry_after(response));

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use restore_drill::aws::limit::Full;
 use restore_drill::cloud::error::{CloudError, ErrorKind};
 use restore_drill::journal::event::Event;
 use restore_drill::words::id::VaultName;
@@ -16,7 +15,7 @@ use restore_drill::words::kind::Verdict;
 use crate::harness::check::assert_harmless;
 use crate::harness::life::{Bench, Fate, Pen, conclusion};
 use crate::harness::still::{Refusal, Says, Scene, Still, play};
-use crate::harness::worlds::{self, ACCOUNT, THERE};
+use crate::harness::worlds::{self, ACCOUNT};
 
 /// Documented at five a second.
 const SLOW_READ: &str = "backup:DescribeBackupVault";
@@ -120,25 +119,18 @@ fn an_answer_that_says_how_long_is_obeyed() {
     assert_eq!(sent, [0, 7_000]);
 }
 
-/// A place that is not free is no rate that was exceeded: whoever admits is told, and nobody is slowed down.
+/// A place that is not free is no rate that was exceeded: nobody is slowed down.
 #[test]
-fn what_is_full_is_told_and_halves_nothing() {
+fn what_is_full_halves_nothing() {
     let says = refuses(START, 3, "LimitExceededException", None);
-    let (full, refused, sent) = play(Scene::refusing(says), |still| async move {
-        let told: Arc<Mutex<Vec<Full>>> = Arc::default();
-        let hears = Arc::clone(&told);
-        still.learned.limits.on_full(Arc::new(move |full: &Full| {
-            hears.lock().unwrap_or_else(PoisonError::into_inner).push(full.clone());
-        }));
+    let (refused, sent) = play(Scene::refusing(says), |still| async move {
         let point = still.point().await;
         let refused = join_all((0..3).map(|number| still.start_job(&point, number))).await;
         for answer in join_all((3..6).map(|number| still.start_job(&point, number))).await {
             answer.expect("there is room again");
         }
-        let full = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (full, refused, still.sent(START))
+        (refused, still.sent(START))
     });
-    assert_eq!(full, vec![Full { region: THERE.to_owned(), operation: START.to_owned() }; 3]);
     let codes: Vec<&str> = refused.iter().filter_map(|answer| Some(answer.as_ref().err()?.code.as_str())).collect();
     assert_eq!(codes, ["LimitExceededException"; 3]);
     assert_eq!(sent, [0, 0, 0, 0, 0, 200]);

@@ -15,7 +15,7 @@ use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use restore_drill::aws::exchange::Exchange;
 use restore_drill::aws::resource::facts;
-use restore_drill::aws::session::{Connected, Learned, Override, Side, connect_inside};
+use restore_drill::aws::session::{Connected, Override, Side, connect_inside};
 use restore_drill::cloud::Cloud;
 use restore_drill::cloud::error::CloudError;
 use restore_drill::cloud::vault::{StartRestore, Vault};
@@ -125,7 +125,6 @@ pub(crate) struct Still {
     pub(crate) clock: Arc<IdleClock>,
     pub(crate) direct: Direct,
     pub(crate) cloud: Cloud,
-    pub(crate) learned: Learned,
     plan: Plan,
     start: Timestamp,
     wire: Arc<Wire>,
@@ -153,8 +152,8 @@ impl Still {
         let sent = Mutex::default();
         let wire = Arc::new(Wire { direct: direct.clone(), clock: Arc::clone(&clock), says: scene.says, sent });
         let exchange: Arc<dyn Exchange> = Arc::clone(&wire) as Arc<dyn Exchange>;
-        let Connected { cloud, learned, .. } = connected(&plan, &exchange).await;
-        Self { clock, direct, cloud, learned, plan, start, wire }
+        let Connected { cloud, .. } = connected(&plan, &exchange).await;
+        Self { clock, direct, cloud, plan, start, wire }
     }
 
     /// When this operation was sent, in milliseconds since the beginning, refused or not.
