@@ -107,6 +107,9 @@ struct Seen {
     steps: Option<f64>,
     appends: usize,
     events: usize,
+    report: Option<Stopwatch>,
+    /// What reports took, in ms.
+    reports: f64,
 }
 
 impl Observer for Seen {
@@ -120,6 +123,15 @@ impl Observer for Seen {
             |record: &Recorded| matches!(&record.event, Event::StepEnded { step, .. } if step.as_str() != "report");
         if records.iter().any(of_action) {
             self.steps = self.began.map(Stopwatch::millis);
+        }
+        for record in records {
+            match &record.event {
+                Event::StepStarted { step, .. } if step.as_str() == "report" => self.report = Some(Stopwatch::start()),
+                Event::StepEnded { step, .. } if step.as_str() == "report" => {
+                    self.reports += self.report.take().map_or(0.0, Stopwatch::millis);
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -181,11 +193,34 @@ fn run(plan: Plan, folder: &Path) -> Result<Took, String> {
         let mut seen = Seen::default();
         let ended = drive(Arc::new(services), state, &mut journal, &mut signals, &mut seen).await.map_err(explain)?;
         let run = seen.began.map(Stopwatch::millis).ok_or("no step began")?;
-        match ended {
-            Ended::Concluded(state) if state.report.is_some() => {}
-            _ => return Err("the run of the bench did not come to its report".to_owned()),
-        }
+        reported(ended)?;
         let steps = seen.steps.ok_or("no step ended")?;
         Ok(Took { run, steps, appends: seen.appends, events: seen.events })
     })
+}
+
+/// Runs a plan so many times, one run after the other, each with its report. How many events were journalled, and which part
+/// of the real time was reports.
+pub(crate) fn runs(plan: &Plan, folder: &Path, count: u32) -> Result<(usize, f64), String> {
+    many::runtime()?.block_on(async {
+        let cloud = waits::cloud(&plan.definition).await?;
+        let store = Store::open(&folder.join("state")).map_err(explain)?;
+        let (mut seen, watch) = (Seen::default(), Stopwatch::start());
+        for number in 1..=count {
+            let own = folder.join(format!("run-{number}"));
+            let services = services(cloud.clone(), &plan.definition.destination.region, &own);
+            let (state, mut journal) = many::begin(&store, plan.clone(), services.clock.now(), number)?;
+            let (_sender, mut signals) = mpsc::channel(1);
+            let ended = drive(Arc::new(services), state, &mut journal, &mut signals, &mut seen).await;
+            reported(ended.map_err(explain)?)?;
+        }
+        Ok((seen.events, seen.reports / watch.millis()))
+    })
+}
+
+fn reported(ended: Ended) -> Result<(), String> {
+    match ended {
+        Ended::Concluded(state) if state.report.is_some() => Ok(()),
+        _ => Err("the run of the bench did not come to its report".to_owned()),
+    }
 }

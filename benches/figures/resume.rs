@@ -84,7 +84,8 @@ fn once(folder: &Path) -> Result<Once, String> {
         let (jobs, lists, _) = asked.counts();
         let note = format!(
             "{count} states after {} ms; then up to {AT_ONCE} are taken up at once; {jobs} looks at one job and {lists} pages of a \
-             list within the first second of asking; limit: each record read, hashed and parsed into nothing, on two threads",
+             list within the first second of asking; limit: each record and text read, hashed and parsed into nothing, on two \
+             threads",
             shown(rebuilt)
         );
         Ok(Once::new(first).limit(limits::records(&folder.join("state"))?).note(note))

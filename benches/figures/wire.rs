@@ -10,7 +10,7 @@ use restore_drill::sandbox::Inventory;
 use serde_json::Value;
 
 use crate::drill::{self, Running};
-use crate::figure::{Figure, Once, REAL, UNPREPARED, explain};
+use crate::figure::{Figure, Once, REAL, UNPREPARED, explain, number};
 use crate::limits;
 use crate::measure::{Stopwatch, cpu};
 use crate::table::shown;
@@ -22,8 +22,8 @@ const SPEED: &str = "10000";
 /// Syncs of the journal of a drill of one restore, about: the floor that the definition of the figure adds to the calls.
 const SYNCS: usize = 10;
 
-/// Calls that the definition of the figure counts.
-const CALLS: f64 = 13.0;
+/// Bare requests that are made to know what one takes.
+const BARE: u32 = 200;
 
 pub(crate) const FIGURES: &[Figure] = &[Figure {
     id: "B19",
@@ -95,10 +95,15 @@ fn once(folder: &Path) -> Result<Once, String> {
         return Err(format!("the drill did not pass: {status}"));
     }
     let calls = server.inventory()?.calls.len();
-    let limit = CALLS * limits::loopback_cpu()? + limits::synced_appends(own.path(), SYNCS)?;
+    let (start, request) =
+        (limits::process(drill::PROGRAM, Some("--version"))?, limits::sdk_request(server.url(), BARE)?.wall);
+    let limit = start + number(calls) * request + limits::synced_appends(own.path(), SYNCS)?;
     let note = format!(
-        "{calls} calls, {} ms of CPU; pauses and jobs take world time at {SPEED} to 1; limit: 13 bare requests and {SYNCS} syncs",
-        shown((after.children - before.children) * 1_000.0)
+        "{calls} calls, {} ms of CPU; pauses and jobs take world time at {SPEED} to 1; limit: `drill --version` ({} ms), as many bare \
+         requests of the official SDK, one after the other ({} ms each), and {SYNCS} syncs",
+        shown((after.children - before.children) * 1_000.0),
+        shown(start),
+        shown(request)
     );
     Ok(Once::new(took).limit(limit).note(note))
 }
