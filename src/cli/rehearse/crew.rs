@@ -188,27 +188,10 @@ mod tests {
     use crate::run::guards::Guards;
     use crate::sandbox::WorldSpec;
 
-    const ORDERS: &str = r#"version: 1
-name: orders
-title: Orders
-owner: platform@example.com
-source: { region: eu-west-2, account: "123456789012" }
-destination:
-  region: eu-west-1
-  account: "123456789012"
-  vault: prod-rds-vault-dr
-  restore_role: arn:aws:iam::123456789012:role/drill-restore
-restore:
-  orders:
-    type: rds
-    resource: arn:aws:rds:eu-west-2:123456789012:db:orders
-    with: { instance_class: db.t4g.medium, subnet_group: drill-isolated, security_groups: [sg-0a1b2c3d4e5f60718] }
-probes:
-  accepts-connections: { on: orders, tcp: {} }
-"#;
+    const MINIMAL: &str = include_str!("../../../drills/rds-minimal.yaml");
 
     fn script() -> Script {
-        let loaded = check_text("orders.yaml", ORDERS.as_bytes(), None, &BTreeMap::new(), facts);
+        let loaded = check_text("rds-minimal.yaml", MINIMAL.as_bytes(), None, &BTreeMap::new(), facts);
         let loaded = loaded.unwrap_or_else(|problems| panic!("{:?}", problems.diagnostics));
         let world = (WorldSpec::from_definition(&loaded.definition), 11);
         let starts = "2026-11-21T12:00:00Z".parse().unwrap();
